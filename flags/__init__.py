@@ -1,0 +1,1 @@
+"""Definitions of command line flags, a module per concern."""

@@ -1,0 +1,16 @@
+"""Which runs are compared."""
+
+from absl import flags
+
+WORKDIRS = flags.DEFINE_list(
+  "workdirs",
+  None,
+  "Folders of finished runs, separated by commas.",
+  required=True,
+)
+FIGURE = flags.DEFINE_string(
+  "figure",
+  None,
+  "PNG file for loss and accuracy on clean and on wrong labels, a column a "
+  "run; none is drawn if not given.",
+)

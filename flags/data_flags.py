@@ -1,0 +1,103 @@
+"""What a run trains on, and how its labels are corrupted."""
+
+from absl import flags
+
+DATASET = flags.DEFINE_string(
+  "dataset",
+  "cifar10",
+  "digits (embedded), fake (random images), or the name of an image "
+  "classification dataset of tensorflow-datasets.",
+)
+DATA_DIR = flags.DEFINE_string(
+  "data_dir",
+  None,
+  "Folder where tensorflow-datasets keeps prepared datasets; its own default "
+  "if not given.",
+)
+DOWNLOAD = flags.DEFINE_boolean(
+  "download",
+  False,
+  "Download and prepare a dataset of tensorflow-datasets that is not in "
+  "--data_dir.",
+)
+IMAGE_SIZE = flags.DEFINE_integer(
+  "image_size",
+  None,
+  "Side in pixels to which images are resized; their own if not given. Needed "
+  "where images differ in size.",
+  lower_bound=1,
+)
+NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
+  "num_train_examples",
+  None,
+  "How many training examples to use, a fixed stratified subset; all if not "
+  "given.",
+  lower_bound=1,
+)
+VALIDATION_FRACTION = flags.DEFINE_float(
+  "validation_fraction",
+  0.0,
+  "Share of the training examples, in [0, 1), that is held out, with its noisy "
+  "labels, for validation; 0 validates on the test split.",
+  lower_bound=0.0,
+  upper_bound=0.99,
+)
+AUGMENTATION = flags.DEFINE_enum(
+  "augmentation",
+  "crop_flip",
+  ["none", "crop_flip", "crop_flip_cutout"],
+  "crop_flip pads 4 pixels, crops at random and mirrors every second image; "
+  "crop_flip_cutout also blanks a random square (needs tensorflow-addons).",
+)
+NOISE_TYPE = flags.DEFINE_enum(
+  "noise_type",
+  "none",
+  ["none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip"],
+  "How labels are corrupted before training: symmetric_inclusive draws the new "
+  "label from all classes, symmetric_exclusive from the other ones, pair_flip "
+  "takes the next class.",
+)
+NOISE_RATE = flags.DEFINE_float(
+  "noise_rate",
+  0.0,
+  "Share of the training labels that is corrupted, in [0, 1]; below 0.5 for "
+  "pair_flip.",
+  lower_bound=0.0,
+  upper_bound=1.0,
+)
+NOISE_SEED = flags.DEFINE_integer(
+  "noise_seed",
+  0,
+  "Seed of the corruption, apart from --seed, at least 0.",
+  lower_bound=0,
+)
+FAKE_NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
+  "fake_num_train_examples",
+  1024,
+  "Training examples of the dataset fake, at least its classes.",
+  lower_bound=1,
+)
+FAKE_NUM_TEST_EXAMPLES = flags.DEFINE_integer(
+  "fake_num_test_examples",
+  256,
+  "Test examples of the dataset fake, at least its classes.",
+  lower_bound=1,
+)
+FAKE_IMAGE_SIZE = flags.DEFINE_integer(
+  "fake_image_size",
+  32,
+  "Side in pixels of the images of the dataset fake.",
+  lower_bound=1,
+)
+FAKE_NUM_CHANNELS = flags.DEFINE_integer(
+  "fake_num_channels",
+  3,
+  "Channels of the images of the dataset fake.",
+  lower_bound=1,
+)
+FAKE_NUM_CLASSES = flags.DEFINE_integer(
+  "fake_num_classes",
+  10,
+  "Classes of the dataset fake, at least 2.",
+  lower_bound=2,
+)

@@ -1,0 +1,36 @@
+"""The two networks, which are alike."""
+
+from absl import flags
+
+NETWORK = flags.DEFINE_enum(
+  "network",
+  "preact_resnet18",
+  ["preact_resnet18", "preact_resnet10", "simple_cnn", "mlp"],
+  "The backbone.",
+)
+WIDTH = flags.DEFINE_integer(
+  "width",
+  64,
+  "Channels of the backbone's first layer (units of an mlp's layers); 64 is "
+  "the paper's.",
+  lower_bound=1,
+)
+KERNEL_INITIALIZER = flags.DEFINE_enum(
+  "kernel_initializer",
+  "fan_in_uniform",
+  ["fan_in_uniform", "he_normal"],
+  "How a preact_resnet's convolutions start; fan_in_uniform is the authors'.",
+)
+FINAL_BN = flags.DEFINE_boolean(
+  "final_bn",
+  False,
+  "Whether a preact_resnet has batch norm and ReLU after its last block, which "
+  "the authors' network has not.",
+)
+POOL = flags.DEFINE_enum(
+  "pool",
+  "global",
+  ["global", "official4"],
+  "What a preact_resnet averages at its end: the whole map, or its top left "
+  "4x4, as the authors' code does with images of up to 56x56 pixels.",
+)

@@ -1,0 +1,10 @@
+"""The folder of a run."""
+
+from absl import flags
+
+WORKDIR = flags.DEFINE_string(
+  "workdir",
+  None,
+  "Folder of the run: flags, history, result, checkpoints, curves.",
+  required=True,
+)

@@ -1,0 +1,85 @@
+"""What comes from tensorflow-addons, and what serves where it is missing.
+
+tensorflow-addons exists for TensorFlow 2.15 and Keras 2 alone, that is for
+Python 3.10 and 3.11 here. On the newer stack Keras has a LAMB of its own;
+cutout, SGDW and Cohen's kappa as a metric exist on neither and are refused,
+or, where nobody asked for them by name, left out.
+"""
+
+import importlib.util
+import warnings
+
+import keras
+
+from nct_tf import errors
+
+
+def available():
+  """Returns whether tensorflow-addons is installed."""
+  return importlib.util.find_spec("tensorflow_addons") is not None
+
+
+def require(wanted):
+  """Raises `InvalidInputError` naming `wanted` where there are no addons."""
+  if not available():
+    raise errors.InvalidInputError(
+      f"{wanted} needs tensorflow-addons, which exists for Python 3.10 and 3.11"
+      f" (TensorFlow 2.15) only; this is Keras {keras.__version__}"
+    )
+
+
+def _tensorflow_addons(wanted):
+  require(wanted)
+  with warnings.catch_warnings():
+    # It announces its end of life at every import.
+    warnings.simplefilter("ignore")
+    import tensorflow_addons
+
+  return tensorflow_addons
+
+
+def cutout(images, size, centers):
+  """Blanks a square in each image.
+
+  Args:
+    images: [batch, height, width, channels].
+    size: int, the side of the square in pixels, even.
+    centers: int32 [batch, 2], row and column of its middle.
+
+  Returns:
+    a tensor like `images`, with zeros in the squares.
+  """
+  return _tensorflow_addons("--augmentation=crop_flip_cutout").image.cutout(
+    images, size, offset=centers
+  )
+
+
+def lamb(learning_rate, weight_decay):
+  """Returns a LAMB optimizer: Adam with a trust ratio per layer.
+
+  tensorflow-addons' LAMB has the weight decay inside the trust ratio, as its
+  paper does; Keras 3's subtracts it apart from it.
+  """
+  if not available():
+    return keras.optimizers.Lamb(learning_rate, weight_decay=weight_decay)
+  return _tensorflow_addons("lamb").optimizers.LAMB(
+    learning_rate, weight_decay_rate=weight_decay
+  )
+
+
+def sgdw(learning_rate, momentum, weight_decay):
+  """Returns SGD with a weight decay apart from the gradient and from the rate.
+
+  Each step takes `weight_decay * w` from a weight w, whatever the learning
+  rate is: who lowers the rate lowers the optimizer's `weight_decay` as well.
+  """
+  return _tensorflow_addons("--optimizer=sgdw").optimizers.SGDW(
+    weight_decay=weight_decay, learning_rate=learning_rate, momentum=momentum
+  )
+
+
+def cohen_kappa(num_classes):
+  """Returns a metric that takes integer labels and probabilities."""
+  return _tensorflow_addons("Cohen's kappa as a metric").metrics.CohenKappa(
+    num_classes=num_classes, sparse_labels=True, name="cohen_kappa"
+  )

@@ -1,0 +1,178 @@
+"""What the training methods share: one or two networks in one Keras model."""
+
+import keras
+import tensorflow as tf
+
+from nct_tf import losses, metrics
+
+
+class Classifier(keras.Model):
+  """One or two networks that give logits, trained by a subclass.
+
+  A subclass overrides `train_step`. Data are `(images, labels)` with integer
+  labels [batch], or `(images, targets)` with a dict: `label`, integer [batch];
+  optionally `true_label`, integer [batch], to measure against; optionally
+  `position`, integer [batch], of each example in the global batch.
+
+  Args:
+    network1: a `keras.Model` that gives logits [batch, num_classes].
+    network2: another one, or None.
+    weight_decay: float, at least 0; `weight_decay * w` is added to the
+      gradient of every trainable variable w, batch norm and biases included,
+      as PyTorch's SGD does. Keras' own `weight_decay` is decoupled from the
+      gradient, which is a different method.
+    validation_metrics: Keras metrics that `test_step` updates with the labels
+      and the ensemble's probabilities.
+    **kwargs: of `keras.Model`.
+  """
+
+  def __init__(
+    self,
+    network1,
+    network2=None,
+    weight_decay=0.0,
+    validation_metrics=(),
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.network1 = network1
+    self.network2 = network2
+    self.weight_decay = weight_decay
+    names = ["loss", "ensemble_accuracy", "ensemble_cross_entropy"]
+    names += ["ensemble_true_accuracy", "agreement"]
+    for number in range(1, len(self.networks) + 1):
+      names += [f"cross_entropy_{number}", f"accuracy_{number}"]
+      names += [f"mimicry_{number}"]
+    self._means = metrics.Means(names)
+    self._validation_metrics = tuple(validation_metrics)
+
+  @property
+  def networks(self):
+    """The networks: a list of one or two Keras models."""
+    return [self.network1] + ([self.network2] if self.network2 else [])
+
+  @property
+  def metrics(self):
+    """The trackers that Keras resets at the start of an epoch."""
+    return self._means.trackers + list(self._validation_metrics)
+
+  def logits(self, images, training=False):
+    """Returns each network's logits: a list of float32 [batch, num_classes]."""
+    return [
+      tf.cast(network(images, training=training), tf.float32)
+      for network in self.networks
+    ]
+
+  def call(self, images, training=False):
+    """The joint prediction: softmax of the mean of the networks' logits.
+
+    Args:
+      images: float [batch, ...], what the networks take.
+      training: bool, whether batch norm uses the batch's own statistics.
+
+    Returns:
+      float32 probabilities [batch, num_classes].
+
+    References:
+      Equation 3 of the paper.
+    """
+    return tf.nn.softmax(ensemble_logits(self.logits(images, training)))
+
+  def unpack(self, data):
+    """Splits a batch of `fit` or `evaluate`.
+
+    Args:
+      data: what Keras passes to a step.
+
+    Returns:
+      a pair: images; dict with `label` and perhaps `true_label`, `position`.
+
+    Raises:
+      ValueError: if there are no labels, or if there are sample weights.
+    """
+    images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if targets is None or weights is not None:
+      raise ValueError(
+        f"{type(self).__name__} trains on (images, labels) without sample "
+        f"weights. Received: {'no labels' if targets is None else 'weights'}"
+      )
+    if not isinstance(targets, dict):
+      # Keras adds an axis to labels that come as an array.
+      targets = {"label": tf.reshape(targets, [-1])}
+    return images, targets
+
+  def batch_mean(self, values):
+    """The mean of `values` [batch], as this replica's part of a sum.
+
+    Optimizers add the replicas' gradients up, so the sum of the replicas'
+    losses is to be the mean over the global batch, however it was split.
+    """
+    count = tf.cast(tf.size(values), tf.float32)
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync > 1:
+      count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return tf.reduce_sum(values) / count
+
+  def minimize(self, tape, loss):
+    """One step of the optimizer on all networks.
+
+    Args:
+      tape: the `tf.GradientTape` that saw `loss`.
+      loss: scalar, this replica's part of the global batch's mean loss.
+    """
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    variables = self.trainable_variables
+    with tape:
+      if self.losses:  # The networks' own regularisers.
+        loss += tf.add_n(self.losses) / num_replicas
+    gradients = tape.gradient(loss, variables)
+    if self.weight_decay:
+      decay = self.weight_decay / num_replicas
+      gradients = [
+        gradient + decay * tf.convert_to_tensor(variable)
+        for gradient, variable in zip(gradients, variables, strict=True)
+      ]
+    self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+  def record(self, values, logits, targets):
+    """Adds a batch to the running means.
+
+    Args:
+      values: dict from name to float [batch], what the method measures itself.
+      logits: list of float [batch, num_classes], a network each.
+      targets: dict, of `unpack`. Accuracies are against its `label`, the given
+        one, whatever a method trained on in its place.
+
+    Returns:
+      dict from name to scalar float32, the means so far.
+    """
+    labels = targets["label"]
+    joint = ensemble_logits(logits)
+    values = {
+      **values,
+      "ensemble_accuracy": metrics.correct(joint, labels),
+      "ensemble_cross_entropy": losses.cross_entropy(joint, labels),
+    }
+    for number, network_logits in enumerate(logits, start=1):
+      values[f"accuracy_{number}"] = metrics.correct(network_logits, labels)
+    if len(logits) == 2:
+      values["agreement"] = metrics.agreement(*logits)
+    if "true_label" in targets:
+      values["ensemble_true_accuracy"] = metrics.correct(
+        joint, targets["true_label"]
+      )
+    return self._means.update(values)
+
+  def record_validation(self, values, logits, targets):
+    """As `record`, and updates the validation metrics; of `test_step`."""
+    results = self.record(values, logits, targets)
+    probabilities = tf.nn.softmax(ensemble_logits(logits))
+    for metric in self._validation_metrics:
+      metric.update_state(targets["label"], probabilities)
+      results[metric.name] = metric.result()
+    return results
+
+
+def ensemble_logits(logits):
+  """Returns the mean of a list of logits: never their sum, which is sharper."""
+  return tf.add_n(logits) / len(logits)

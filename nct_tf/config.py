@@ -1,0 +1,258 @@
+"""TrainConfig: all that defines a run, and its form as a flag file."""
+
+import dataclasses
+import types
+import typing
+
+from nct_tf import (
+  addons,
+  distribution,
+  errors,
+  label_noise,
+  networks,
+  optimizers,
+  preprocessing,
+  schedules,
+)
+from nct_tf.networks import preact_resnet
+
+METHODS = ("nct", "standard")
+MIXED_PRECISIONS = ("none", "bfloat16")
+
+_INFINITY = float("inf")
+
+# Where a run's files go does not make it another run.
+_PLACES = ("workdir", "overwrite", "export_dir")
+
+# Field -> (lowest, highest, lowest itself is refused, highest itself is).
+_RANGES = {
+  "image_size": (1, _INFINITY, False, False),
+  "num_train_examples": (1, _INFINITY, False, False),
+  "validation_fraction": (0, 1, False, True),
+  "noise_rate": (0, 1, False, False),
+  "noise_seed": (0, _INFINITY, False, False),
+  "fake_num_train_examples": (1, _INFINITY, False, False),
+  "fake_num_test_examples": (1, _INFINITY, False, False),
+  "fake_image_size": (1, _INFINITY, False, False),
+  "fake_num_channels": (1, _INFINITY, False, False),
+  "fake_num_classes": (2, _INFINITY, False, False),
+  "width": (1, _INFINITY, False, False),
+  "temperature": (0, _INFINITY, True, False),
+  "alpha_max": (0, 1, False, False),
+  "alpha_steepness": (0, _INFINITY, False, False),
+  "alpha_rampup_epochs": (0, _INFINITY, False, False),
+  "target_variability_min": (0, 1, False, False),
+  "target_variability_max": (0, 1, False, False),
+  "target_variability_warmup_epochs": (0, _INFINITY, False, False),
+  "num_epochs": (1, _INFINITY, False, False),
+  "batch_size": (1, _INFINITY, False, False),
+  "learning_rate": (0, _INFINITY, True, False),
+  "momentum": (0, 1, False, True),
+  "weight_decay": (0, _INFINITY, False, False),
+  "lr_decay_factor": (0, 1, True, False),
+  "seed": (0, _INFINITY, False, False),
+  "monitor_every_epochs": (0, _INFINITY, False, False),
+  "checkpoint_every_epochs": (1, _INFINITY, False, False),
+}
+
+_CHOICES = {
+  "augmentation": preprocessing.AUGMENTATIONS,
+  "noise_type": label_noise.NOISE_TYPES,
+  "network": networks.NAMES,
+  "kernel_initializer": preact_resnet.KERNEL_INITIALIZERS,
+  "pool": preact_resnet.POOLS,
+  "method": METHODS,
+  "optimizer": optimizers.OPTIMIZERS,
+  "strategy": distribution.STRATEGIES,
+  "mixed_precision": MIXED_PRECISIONS,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """All that defines a run: two runs of equal configs give equal results.
+
+  Each field is the flag of that name in `flags/`, which tells its meaning;
+  the defaults are the paper's for CIFAR-10 with 50 % noise. None stands for
+  "derived": see `resolved_alpha_rampup_epochs`, `resolved_lr_decay_epochs`.
+
+  Raises:
+    InvalidInputError: at construction, if a value or a combination of values
+      is not possible.
+  """
+
+  dataset: str = "cifar10"
+  data_dir: str | None = None
+  download: bool = False
+  image_size: int | None = None
+  num_train_examples: int | None = None
+  validation_fraction: float = 0.0
+  augmentation: str = "crop_flip"
+  noise_type: str = "none"
+  noise_rate: float = 0.0
+  noise_seed: int = 0
+  fake_num_train_examples: int = 1024
+  fake_num_test_examples: int = 256
+  fake_image_size: int = 32
+  fake_num_channels: int = 3
+  fake_num_classes: int = 10
+
+  network: str = "preact_resnet18"
+  width: int = 64
+  kernel_initializer: str = "fan_in_uniform"
+  final_bn: bool = False
+  pool: str = "global"
+
+  method: str = "nct"
+  temperature: float = 4.0
+  alpha_max: float = 0.9
+  alpha_steepness: float = 0.65
+  alpha_rampup_epochs: int | None = None
+  target_variability_min: float = 0.0
+  target_variability_max: float = 0.5
+  target_variability_warmup_epochs: int = 1
+  target_variability_exclude_true: bool = True
+
+  num_epochs: int = 200
+  batch_size: int = 128
+  optimizer: str = "sgd"
+  learning_rate: float = 0.02
+  momentum: float = 0.9
+  weight_decay: float = 1e-5
+  decoupled_weight_decay: bool = False
+  lr_decay_epochs: tuple[int, ...] | None = None
+  lr_decay_factor: float = 0.1
+  seed: int = 0
+  monitor_every_epochs: int = 1
+  checkpoint_every_epochs: int = 1
+
+  strategy: str = "default"
+  mixed_precision: str = "none"
+
+  workdir: str | None = None
+  overwrite: bool = False
+  export_dir: str | None = None
+
+  def __post_init__(self):
+    for name, (low, high, low_open, high_open) in _RANGES.items():
+      value = getattr(self, name)
+      if value is not None:
+        errors.check_range(
+          name, value, low, high, low_open=low_open, high_open=high_open
+        )
+    for name, choices in _CHOICES.items():
+      errors.check_choice(name, getattr(self, name), choices)
+    self._check_combinations()
+
+  def _check_combinations(self):
+    label_noise.check_noise(self.noise_type, self.noise_rate)
+    optimizers.check(self.optimizer)
+    if self.augmentation == "crop_flip_cutout":
+      addons.require("--augmentation=crop_flip_cutout")
+    errors.check_range(
+      "target_variability_max",
+      self.target_variability_max,
+      self.target_variability_min,
+      1,
+    )
+    if self.decoupled_weight_decay and self.optimizer != "sgd":
+      raise errors.InvalidInputError(
+        "Argument `decoupled_weight_decay` belongs to the optimizer sgd; the "
+        f"others decouple it anyway. Received: optimizer={self.optimizer}"
+      )
+    for epoch in self.resolved_lr_decay_epochs:
+      errors.check_range(
+        "lr_decay_epochs", epoch, 0, self.num_epochs, high_open=True
+      )
+
+  @property
+  def resolved_alpha_rampup_epochs(self):
+    """`alpha_rampup_epochs`, or 90 % of `num_epochs`."""
+    if self.alpha_rampup_epochs is None:
+      return schedules.default_rampup_epochs(self.num_epochs)
+    return self.alpha_rampup_epochs
+
+  @property
+  def resolved_lr_decay_epochs(self):
+    """`lr_decay_epochs`, or once, at 90 % of `num_epochs`."""
+    if self.lr_decay_epochs is None:
+      return (schedules.default_rampup_epochs(self.num_epochs),)
+    return self.lr_decay_epochs
+
+  @property
+  def network_options(self):
+    """Arguments of `networks.create` that differ from their defaults."""
+    return {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+      if field.name in ("kernel_initializer", "final_bn", "pool")
+      and getattr(self, field.name) != field.default
+    }
+
+  @property
+  def fake_options(self):
+    """Arguments of `datasets.fake.load`."""
+    return {
+      "num_train_examples": self.fake_num_train_examples,
+      "num_test_examples": self.fake_num_test_examples,
+      "height": self.fake_image_size,
+      "num_channels": self.fake_num_channels,
+      "num_classes": self.fake_num_classes,
+    }
+
+  def to_flagfile(self):
+    """Returns this config, but for its folders, as the text of a flag file."""
+    lines = []
+    for field in dataclasses.fields(self):
+      if field.name in _PLACES:
+        continue
+      value = getattr(self, field.name)
+      if isinstance(value, tuple):
+        value = ",".join(map(str, value))
+      if value is not None:
+        lines.append(f"--{field.name}={value}\n")
+    return "".join(lines)
+
+  @classmethod
+  def from_flagfile(cls, text):
+    """Reads what `to_flagfile` wrote.
+
+    Args:
+      text: str, a line `--name=value` each.
+
+    Returns:
+      a `TrainConfig`.
+
+    Raises:
+      InvalidInputError: if a line is not of that form, or names no field.
+    """
+    parsers = {
+      name: _parser(annotation)
+      for name, annotation in typing.get_type_hints(cls).items()
+    }
+    values = {}
+    for line in text.splitlines():
+      name, separator, value = line.removeprefix("--").partition("=")
+      if not separator or name not in parsers:
+        raise errors.InvalidInputError(
+          f"A flag file must hold lines of the form --name=value. Received: "
+          f"{line!r}"
+        )
+      try:
+        values[name] = parsers[name](value)
+      except ValueError as error:
+        raise errors.InvalidInputError(
+          f"The flag file's {name} cannot be read: {error}"
+        ) from error
+    return cls(**values)
+
+
+def _parser(annotation):
+  """Returns the function from a flag's text to a field's value."""
+  if typing.get_origin(annotation) is types.UnionType:
+    annotation = typing.get_args(annotation)[0]
+  if typing.get_origin(annotation) is tuple:
+    return lambda text: tuple(int(part) for part in text.split(",") if part)
+  if annotation is bool:
+    return lambda text: {"True": True, "False": False}[text]
+  return annotation

@@ -1,0 +1,130 @@
+"""How good a finished run is, in figures."""
+
+import numpy as np
+from sklearn import metrics as sklearn_metrics
+import tensorflow as tf
+
+from nct_tf import input_pipeline, training
+
+_NUM_CALIBRATION_BINS = 15
+
+
+def evaluate_run(directory):
+  """Evaluates a finished run on its dataset's test split.
+
+  Args:
+    directory: a `Workdir`.
+
+  Returns:
+    dict, see `evaluate`.
+
+  Raises:
+    InvalidInputError: if the run has not finished, or its data are gone.
+  """
+  model, config, result = training.restore(directory)
+  dataset = training.load_dataset(config)
+  batches = input_pipeline.evaluation_dataset(
+    dataset.test_images,
+    dataset.test_labels,
+    batch_size=training.EVALUATION_BATCH_SIZE,
+    mean=result["mean"],
+    std=result["std"],
+  )
+  return {
+    "method": result["method"],
+    "dataset": result["dataset"],
+    **evaluate(
+      predict(model, batches), dataset.test_labels, dataset.class_names
+    ),
+  }
+
+
+def predict(model, dataset):
+  """Returns each network's logits: float32 [num_networks, num_examples, C].
+
+  Args:
+    model: a `Classifier`.
+    dataset: a `tf.data.Dataset` of `(images, targets)`.
+  """
+  logits = tf.function(model.logits, reduce_retracing=True)
+  batches = [
+    np.stack([values.numpy() for values in logits(images)])
+    for images, _ in dataset
+  ]
+  return np.concatenate(batches, axis=1)
+
+
+def evaluate(logits, labels, class_names):
+  """Measures predictions against labels.
+
+  Args:
+    logits: float array [num_networks, num_examples, num_classes].
+    labels: integer array [num_examples].
+    class_names: sequence of str [num_classes].
+
+  Returns:
+    dict ready for JSON: accuracies are fractions; `confusion_matrix` has a
+    row a label and a column a prediction; `per_class_accuracy` is the share
+    of each class's examples that was recognised, None for a class without
+    any.
+  """
+  joint = logits.mean(axis=0)
+  predicted = joint.argmax(axis=-1)
+  matrix = sklearn_metrics.confusion_matrix(
+    labels, predicted, labels=np.arange(len(class_names))
+  )
+  totals = matrix.sum(axis=1)
+  per_class = {
+    name: float(matrix[index, index] / totals[index]) if totals[index] else None
+    for index, name in enumerate(class_names)
+  }
+  probabilities = tf.nn.softmax(joint).numpy()
+  result = {
+    "num_examples": len(labels),
+    "ensemble_accuracy": float(np.mean(predicted == labels)),
+  }
+  for number, network_logits in enumerate(logits, start=1):
+    hits = network_logits.argmax(axis=-1) == labels
+    result[f"network{number}_accuracy"] = float(np.mean(hits))
+  return {
+    **result,
+    "cohen_kappa": float(sklearn_metrics.cohen_kappa_score(labels, predicted)),
+    "matthews_correlation": float(
+      sklearn_metrics.matthews_corrcoef(labels, predicted)
+    ),
+    "expected_calibration_error": expected_calibration_error(
+      probabilities, labels
+    ),
+    "per_class_accuracy": per_class,
+    "confusion_matrix": matrix.tolist(),
+  }
+
+
+def expected_calibration_error(
+  probabilities, labels, num_bins=_NUM_CALIBRATION_BINS
+):
+  """How far confidence and accuracy lie apart.
+
+  `sum over bins of |bin| / n * |accuracy(bin) - confidence(bin)|`, with bins
+  of equal width over the largest probability.
+
+  Args:
+    probabilities: float array [num_examples, num_classes].
+    labels: integer array [num_examples].
+    num_bins: int.
+
+  Returns:
+    float in [0, 1].
+
+  References:
+    Guo et al., "On Calibration of Modern Neural Networks", 2017, Equation 3.
+  """
+  confidence = probabilities.max(axis=-1)
+  hits = probabilities.argmax(axis=-1) == labels
+  # A bin is open on the left, so that 1.0 falls into the last.
+  bins = np.ceil(confidence * num_bins).astype(int).clip(1, num_bins)
+  gaps = [
+    abs(np.sum(hits[bins == number]) - np.sum(confidence[bins == number]))
+    for number in range(1, num_bins + 1)
+  ]
+  return float(np.sum(gaps) / len(labels))

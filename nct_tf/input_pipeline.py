@@ -1,0 +1,115 @@
+"""From arrays in memory to batches of normalised images.
+
+The order of the examples and their augmentation are functions of (seed,
+epoch, step) alone, never of what was drawn before.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import preprocessing
+
+_ORDER_STREAM = 0
+_AUGMENTATION_STREAM = 1
+
+
+def steps_per_epoch(num_examples, batch_size):
+  """Returns the number of batches of an epoch; the last may be smaller."""
+  return math.ceil(num_examples / batch_size)
+
+
+def training_dataset(
+  images,
+  labels,
+  true_labels,
+  *,
+  batch_size,
+  num_epochs,
+  mean,
+  std,
+  augmentation="none",
+  seed=0,
+  first_epoch=0,
+):
+  """All epochs of training, one after the other.
+
+  Pass it to `fit` with `steps_per_epoch`: then one iterator serves them all.
+
+  Args:
+    images: uint8 array [num_examples, height, width, channels].
+    labels: integer array [num_examples], the given labels.
+    true_labels: integer array [num_examples].
+    batch_size: int, of the global batch; the last of an epoch may be smaller.
+    num_epochs: int, the epoch to stop before.
+    mean: float [channels], see `preprocessing.normalize`.
+    std: float [channels].
+    augmentation: str, one of `preprocessing.AUGMENTATIONS`.
+    seed: int.
+    first_epoch: int, the epoch to begin with.
+
+  Returns:
+    a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
+    channels]; dict of int32 [batch] `label`, `true_label` and `position` (in
+    the global batch).
+  """
+  images = tf.constant(images)
+  labels = tf.constant(np.asarray(labels, np.int32))
+  true_labels = tf.constant(np.asarray(true_labels, np.int32))
+  num_steps = steps_per_epoch(images.shape[0], batch_size)
+  fold_in = tf.random.experimental.stateless_fold_in
+
+  def make_order(epoch):
+    key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
+    order = tf.argsort(
+      tf.random.stateless_uniform([images.shape[0]], key), stable=True
+    )
+    return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+  def make_batch(step, index):
+    key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
+    batch = preprocessing.augment(tf.gather(images, index), augmentation, key)
+    targets = {
+      "label": tf.gather(labels, index),
+      "true_label": tf.gather(true_labels, index),
+      "position": tf.range(tf.shape(index)[0]),
+    }
+    return preprocessing.normalize(batch, mean, std), targets
+
+  return (
+    tf.data.Dataset.range(first_epoch, num_epochs)
+    .flat_map(make_order)
+    .enumerate(first_epoch * num_steps)
+    .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    .prefetch(tf.data.AUTOTUNE)
+  )
+
+
+def evaluation_dataset(images, labels, *, batch_size, mean, std):
+  """One pass in the given order, without augmentation.
+
+  Args:
+    images: uint8 array [num_examples, height, width, channels].
+    labels: integer array [num_examples].
+    batch_size: int.
+    mean: float [channels], see `preprocessing.normalize`.
+    std: float [channels].
+
+  Returns:
+    a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
+    channels]; dict of int32 [batch] `label`.
+  """
+  labels = np.asarray(labels, np.int32)
+  return (
+    tf.data.Dataset.from_tensor_slices((images, {"label": labels}))
+    .batch(batch_size)
+    .map(
+      lambda batch, targets: (
+        preprocessing.normalize(batch, mean, std),
+        targets,
+      ),
+      num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    .prefetch(tf.data.AUTOTUNE)
+  )

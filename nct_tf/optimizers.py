@@ -1,0 +1,53 @@
+"""Optimizers by name, with weight decay as each of them means it."""
+
+import keras
+
+from nct_tf import addons, errors
+
+OPTIMIZERS = ("sgd", "adamw", "lamb", "sgdw")
+
+
+def check(name):
+  """Raises `InvalidInputError` unless `name` can be had on this stack."""
+  errors.check_choice("optimizer", name, OPTIMIZERS)
+  if name == "sgdw":
+    addons.require("--optimizer=sgdw")
+
+
+def couples_weight_decay(name, decoupled_weight_decay):
+  """Returns whether the model is to add the decay to the gradients.
+
+  True for plain `sgd`: PyTorch's weight decay, which the paper's authors use,
+  is an L2 term of the gradient, before momentum.
+  """
+  return name == "sgd" and not decoupled_weight_decay
+
+
+def create(name, learning_rate, momentum=0.9, weight_decay=0.0):
+  """Makes an optimizer.
+
+  Args:
+    name: str, one of `OPTIMIZERS`.
+    learning_rate: float, of epoch 0.
+    momentum: float in [0, 1), of `sgd` and `sgdw`.
+    weight_decay: float: what the optimizer itself does beside the gradient.
+      `sgd` and `adamw` take `learning_rate * weight_decay * w` from a weight
+      w at each step, `sgdw` takes `weight_decay * w`; `lamb` see
+      `addons.lamb`.
+
+  Returns:
+    a Keras optimizer.
+
+  Raises:
+    InvalidInputError: if this stack has no such optimizer.
+  """
+  check(name)
+  if name == "sgd":
+    return keras.optimizers.SGD(
+      learning_rate, momentum=momentum, weight_decay=weight_decay or None
+    )
+  if name == "adamw":
+    return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
+  if name == "lamb":
+    return addons.lamb(learning_rate, weight_decay)
+  return addons.sgdw(learning_rate, momentum, weight_decay)

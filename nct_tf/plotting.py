@@ -1,0 +1,73 @@
+"""Figures of runs, from their files."""
+
+from matplotlib import figure, ticker
+import numpy as np
+
+# Of Okabe and Ito's palette; told apart by the colour-blind and in print, as
+# the line styles differ too.
+_LINES = {
+  "clean": {"color": "#0072B2", "linestyle": "-", "label": "clean labels"},
+  "noisy": {"color": "#D55E00", "linestyle": "--", "label": "wrong labels"},
+}
+_METHOD_TITLES = {
+  "nct": "Noisy Concurrent Training",
+  "standard": "Standard training",
+}
+
+
+def plot_memorisation(directories, path):
+  """Draws Figure 1 of the paper for one or more runs, side by side.
+
+  Upper row: mean cross entropy of the ensemble on the training examples with
+  clean and with wrong labels, against the labels given; lower row: accuracy,
+  likewise. A run in which neither was measured has empty axes.
+
+  Args:
+    directories: sequence of `Workdir`, of finished runs.
+    path: str or path of the PNG file.
+  """
+  num_runs = len(directories)
+  canvas = figure.Figure(figsize=(1 + 3.6 * num_runs, 5.6), dpi=150)
+  axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
+  for column, directory in enumerate(directories):
+    result, history = directory.read_result(), directory.read_history()
+    _plot_run(axes[:, column], history)
+    axes[0, column].set_title(
+      _METHOD_TITLES.get(result["method"], result["method"]), fontsize=11
+    )
+    axes[1, column].set_xlabel("epoch")
+  axes[0, 0].set_ylabel("cross entropy (nats)")
+  axes[1, 0].set_ylabel("accuracy on given labels")
+  axes[0, 0].set_ylim(bottom=0)
+  axes[1, 0].set_ylim(0, 1)
+  axes[1, 0].yaxis.set_major_formatter(ticker.PercentFormatter(1))
+  canvas.suptitle(_describe(directories[0].read_result()), fontsize=10)
+  handles, labels = axes[0, 0].get_legend_handles_labels()
+  canvas.legend(
+    handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
+  )
+  canvas.tight_layout(rect=(0, 0.05, 1, 1))
+  canvas.savefig(path)
+
+
+def _plot_run(axes, history):
+  epochs = history["epoch"] + 1
+  for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+    for part, style in _LINES.items():
+      values = history.get(f"train_{quantity}_{part}")
+      if values is not None:
+        measured = np.isfinite(values)
+        ax.plot(epochs[measured], values[measured], linewidth=1.8, **style)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _describe(result):
+  noise = "no label noise"
+  if result["noise_rate"] > 0:
+    name = result["noise_type"].replace("_", " ")
+    noise = (
+      f"{result['noise_rate']:.0%} {name} noise "
+      f"({result['actual_noise_rate']:.1%} of the labels are wrong)"
+    )
+  return f"Memorisation on {result['dataset']}, {noise}"

@@ -1,0 +1,96 @@
+"""Results as tables of text."""
+
+# A confusion matrix of more classes fills no screen.
+_MAX_MATRIX_CLASSES = 20
+
+
+def format_table(rows, header):
+  """Lays out text in columns: the first to the left, the others to the right.
+
+  Args:
+    rows: sequence of equally long sequences of str.
+    header: sequence of str.
+
+  Returns:
+    str of several lines.
+  """
+  lines = [header, *rows]
+  widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+  text = [
+    "  ".join(
+      cell.rjust(width) if index else cell.ljust(width)
+      for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+    ).rstrip()
+    for line in lines
+  ]
+  text.insert(1, "  ".join("-" * width for width in widths))
+  return "\n".join(text)
+
+
+def format_results(results):
+  """Returns a table of runs.
+
+  Args:
+    results: sequence of dicts of `result.json`.
+  """
+  rows = [
+    (
+      result["method"],
+      _percent(result["best_accuracy"]),
+      _percent(result["last_accuracy"]),
+      _percent(result["last10_accuracy"]),
+      _percent(result["train_accuracy_noisy"]),
+      f"{result['seconds']:.0f} s",
+    )
+    for result in results
+  ]
+  table = format_table(
+    rows, ("method", "best", "last", "last 10", "memorised", "time")
+  )
+  return (
+    f"{table}\n"
+    "best, last, last 10: accuracy on the clean test split, of the best epoch\n"
+    "(chosen on that split), of the last one, and the mean of the last ten;\n"
+    "memorised: wrong training labels that the ensemble reproduces."
+  )
+
+
+def format_evaluation(scores):
+  """Returns tables of what `evaluation.evaluate` measured.
+
+  Args:
+    scores: its dict.
+  """
+  overall = [
+    (name.replace("_", " "), _percent(scores[name]))
+    for name in ("ensemble_accuracy", "network1_accuracy", "network2_accuracy")
+    if name in scores
+  ]
+  overall += [
+    (name.replace("_", " "), f"{scores[name]:.4f}")
+    for name in (
+      "cohen_kappa",
+      "matthews_correlation",
+      "expected_calibration_error",
+    )
+  ]
+  classes = list(scores["per_class_accuracy"])
+  per_class = [
+    (name, _percent(value))
+    for name, value in scores["per_class_accuracy"].items()
+  ]
+  parts = [
+    format_table(overall, ("on the test split", scores["method"])),
+    format_table(per_class, ("class", "accuracy")),
+  ]
+  if len(classes) <= _MAX_MATRIX_CLASSES:
+    rows = [
+      (name, *map(str, row))
+      for name, row in zip(classes, scores["confusion_matrix"], strict=True)
+    ]
+    parts.append(format_table(rows, ("label \\ predicted", *classes)))
+  return "\n\n".join(parts)
+
+
+def _percent(fraction):
+  return "-" if fraction is None else f"{100 * fraction:.1f} %"

@@ -1,0 +1,432 @@
+"""A run from its configuration to its result."""
+
+import contextlib
+import logging
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import (
+  addons,
+  callbacks,
+  concurrent_model,
+  config as config_lib,
+  datasets,
+  distribution,
+  errors,
+  exporting,
+  input_pipeline,
+  label_noise,
+  metrics,
+  networks,
+  noisy_dataset,
+  optimizers,
+  plotting,
+  schedules,
+  standard_model,
+  workdir as workdir_lib,
+)
+
+TrainConfig = config_lib.TrainConfig
+
+_logger = logging.getLogger(__name__)
+
+_NUM_CHECKPOINTS = 2
+EVALUATION_BATCH_SIZE = 256
+
+
+def train_and_evaluate(config):
+  """Trains, evaluates and leaves everything in `config.workdir`.
+
+  Args:
+    config: a `TrainConfig` with a `workdir`.
+
+  Returns:
+    dict, the content of `result.json`.
+
+  Raises:
+    InvalidInputError: if the data, the network or the workdir do not fit the
+      configuration; nothing has been written then.
+    TrainingDivergedError: if the loss is no longer finite.
+  """
+  if not config.workdir:
+    raise errors.InvalidInputError(
+      "Argument `workdir` must be a folder. Received: none"
+    )
+  directory = workdir_lib.Workdir(config.workdir)
+  directory.check_vacant(config)
+  dataset = load_dataset(config)
+  noisy = load_noisy_dataset(config, dataset)
+  if config.batch_size > len(noisy.train):
+    raise errors.InvalidInputError(
+      f"Argument `batch_size` must be at most {len(noisy.train)}, the number "
+      f"of training examples. Received: {config.batch_size}"
+    )
+  keras.utils.set_random_seed(config.seed)
+  strategy = distribution.create(config.strategy)
+  with _precision(config.mixed_precision), strategy.scope():
+    model = create_model(config, dataset.image_shape, dataset.num_classes)
+    compile_model(model, config)
+
+  directory.start(config)
+  noise = directory.write_noise(noisy)
+  history = _fit(model, config, dataset, noisy, directory)
+  result = {
+    **_describe_run(config, dataset, noisy, model),
+    "noise_sha256": label_noise.fingerprint(**noise),
+    **summarize_history(history),
+  }
+  directory.write_result(result)
+  plotting.plot_memorisation([directory], directory.memorisation_file)
+  if config.export_dir:
+    exporting.export(model, result, config.export_dir)
+  return result
+
+
+def load_dataset(config):
+  """Returns the `ImageDataset` that a config names."""
+  return datasets.load(
+    config.dataset,
+    data_dir=config.data_dir,
+    download=config.download,
+    image_size=config.image_size,
+    **(config.fake_options if config.dataset == "fake" else {}),
+  )
+
+
+def load_noisy_dataset(config, dataset):
+  """Returns the `NoisyDataset` of a config, and says how noisy it is."""
+  noisy = noisy_dataset.prepare(
+    dataset,
+    num_train_examples=config.num_train_examples,
+    validation_fraction=config.validation_fraction,
+    noise_type=config.noise_type,
+    noise_rate=config.noise_rate,
+    noise_seed=config.noise_seed,
+  )
+  _logger.info(
+    "%s: %d training, %d validation, %d test examples of %d classes",
+    dataset.name,
+    len(noisy.train),
+    len(noisy.validation),
+    len(noisy.test),
+    dataset.num_classes,
+  )
+  _logger.info(
+    "Label noise: %s, nominal rate %.4f, actual rate %.4f",
+    config.noise_type,
+    config.noise_rate,
+    noisy.actual_noise_rate,
+  )
+  return noisy
+
+
+def create_model(config, image_shape, num_classes):
+  """Builds the method's model with its networks, not yet compiled.
+
+  Args:
+    config: a `TrainConfig`.
+    image_shape: three ints, (height, width, channels).
+    num_classes: int.
+
+  Returns:
+    a `Classifier`, its weights drawn from Keras' global seed.
+  """
+
+  def create_network():
+    return networks.create(
+      config.network,
+      image_shape,
+      num_classes,
+      config.width,
+      **config.network_options,
+    )
+
+  options = {"weight_decay": 0.0, "validation_metrics": []}
+  if optimizers.couples_weight_decay(
+    config.optimizer, config.decoupled_weight_decay
+  ):
+    options["weight_decay"] = config.weight_decay
+  if addons.available():
+    options["validation_metrics"] = [addons.cohen_kappa(num_classes)]
+  if config.method == "standard":
+    return standard_model.StandardModel(create_network(), **options)
+  return concurrent_model.ConcurrentModel(
+    create_network(),
+    create_network(),
+    temperature=config.temperature,
+    mimicry=config.alpha_max > 0,
+    randomize_targets=config.target_variability_max > 0,
+    exclude_true=config.target_variability_exclude_true,
+    seed=config.seed,
+    **options,
+  )
+
+
+def compile_model(model, config):
+  """Gives the model of `create_model` its optimizer."""
+  is_coupled = optimizers.couples_weight_decay(
+    config.optimizer, config.decoupled_weight_decay
+  )
+  model.compile(
+    optimizer=optimizers.create(
+      config.optimizer,
+      config.learning_rate,
+      config.momentum,
+      0.0 if is_coupled else config.weight_decay,
+    ),
+    jit_compile=False,  # On the CPU, XLA makes convolutions slower.
+  )
+
+
+def restore(directory):
+  """Rebuilds the model of a finished run, in float32, for inference.
+
+  Args:
+    directory: a `Workdir`.
+
+  Returns:
+    a triple: the `Classifier` with its last weights, the run's `TrainConfig`,
+    the dict of its `result.json`.
+
+  Raises:
+    InvalidInputError: if there is no finished run.
+  """
+  config = directory.read_config()
+  result = directory.read_result()
+  model = create_model(
+    config, result["image_shape"], len(result["class_names"])
+  )
+  path = tf.train.latest_checkpoint(str(directory.checkpoints_dir))
+  if path is None:
+    raise errors.InvalidInputError(
+      f"Workdir {directory.path} has no checkpoint in checkpoints/"
+    )
+  checkpoint = tf.train.Checkpoint(model=model)
+  checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+  return model, config, result
+
+
+def _fit(model, config, dataset, noisy, directory):
+  """Trains; returns the history, a dict of arrays as `read_history` gives."""
+  mean, std = dataset.moments
+  num_steps = input_pipeline.steps_per_epoch(
+    len(noisy.train), config.batch_size
+  )
+
+  def evaluation_dataset(examples):
+    return input_pipeline.evaluation_dataset(
+      examples.images,
+      examples.given_labels,
+      batch_size=EVALUATION_BATCH_SIZE,
+      mean=mean,
+      std=std,
+    )
+
+  validation = noisy.validation if len(noisy.validation) else noisy.test
+  model.fit(
+    input_pipeline.training_dataset(
+      noisy.train.images,
+      noisy.train.given_labels,
+      noisy.train.true_labels,
+      batch_size=config.batch_size,
+      num_epochs=config.num_epochs,
+      mean=mean,
+      std=std,
+      augmentation=config.augmentation,
+      seed=config.seed,
+    ),
+    epochs=config.num_epochs,
+    steps_per_epoch=num_steps,
+    shuffle=False,
+    validation_data=evaluation_dataset(validation),
+    callbacks=[
+      *schedule_callbacks(model, config),
+      *_evaluation_callbacks(config, noisy, evaluation_dataset),
+      *_recording_callbacks(model, config, noisy, num_steps, directory),
+    ],
+    verbose=0,
+  )
+  return directory.read_history()
+
+
+def schedule_callbacks(model, config):
+  """Returns the callbacks that set what depends on the epoch."""
+
+  def learning_rate(epoch):
+    return schedules.step_decay(
+      epoch,
+      config.learning_rate,
+      config.resolved_lr_decay_epochs,
+      config.lr_decay_factor,
+    )
+
+  def alpha(epoch):
+    return schedules.sigmoid_rampup(
+      epoch,
+      config.resolved_alpha_rampup_epochs,
+      config.alpha_steepness,
+      config.alpha_max,
+    )
+
+  def target_variability_rate(epoch):
+    return schedules.log_rampup(
+      epoch,
+      config.num_epochs,
+      config.target_variability_warmup_epochs,
+      config.target_variability_min,
+      config.target_variability_max,
+    )
+
+  def decoupled_decay(epoch):
+    return (
+      config.weight_decay * learning_rate(epoch) / config.learning_rate
+    )
+
+  schedule = callbacks.EpochSchedule
+  result = [
+    schedule(
+      "learning_rate",
+      learning_rate,
+      lambda value: setattr(model.optimizer, "learning_rate", value),
+    )
+  ]
+  if config.optimizer == "sgdw":
+    # Its decay is apart from the rate, so the rate's drops are repeated here.
+    result.append(
+      schedule(
+        "weight_decay",
+        decoupled_decay,
+        lambda value: setattr(model.optimizer, "weight_decay", value),
+      )
+    )
+  if config.method == "nct":
+    result += [
+      schedule("alpha", alpha, model.alpha.assign),
+      schedule(
+        "target_variability_rate",
+        target_variability_rate,
+        model.target_variability_rate.assign,
+      ),
+    ]
+  return result
+
+
+def _evaluation_callbacks(config, noisy, evaluation_dataset):
+  """What is measured beside Keras' own validation."""
+  result = []
+  if len(noisy.validation):
+    result.append(
+      callbacks.Evaluation(
+        evaluation_dataset(noisy.test), "test_{}".format, config.num_epochs
+      )
+    )
+  # The memorisation of Figure 1: are wrong labels learned as right ones are?
+  parts = {
+    "clean": noisy.train.where(noisy.train.is_clean),
+    "noisy": noisy.train.where(~noisy.train.is_clean),
+  }
+  for part, examples in parts.items():
+    if config.monitor_every_epochs and len(examples):
+      names = {
+        "ensemble_accuracy": f"train_accuracy_{part}",
+        "ensemble_cross_entropy": f"train_loss_{part}",
+      }
+      result.append(
+        callbacks.Evaluation(
+          evaluation_dataset(examples),
+          names.get,
+          config.num_epochs,
+          config.monitor_every_epochs,
+        )
+      )
+  return result
+
+
+def _recording_callbacks(model, config, noisy, num_steps, directory):
+  checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+  manager = tf.train.CheckpointManager(
+    checkpoint, str(directory.checkpoints_dir), max_to_keep=_NUM_CHECKPOINTS
+  )
+  return [
+    callbacks.NanGuard(),
+    callbacks.Timer(len(noisy.train)),
+    callbacks.HistoryWriter(directory.history_file),
+    keras.callbacks.TensorBoard(
+      str(directory.tensorboard_dir), write_graph=False
+    ),
+    callbacks.EpochCheckpoint(
+      manager, config.num_epochs, config.checkpoint_every_epochs
+    ),
+    callbacks.ProgressBar(config.num_epochs, num_steps, config.method),
+  ]
+
+
+def _describe_run(config, dataset, noisy, model):
+  mean, std = dataset.moments
+  return {
+    "method": config.method,
+    "dataset": config.dataset,
+    "noise_type": config.noise_type,
+    "noise_rate": config.noise_rate,
+    "actual_noise_rate": noisy.actual_noise_rate,
+    "num_train_examples": len(noisy.train),
+    "num_epochs": config.num_epochs,
+    "network": config.network,
+    "width": config.width,
+    "seed": config.seed,
+    "noise_seed": config.noise_seed,
+    "num_parameters": metrics.count_parameters(model),
+    "image_shape": list(dataset.image_shape),
+    "class_names": list(dataset.class_names),
+    "mean": list(mean),
+    "std": list(std),
+    "tensorflow": tf.__version__,
+    "keras": keras.__version__,
+  }
+
+
+def summarize_history(history):
+  """The figures of a run.
+
+  Args:
+    history: dict from column of `history.csv` to float array [num_epochs].
+
+  Returns:
+    dict of `result.json`'s accuracies, fractions, of the test split's clean
+    labels but for `train_accuracy_clean` and `train_accuracy_noisy`, which
+    are of the given labels of training examples, None where not measured;
+    and of its times.
+  """
+  split = "test" if "test_ensemble_accuracy" in history else "val"
+  accuracy = history[f"{split}_ensemble_accuracy"]
+
+  def last(column):
+    return float(history[column][-1]) if column in history else None
+
+  speed = history["examples_per_second"]
+  return {
+    "best_accuracy": float(accuracy.max()),
+    "best_epoch": int(accuracy.argmax()),
+    "last_accuracy": float(accuracy[-1]),
+    "last10_accuracy": float(accuracy[-10:].mean()),
+    "network1_accuracy": last(f"{split}_accuracy_1"),
+    "network2_accuracy": last(f"{split}_accuracy_2"),
+    "train_accuracy_clean": last("train_accuracy_clean"),
+    "train_accuracy_noisy": last("train_accuracy_noisy"),
+    # The first epoch traces the graph.
+    "examples_per_second": float(np.median(speed[1:] if speed[1:].size else speed)),
+    "seconds": float(history["seconds"].sum()),
+  }
+
+
+@contextlib.contextmanager
+def _precision(mixed_precision):
+  """Sets Keras' global policy while networks are built."""
+  if mixed_precision != "none":
+    keras.mixed_precision.set_global_policy(f"mixed_{mixed_precision}")
+  try:
+    yield
+  finally:
+    keras.mixed_precision.set_global_policy("float32")

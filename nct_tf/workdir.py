@@ -1,0 +1,151 @@
+"""The files that a run leaves behind, and their names."""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+
+import numpy as np
+
+from nct_tf import config as config_lib
+from nct_tf import errors
+
+
+class Workdir:
+  """A run's folder.
+
+  Args:
+    path: str, the folder; need not exist.
+  """
+
+  def __init__(self, path):
+    self.path = pathlib.Path(path)
+    self.flags_file = self.path / "flags.txt"
+    self.history_file = self.path / "history.csv"
+    self.result_file = self.path / "result.json"
+    self.noise_file = self.path / "noise.npz"
+    self.memorisation_file = self.path / "memorisation.png"
+    self.evaluation_file = self.path / "evaluation.json"
+    self.checkpoints_dir = self.path / "checkpoints"
+    self.tensorboard_dir = self.path / "tensorboard"
+
+  def check_vacant(self, config):
+    """Raises `InvalidInputError` if the folder already holds a run."""
+    if self.flags_file.exists() and not config.overwrite:
+      raise errors.InvalidInputError(self._describe_occupant(config))
+
+  def start(self, config):
+    """Makes the folder ready for a new run and writes `flags.txt`.
+
+    Args:
+      config: the run's `TrainConfig`; with its `overwrite`, an earlier run's
+        files are deleted, others stay.
+
+    Raises:
+      InvalidInputError: if the folder holds a run that is not to be deleted,
+        or if it cannot be written to.
+    """
+    self.check_vacant(config)
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      for file in set(vars(self).values()) - {self.path}:
+        if file.is_dir():
+          shutil.rmtree(file)
+        else:
+          file.unlink(missing_ok=True)
+      _write_atomically(self.flags_file, config.to_flagfile())
+    except OSError as error:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} cannot be written to: {error.strerror}"
+      ) from error
+
+  def _describe_occupant(self, config):
+    old = dict(
+      line.split("=", 1) for line in self.flags_file.read_text().splitlines()
+    )
+    new = dict(line.split("=", 1) for line in config.to_flagfile().splitlines())
+    differences = [
+      f"{name.removeprefix('--')} is {old.get(name, 'not set')} there and "
+      f"{new.get(name, 'not set')} here"
+      for name in {**old, **new}
+      if old.get(name) != new.get(name)
+    ]
+    if differences:
+      what = f"another run's configuration ({'; '.join(differences)})"
+    else:
+      what = f"this very run, {'' if self.result_file.exists() else 'un'}finished"
+    return (
+      f"Workdir {self.path} holds {what}: choose another one, or give "
+      "--overwrite to delete that run"
+    )
+
+  def read_config(self):
+    """Returns the run's `TrainConfig`; raises if there is no run."""
+    return config_lib.TrainConfig.from_flagfile(
+      self._read(self.flags_file, "there is no run in it")
+    )
+
+  def read_result(self):
+    """Returns the dict of `result.json`; raises if the run has not ended."""
+    return json.loads(
+      self._read(self.result_file, "its run has not finished")
+    )
+
+  def read_history(self):
+    """Returns dict from column to float array [num_epochs]; NaN where empty."""
+    text = self._read(self.history_file, "there is no history in it")
+    rows = list(csv.DictReader(text.splitlines()))
+    return {
+      name: np.array([float(row[name] or "nan") for row in rows])
+      for name in rows[0]
+    }
+
+  def _read(self, file, otherwise):
+    try:
+      return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} has no {file.name}: {otherwise}"
+      ) from None
+
+  def write_noise(self, noisy):
+    """Writes which label became which.
+
+    `noise.npz` holds, for each example that was corrupted: `index` (int64, in
+    the dataset's train split), `given_label`, `true_label` (int64) and
+    `is_validation` (bool, whether it was held out).
+
+    Args:
+      noisy: a `NoisyDataset`.
+
+    Returns:
+      dict of the three integer arrays.
+    """
+    parts = (noisy.train, noisy.validation)
+    arrays = {
+      "index": np.concatenate([part.index for part in parts]),
+      "given_label": np.concatenate([part.given_labels for part in parts]),
+      "true_label": np.concatenate([part.true_labels for part in parts]),
+    }
+    is_validation = np.arange(len(arrays["index"])) >= len(noisy.train)
+    np.savez_compressed(
+      self.noise_file, **arrays, is_validation=is_validation
+    )
+    return arrays
+
+  def write_result(self, result):
+    """Writes `result.json`, whole or not at all."""
+    _write_atomically(self.result_file, json.dumps(result, indent=2) + "\n")
+
+  def write_evaluation(self, evaluation):
+    """Writes `evaluation.json`, whole or not at all."""
+    _write_atomically(
+      self.evaluation_file, json.dumps(evaluation, indent=2) + "\n"
+    )
+
+
+def _write_atomically(file, text):
+  temporary = file.with_name(f".{file.name}.tmp")
+  temporary.write_text(text, encoding="utf-8")
+  os.replace(temporary, file)

@@ -1,0 +1,1 @@
+"""Programs: each runs as `python -m scripts.NAME` from the checkout."""

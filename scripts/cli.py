@@ -1,0 +1,106 @@
+"""What every script does around its work: flags, errors, silence."""
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+
+from absl import app
+from absl import flags
+from absl import logging as absl_logging
+
+
+def run(main, *flag_modules):
+  """Runs a script.
+
+  Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
+  line and exit code 2, without a traceback.
+
+  Args:
+    main: a function without arguments.
+    *flag_modules: modules of `flags` that `--help` is to tell about.
+  """
+  for module in flag_modules:
+    for flag in flags.FLAGS.get_flags_for_module(module.__name__):
+      flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+  app.run(lambda _: _guard(main), flags_parser=parse)
+
+
+def parse(argv):
+  """Reads the flags; ends the program if there is something wrong."""
+  try:
+    rest = flags.FLAGS(argv)
+  except flags.Error as error:
+    _fail(f"{error} (--help tells of all flags)")
+  if rest[1:]:
+    _fail(f"takes flags alone, no arguments. Received: {' '.join(rest[1:])}")
+  return rest
+
+
+def flag_values(*flag_modules):
+  """Returns dict from name to value of the flags of modules of `flags`."""
+  return {
+    flag.name: flag.value
+    for module in flag_modules
+    for flag in flags.FLAGS.get_flags_for_module(module.__name__)
+  }
+
+
+def load(name):
+  """Imports a module of `nct_tf` without TensorFlow's messages.
+
+  Scripts import it when their flags are read, so that `--help` and bad flags
+  need not wait for TensorFlow.
+
+  Args:
+    name: str, such as `training`.
+
+  Returns:
+    the module.
+  """
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  with _silence():
+    return importlib.import_module(f"nct_tf.{name}")
+
+
+@contextlib.contextmanager
+def _silence():
+  """Holds back what C++ code writes, and gives it out after an error."""
+  sys.stderr.flush()
+  original = os.dup(2)
+  with tempfile.TemporaryFile() as messages:
+    os.dup2(messages.fileno(), 2)
+    try:
+      yield
+    except BaseException:
+      messages.seek(0)
+      os.write(original, messages.read())
+      raise
+    finally:
+      os.dup2(original, 2)
+      os.close(original)
+
+
+def _guard(main):
+  absl_logging.set_verbosity(absl_logging.WARNING)
+  logger = logging.getLogger("nct_tf")
+  if not logger.handlers:
+    logger.addHandler(logging.StreamHandler())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+  errors = importlib.import_module("nct_tf.errors")
+  try:
+    main()
+  except (errors.InvalidInputError, errors.TrainingDivergedError) as error:
+    _fail(error)
+  except KeyboardInterrupt:
+    _fail("interrupted")
+
+
+def _fail(message):
+  text = " ".join(str(message).split())
+  program = os.path.basename(sys.argv[0]).removesuffix(".py")
+  sys.stderr.write(f"{program}: {text}\n")
+  sys.exit(2)

@@ -1,0 +1,26 @@
+"""Prints finished runs in a table, and draws their memorisation side by side.
+
+Example:
+  python -m scripts.compare --workdirs=runs/nct,runs/standard \
+    --figure=runs/memorisation.png
+"""
+
+from flags import compare_flags
+from scripts import cli
+
+
+def main():
+  plotting = cli.load("plotting")
+  tables = cli.load("tables")
+  workdir = cli.load("workdir")
+  directories = [
+    workdir.Workdir(path) for path in compare_flags.WORKDIRS.value
+  ]
+  print(tables.format_results([each.read_result() for each in directories]))
+  if compare_flags.FIGURE.value:
+    plotting.plot_memorisation(directories, compare_flags.FIGURE.value)
+    print(f"The paper's Figure 1 of these runs: {compare_flags.FIGURE.value}")
+
+
+if __name__ == "__main__":
+  cli.run(main, compare_flags)

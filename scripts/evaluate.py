@@ -1,0 +1,23 @@
+"""Evaluates a finished run on the test split, as a table and as JSON.
+
+Example:
+  python -m scripts.evaluate --workdir=runs/digits
+"""
+
+from flags import workdir_flags
+from scripts import cli
+
+
+def main():
+  evaluation = cli.load("evaluation")
+  tables = cli.load("tables")
+  workdir = cli.load("workdir")
+  directory = workdir.Workdir(workdir_flags.WORKDIR.value)
+  scores = evaluation.evaluate_run(directory)
+  directory.write_evaluation(scores)
+  print(tables.format_evaluation(scores))
+  print(f"As JSON: {directory.evaluation_file}")
+
+
+if __name__ == "__main__":
+  cli.run(main, workdir_flags)

@@ -1,0 +1,41 @@
+"""Trains an image classifier on labels that cannot be trusted.
+
+Example:
+  python -m scripts.train --dataset=digits --network=simple_cnn --width=16 \
+    --augmentation=none --noise_type=symmetric_inclusive --noise_rate=0.5 \
+    --num_epochs=50 --workdir=runs/digits
+"""
+
+from flags import (
+  data_flags,
+  export_flags,
+  method_flags,
+  network_flags,
+  runtime_flags,
+  training_flags,
+  workdir_flags,
+)
+from scripts import cli
+
+FLAG_MODULES = (
+  data_flags,
+  network_flags,
+  method_flags,
+  training_flags,
+  runtime_flags,
+  workdir_flags,
+  export_flags,
+)
+
+
+def main():
+  training = cli.load("training")
+  tables = cli.load("tables")
+  config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  result = training.train_and_evaluate(config)
+  print(tables.format_results([result]))
+  print(f"Everything is in {config.workdir}")
+
+
+if __name__ == "__main__":
+  cli.run(main, *FLAG_MODULES)
