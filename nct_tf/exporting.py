@@ -1,5 +1,7 @@
 """The ensemble as a SavedModel that TF Serving loads."""
 
+import contextlib
+import io
 import logging
 import os
 import pathlib
@@ -8,7 +10,7 @@ import shutil
 import keras
 import tensorflow as tf
 
-from nct_tf import errors, preprocessing
+from nct_tf import classifier, errors, preprocessing
 
 _logger = logging.getLogger(__name__)
 
@@ -68,10 +70,13 @@ def _write(model, result, path):
 
   def serve(images):
     normalized = preprocessing.normalize(images, result["mean"], result["std"])
-    return {"probabilities": model(normalized, training=False)}
+    joint = classifier.ensemble_logits(model.logits(normalized))
+    return {"probabilities": tf.nn.softmax(joint)}
 
   # `tf.saved_model.save` of a Keras 3 model would load in Python alone.
   archive = keras.export.ExportArchive()
-  archive.track(model)
+  for network in model.networks:
+    archive.track(network)
   archive.add_endpoint("serving_default", serve, input_signature=[signature])
-  archive.write_out(str(path))
+  with contextlib.redirect_stdout(io.StringIO()):  # It prints a report.
+    archive.write_out(str(path))

@@ -67,7 +67,7 @@ def _describe(result):
   if result["noise_rate"] > 0:
     name = result["noise_type"].replace("_", " ")
     noise = (
-      f"{result['noise_rate']:.0%} {name} noise "
+      f"{result['noise_rate']:.0%} {name} noise\n"
       f"({result['actual_noise_rate']:.1%} of the labels are wrong)"
     )
   return f"Memorisation on {result['dataset']}, {noise}"
