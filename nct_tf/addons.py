@@ -10,6 +10,7 @@ import importlib.util
 import warnings
 
 import keras
+import tensorflow as tf
 
 from nct_tf import errors
 
@@ -38,6 +39,7 @@ def _tensorflow_addons(wanted):
   return tensorflow_addons
 
 
+@tf.autograph.experimental.do_not_convert
 def cutout(images, size, centers):
   """Blanks a square in each image.
 

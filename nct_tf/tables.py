@@ -92,5 +92,34 @@ def format_evaluation(scores):
   return "\n\n".join(parts)
 
 
+def format_benchmark(benchmark):
+  """Returns a table of what `benchmarking.benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  size = "x".join(map(str, benchmark["image_shape"]))
+  header = (
+    f"{benchmark['network']}, width {benchmark['width']}, batch "
+    f"{benchmark['batch_size']} of {size}, mixed precision "
+    f"{benchmark['mixed_precision']}",
+    "",
+  )
+  rows = [
+    ("step of NCT, two networks", f"{benchmark['nct_step_seconds']:.4f} s"),
+    (
+      "step of one network alone",
+      f"{benchmark['single_step_seconds']:.4f} s",
+    ),
+    ("the first over twice the second", f"{benchmark['ratio']:.3f}"),
+    (
+      "input pipeline alone",
+      f"{benchmark['pipeline_images_per_second']:,.0f} images/s",
+    ),
+    ("that over what NCT consumes", f"{benchmark['pipeline_ratio']:,.0f}"),
+  ]
+  return format_table(rows, header)
+
+
 def _percent(fraction):
   return "-" if fraction is None else f"{100 * fraction:.1f} %"

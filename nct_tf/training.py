@@ -65,7 +65,7 @@ def train_and_evaluate(config):
     )
   keras.utils.set_random_seed(config.seed)
   strategy = distribution.create(config.strategy)
-  with _precision(config.mixed_precision), strategy.scope():
+  with precision(config.mixed_precision), strategy.scope():
     model = create_model(config, dataset.image_shape, dataset.num_classes)
     compile_model(model, config)
 
@@ -422,7 +422,7 @@ def summarize_history(history):
 
 
 @contextlib.contextmanager
-def _precision(mixed_precision):
+def precision(mixed_precision):
   """Sets Keras' global policy while networks are built."""
   if mixed_precision != "none":
     keras.mixed_precision.set_global_policy(f"mixed_{mixed_precision}")

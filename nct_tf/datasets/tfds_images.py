@@ -82,11 +82,13 @@ def _builder(name, data_dir):
   try:
     return tfds.builder(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError:
-    similar = difflib.get_close_matches(name, tfds.list_builders(), n=5)
+    known = ["digits", "fake", *tfds.list_builders()]
+    similar = difflib.get_close_matches(name, known, n=5)
     raise errors.InvalidInputError(
-      f"Dataset {name!r} is unknown: it is to be digits, fake, or the name of "
-      "an image classification dataset of tensorflow-datasets, such as "
-      f"{', '.join(similar or ['cifar10', 'cifar100', 'fashion_mnist'])}"
+      f"Dataset {name!r} is unknown: known are digits, fake, and the image "
+      "classification datasets of tensorflow-datasets (cifar10, cifar100, "
+      "fashion_mnist, ...)"
+      + (f"; near to it are {', '.join(similar)}" if similar else "")
     ) from None
   except (ValueError, AssertionError) as error:
     raise errors.InvalidInputError(
@@ -100,7 +102,7 @@ def _keys(name, features):
   image_keys = [
     key
     for key, feature in features.items()
-    if isinstance(feature, tfds.features.Image) and feature.dtype == np.uint8
+    if isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
   ]
   label_keys = [
     key

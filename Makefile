@@ -1,0 +1,51 @@
+# Both commands of the README work from a clean checkout with nothing but
+# Python, and leave any environment that is active as it was.
+
+VENV ?= .venv
+PYTHON ?=
+RUN = $(VENV)/bin/python
+
+NOISY_DIGITS = --dataset=digits --augmentation=none \
+  --noise_type=symmetric_inclusive --noise_rate=0.5 \
+  --network=simple_cnn --width=64 --num_epochs=100
+
+.PHONY: help environment train test bazel lint format lock clean
+
+help:
+	@echo "make train   train on noisy digits, NCT and standard (3 minutes)"
+	@echo "make test    run the test suite (5 minutes)"
+	@echo "make bazel   run it with Bazel instead"
+	@echo "make lint    check style;  make format  mend it"
+	@echo "make lock    renew constraints/ from setup.py"
+	@echo "make clean   remove the environment and the runs of make train"
+	@echo "VENV=folder PYTHON=/path/to/python3.12 choose another Python"
+
+environment:
+	@tools/environment.sh "$(VENV)" "$(PYTHON)"
+
+train: environment
+	@$(RUN) -m scripts.train $(NOISY_DIGITS) --method=nct \
+	  --workdir=runs/digits_nct --overwrite --export_dir=exports/digits
+	@$(RUN) -m scripts.train $(NOISY_DIGITS) --method=standard \
+	  --workdir=runs/digits_standard --overwrite
+	@$(RUN) -m scripts.compare \
+	  --workdirs=runs/digits_nct,runs/digits_standard \
+	  --figure=runs/memorisation.png
+
+test: environment
+	@$(RUN) -m pytest
+
+bazel: environment
+	@tools/bazel_test.sh "$(VENV)/bin"
+
+lint: environment
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+format: environment
+	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
+
+lock:
+	@tools/lock.sh
+
+clean:
+	rm -rf .venv .venv-* runs exports *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,105 @@
+"""How long a training step takes, and how fast the data come."""
+
+import contextlib
+import dataclasses
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import datasets, input_pipeline, training
+
+_NUM_WARMUP_STEPS = 3
+_PIPELINE_SECONDS = 2.0
+
+
+def benchmark(config, num_steps):
+  """Measures Noisy Concurrent Training against one network alone.
+
+  Both are trained side by side, a step each in turn, on the same batch of
+  random images: what else the machine does meets both alike.
+
+  Args:
+    config: a `TrainConfig`; its dataset is replaced by `fake`.
+    num_steps: int, how many steps of each are timed.
+
+  Returns:
+    dict ready for JSON: `nct_step_seconds` and `single_step_seconds`, medians;
+    `ratio`, the median over steps of the first over twice the second;
+    `pipeline_images_per_second`, of the input pipeline alone, and
+    `pipeline_ratio`, that over what the step of two networks consumes.
+  """
+  config = dataclasses.replace(config, dataset="fake", image_size=None)
+  dataset = datasets.load("fake", **config.fake_options)
+  batches = _batches(config, dataset)
+  batch = next(iter(batches))
+  steps = [
+    _step_function(dataclasses.replace(config, method=method), dataset, batch)
+    for method in ("nct", "standard")
+  ]
+  for _ in range(_NUM_WARMUP_STEPS):
+    for step in steps:
+      _seconds(step)
+  seconds = np.array(
+    [[_seconds(step) for step in steps] for _ in range(num_steps)]
+  )
+  nct, single = np.median(seconds, axis=0)
+  images_per_second = _pipeline_images_per_second(batches)
+  return {
+    "network": config.network,
+    "width": config.width,
+    "batch_size": config.batch_size,
+    "image_shape": list(dataset.image_shape),
+    "mixed_precision": config.mixed_precision,
+    "num_steps": num_steps,
+    "nct_step_seconds": float(nct),
+    "single_step_seconds": float(single),
+    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
+    "pipeline_images_per_second": images_per_second,
+    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
+    "tensorflow": tf.__version__,
+  }
+
+
+def _batches(config, dataset):
+  mean, std = dataset.moments
+  return input_pipeline.training_dataset(
+    dataset.train_images,
+    dataset.train_labels,
+    dataset.train_labels,
+    batch_size=config.batch_size,
+    num_epochs=10**9,
+    mean=mean,
+    std=std,
+    augmentation=config.augmentation,
+  )
+
+
+def _step_function(config, dataset, batch):
+  """Returns a function that makes one training step and waits for it."""
+  with training.precision(config.mixed_precision):
+    model = training.create_model(
+      config, dataset.image_shape, dataset.num_classes
+    )
+    training.compile_model(model, config)
+  with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
+    model.optimizer.build(model.trainable_variables)
+  train_step = tf.function(model.train_step)
+  return lambda: train_step(batch)["loss"].numpy()
+
+
+def _seconds(function):
+  begin = time.perf_counter()
+  function()
+  return time.perf_counter() - begin
+
+
+def _pipeline_images_per_second(batches):
+  iterator = iter(batches)
+  next(iterator)
+  begin = time.perf_counter()
+  num_images = 0
+  while time.perf_counter() - begin < _PIPELINE_SECONDS:
+    images, _ = next(iterator)
+    num_images += int(images.shape[0])
+  return num_images / (time.perf_counter() - begin)

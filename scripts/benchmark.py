@@ -1,0 +1,41 @@
+"""Times a training step of NCT, one of a single network, and the pipeline.
+
+Example:
+  python -m scripts.benchmark --network=preact_resnet18 --batch_size=64
+"""
+
+import json
+
+from flags import (
+  benchmark_flags,
+  data_flags,
+  method_flags,
+  network_flags,
+  runtime_flags,
+  training_flags,
+)
+from scripts import cli
+
+CONFIG_FLAGS = (
+  data_flags,
+  network_flags,
+  method_flags,
+  training_flags,
+  runtime_flags,
+)
+
+
+def main():
+  benchmarking = cli.load("benchmarking")
+  tables = cli.load("tables")
+  config = cli.load("config")
+  measured = benchmarking.benchmark(
+    config.TrainConfig(**cli.flag_values(*CONFIG_FLAGS)),
+    benchmark_flags.NUM_STEPS.value,
+  )
+  print(tables.format_benchmark(measured))
+  print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+  cli.run(main, benchmark_flags, *CONFIG_FLAGS)

@@ -1,0 +1,228 @@
+import tempfile
+
+from absl.testing import absltest, parameterized
+import numpy as np
+import tensorflow_datasets as tfds
+
+from nct_tf import datasets, errors
+from nct_tf.datasets import image_dataset
+
+
+class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+  """A dataset as tensorflow-datasets' users write them, of random images."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  SHAPE = (6, 6, 3)
+  CLASSES = ("cat", "dog", "eel")
+  SPLITS = {"train": 30, "test": 12}
+
+  def _info(self):
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=tfds.features.FeaturesDict(
+        {
+          "image": tfds.features.Image(shape=self.SHAPE),
+          "label": tfds.features.ClassLabel(names=self.CLASSES),
+        }
+      )
+    )
+
+  def _split_generators(self, dl_manager):
+    return {name: self._generate_examples(n) for name, n in self.SPLITS.items()}
+
+  def _generate_examples(self, num_examples):
+    for number in range(num_examples):
+      shape = [side or 4 + number % 3 for side in self.SHAPE]
+      image = np.full(shape, number, np.uint8)
+      yield number, {"image": image, "label": number % len(self.CLASSES)}
+
+
+class ExamplePets(_Builder):
+  pass
+
+
+class ExampleMixedSizes(_Builder):
+  SHAPE = (None, None, 3)
+  SPLITS = {"train": 30, "validation": 6}
+
+
+class ExampleOneSplit(_Builder):
+  SPLITS = {"train": 30}
+
+
+class ExampleNoTrain(_Builder):
+  SPLITS = {"test": 30}
+
+
+class ExampleOneClass(_Builder):
+  CLASSES = ("cat",)
+
+
+class ExampleUnlabelledTest(_Builder):
+  def _generate_examples(self, num_examples):
+    for key, example in super()._generate_examples(num_examples):
+      is_test = num_examples == self.SPLITS["test"]
+      yield key, {**example, "label": -1 if is_test else example["label"]}
+
+
+class ExampleNoLabels(_Builder):
+  def _info(self):
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(shape=self.SHAPE)}
+      )
+    )
+
+  def _generate_examples(self, num_examples):
+    for key, example in super()._generate_examples(num_examples):
+      yield key, {"image": example["image"]}
+
+
+class TfdsImagesTest(parameterized.TestCase):
+  def prepare(self, builder_class):
+    data_dir = self.enter_context(tempfile.TemporaryDirectory())
+    builder_class(data_dir=data_dir).download_and_prepare()
+    return data_dir
+
+  def test_reads_images_labels_and_names(self):
+    data_dir = self.prepare(ExamplePets)
+    dataset = datasets.load("example_pets", data_dir)
+    self.assertEqual(dataset.train_images.shape, (30, 6, 6, 3))
+    self.assertEqual(dataset.test_images.shape, (12, 6, 6, 3))
+    self.assertEqual(dataset.class_names, ("cat", "dog", "eel"))
+    # Every image tells its number, and so its label.
+    numbers = dataset.train_images[:, 0, 0, 0]
+    np.testing.assert_array_equal(dataset.train_labels, numbers % 3)
+    self.assertLen(set(numbers.tolist()), 30)
+    again = datasets.load("example_pets", data_dir)
+    np.testing.assert_array_equal(dataset.train_images, again.train_images)
+
+  def test_resizes_images_of_mixed_sizes(self):
+    data_dir = self.prepare(ExampleMixedSizes)
+    with self.assertRaisesRegex(errors.InvalidInputError, "--image_size"):
+      datasets.load("example_mixed_sizes", data_dir)
+    dataset = datasets.load("example_mixed_sizes", data_dir, image_size=5)
+    self.assertEqual(dataset.train_images.shape, (30, 5, 5, 3))
+    numbers = dataset.train_images.reshape(30, -1)
+    np.testing.assert_array_equal(numbers.min(1), numbers.max(1))
+    self.assertLen(dataset.test_labels, 6)  # The split `validation`.
+
+  def test_parts_a_dataset_of_one_split(self):
+    data_dir = self.prepare(ExampleOneSplit)
+    dataset = datasets.load("example_one_split", data_dir)
+    np.testing.assert_array_equal(np.bincount(dataset.train_labels), [8] * 3)
+    np.testing.assert_array_equal(np.bincount(dataset.test_labels), [2] * 3)
+
+  @parameterized.named_parameters(
+    ("no_train", ExampleNoTrain, "a split named train. Received: test"),
+    ("one_class", ExampleOneClass, "at least two classes. Received: cat"),
+    ("labels", ExampleUnlabelledTest, r"test labels.*in \[0, 3\).*from -1"),
+    ("no_labels", ExampleNoLabels, "class label. Received features: image"),
+  )
+  def test_refuses(self, builder_class, message):
+    data_dir = self.prepare(builder_class)
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      datasets.load(builder_class.name, data_dir)
+
+  def test_names_where_it_looked_and_what_to_do(self):
+    data_dir = self.enter_context(tempfile.TemporaryDirectory())
+    with self.assertRaisesRegex(
+      errors.InvalidInputError,
+      f"not in {data_dir}/example_pets/1.0.0: give --data_dir.*--download",
+    ):
+      datasets.load("example_pets", data_dir)
+
+  def test_prepares_when_told_to(self):
+    data_dir = self.enter_context(tempfile.TemporaryDirectory())
+    dataset = datasets.load("example_pets", data_dir, download=True)
+    self.assertLen(dataset.train_labels, 30)
+
+  def test_suggests_names(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "cifar10"):
+      datasets.load("cifar_10")
+    with self.assertRaisesRegex(errors.InvalidInputError, "digits"):
+      datasets.load("digts")
+
+
+class DigitsTest(absltest.TestCase):
+  def test_split_is_fixed_and_stratified(self):
+    dataset = datasets.load("digits")
+    self.assertEqual(dataset.train_images.shape, (1437, 8, 8, 1))
+    self.assertEqual(dataset.test_images.shape, (360, 8, 8, 1))
+    self.assertEqual(dataset.train_images.max(), 255)
+    counts = np.bincount(dataset.test_labels)
+    self.assertBetween(counts.min(), 34, 36)
+    self.assertBetween(counts.max(), 36, 38)
+    again = datasets.load("digits")
+    np.testing.assert_array_equal(dataset.test_images, again.test_images)
+
+  def test_resizes(self):
+    dataset = datasets.load("digits", image_size=16)
+    self.assertEqual(dataset.image_shape, (16, 16, 1))
+
+
+class FakeTest(absltest.TestCase):
+  def test_has_the_sizes_asked_for(self):
+    dataset = datasets.load(
+      "fake",
+      num_train_examples=20,
+      num_test_examples=7,
+      height=5,
+      num_channels=2,
+      num_classes=4,
+    )
+    self.assertEqual(dataset.train_images.shape, (20, 5, 5, 2))
+    self.assertLen(dataset.test_labels, 7)
+    np.testing.assert_array_equal(np.bincount(dataset.train_labels), [5] * 4)
+
+  def test_refuses_fewer_examples_than_classes(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "num_test_examples"):
+      datasets.load("fake", num_test_examples=3)
+
+
+class ImageDatasetTest(absltest.TestCase):
+  def test_moments_are_those_of_the_pixels(self):
+    dataset = datasets.load("fake", num_train_examples=50, height=7)
+    mean, std = dataset.moments
+    pixels = dataset.train_images / 255
+    np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-9)
+    np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-9)
+
+  def test_moments_of_constant_images_can_be_divided_by(self):
+    images = np.full((2, 4, 4, 1), 255, np.uint8)
+    labels = np.array([0, 1])
+    dataset = image_dataset.ImageDataset(
+      "white", images, labels, images, labels, ("a", "b")
+    )
+    self.assertEqual(dataset.moments, ((1.0,), (1.0,)))
+
+  def test_refuses_images_that_are_no_bytes(self):
+    images = np.zeros((2, 4, 4, 1), np.float32)
+    labels = np.array([0, 1])
+    with self.assertRaisesRegex(errors.InvalidInputError, "uint8.*float32"):
+      image_dataset.ImageDataset(
+        "floats", images, labels, images, labels, ("a", "b")
+      )
+
+
+class StratifiedSampleTest(absltest.TestCase):
+  def test_keeps_proportions(self):
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    chosen = image_dataset.stratified_sample(labels, 50, 0, "n")
+    np.testing.assert_array_equal(np.bincount(labels[chosen]), [30, 15, 5])
+
+  def test_all_are_all(self):
+    self.assertTrue(
+      image_dataset.stratified_sample(np.arange(5), 5, 0, "n").all()
+    )
+
+  def test_refuses_too_few(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`n` must leave each class.*2 of 30"
+    ):
+      image_dataset.stratified_sample(np.arange(30) % 3, 2, 0, "n")
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,83 @@
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from nct_tf import input_pipeline
+
+NUM_EXAMPLES = 23
+# Every image tells its number, every label too.
+IMAGES = np.arange(NUM_EXAMPLES, dtype=np.uint8)[:, None, None, None] + np.zeros(
+  (1, 6, 6, 1), np.uint8
+)
+LABELS = np.arange(NUM_EXAMPLES)
+
+
+def batches(**arguments):
+  arguments = {
+    "batch_size": 5,
+    "num_epochs": 2,
+    "mean": [0.0],
+    "std": [1 / 255],
+  } | arguments
+  dataset = input_pipeline.training_dataset(
+    IMAGES, LABELS, LABELS + 100, **arguments
+  )
+  return list(dataset.as_numpy_iterator())
+
+
+class TrainingDatasetTest(parameterized.TestCase):
+  def test_each_epoch_has_each_example_once_in_its_own_order(self):
+    result = batches(num_epochs=3)
+    self.assertLen(result, 3 * input_pipeline.steps_per_epoch(NUM_EXAMPLES, 5))
+    labels = np.concatenate([targets["label"] for _, targets in result])
+    epochs = labels.reshape(3, NUM_EXAMPLES)
+    for epoch in epochs:
+      np.testing.assert_array_equal(np.sort(epoch), LABELS)
+    self.assertTrue((epochs[0] != epochs[1]).any())
+    self.assertTrue((epochs[0] != LABELS).any())
+
+  def test_the_last_batch_is_kept(self):
+    sizes = [len(images) for images, _ in batches()]
+    self.assertEqual(sizes, [5, 5, 5, 5, 3] * 2)
+
+  def test_images_labels_and_positions_belong_together(self):
+    for images, targets in batches():
+      np.testing.assert_allclose(images[:, 0, 0, 0], targets["label"])
+      np.testing.assert_array_equal(
+        targets["true_label"], targets["label"] + 100
+      )
+      np.testing.assert_array_equal(
+        targets["position"], np.arange(len(images))
+      )
+
+  @parameterized.parameters("none", "crop_flip")
+  def test_depends_on_seed_and_epoch_alone(self, augmentation):
+    whole = batches(num_epochs=4, augmentation=augmentation)
+    rest = batches(num_epochs=4, augmentation=augmentation, first_epoch=2)
+    for (a, _), (b, _) in zip(whole[10:], rest, strict=True):
+      np.testing.assert_array_equal(a, b)
+    other = batches(num_epochs=4, augmentation=augmentation, seed=1)
+    self.assertTrue((whole[0][0] != other[0][0]).any())
+
+  def test_augmentation_differs_from_epoch_to_epoch(self):
+    result = batches(augmentation="crop_flip", batch_size=NUM_EXAMPLES)
+    (first, targets1), (second, targets2) = result
+    first = first[np.argsort(targets1["label"])]
+    second = second[np.argsort(targets2["label"])]
+    self.assertTrue((first != second).any())
+
+
+class EvaluationDatasetTest(absltest.TestCase):
+  def test_keeps_order_and_normalises(self):
+    dataset = input_pipeline.evaluation_dataset(
+      IMAGES, LABELS, batch_size=10, mean=[0.5], std=[0.25]
+    )
+    result = list(dataset.as_numpy_iterator())
+    self.assertEqual([len(images) for images, _ in result], [10, 10, 3])
+    images = np.concatenate([images for images, _ in result])
+    np.testing.assert_allclose(images, (IMAGES / 255 - 0.5) / 0.25, atol=1e-6)
+    labels = np.concatenate([targets["label"] for _, targets in result])
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+if __name__ == "__main__":
+  absltest.main()

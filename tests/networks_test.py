@@ -1,0 +1,188 @@
+from absl.testing import absltest, parameterized
+import keras
+import numpy as np
+
+from nct_tf import errors, networks
+
+
+def count(network):
+  return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def fill(network, rng):
+  """Gives every layer, in the order of their names, known weights."""
+  for layer in sorted(network.layers, key=lambda layer: layer.name):
+    shapes = [weight.shape for weight in layer.weights]
+    if isinstance(layer, keras.layers.Conv2D):
+      layer.set_weights([0.15 * rng.standard_normal(shapes[0])])
+    elif isinstance(layer, keras.layers.Dense):
+      layer.set_weights([0.5 * rng.standard_normal(s) for s in shapes])
+    elif isinstance(layer, keras.layers.BatchNormalization):
+      gamma = rng.uniform(0.5, 1.5, shapes[0])
+      beta, mean = (0.5 * rng.standard_normal(shapes[0]) for _ in range(2))
+      variance = rng.uniform(0.5, 1.5, shapes[0])
+      layer.set_weights([gamma, beta, mean, variance])
+
+
+class PreactResnetTest(parameterized.TestCase):
+  @parameterized.parameters((10, 11_171_146), (100, 11_217_316))
+  def test_number_of_parameters_is_the_authors(self, num_classes, expected):
+    network = networks.create("preact_resnet18", (32, 32, 3), num_classes)
+    self.assertEqual(count(network), expected)
+
+  def test_equals_pytorch(self):
+    # The expected numbers are PyTorch 2.13's, of the same network built from
+    # torch.nn's layers with the same weights, on images of odd size.
+    rng = np.random.RandomState(0)
+    network = networks.create("preact_resnet18", (11, 10, 2), 3, width=4)
+    fill(network, rng)
+    images = rng.standard_normal((2, 11, 10, 2)).astype(np.float32)
+    np.testing.assert_allclose(
+      network(images, training=False),
+      [
+        [-3.78423097192216, -5.387009738023134, -4.091047856198858],
+        [-6.941358556533136, -7.151538715507926, -4.005510032072699],
+      ],
+      rtol=1e-4,
+    )
+    np.testing.assert_allclose(
+      network(images, training=True),
+      [
+        [-4.97852159930562, -4.435756205551083, 3.7070212620453526],
+        [-7.277606647946633, -5.176136647122439, 1.3768413221514726],
+      ],
+      rtol=1e-3,
+    )
+    last = network.get_layer("group4_block2_2_bn")
+    np.testing.assert_allclose(
+      np.asarray(last.moving_mean)[:4],
+      [
+        0.2939906617463232,
+        0.3980555564548502,
+        -0.09330631127169026,
+        -0.6249102028067683,
+      ],
+      rtol=1e-3,
+    )
+
+  def test_layers_at_width_64(self):
+    network = networks.create("preact_resnet18", (32, 32, 3), 10)
+    kernels = {
+      layer.name: (tuple(layer.kernel.shape), layer.strides)
+      for layer in network.layers
+      if isinstance(layer, keras.layers.Conv2D)
+    }
+    expected = {"stem": ((3, 3, 3, 64), (1, 1))}
+    channels = 64
+    for group, filters in enumerate((64, 128, 256, 512), start=1):
+      for block in (1, 2):
+        stride = 2 if group > 1 and block == 1 else 1
+        name = f"group{group}_block{block}"
+        expected[f"{name}_conv1"] = ((3, 3, channels, filters), (stride,) * 2)
+        expected[f"{name}_conv2"] = ((3, 3, filters, filters), (1, 1))
+        if stride == 2:
+          expected[f"{name}_shortcut"] = ((1, 1, channels, filters), (2, 2))
+        channels = filters
+    self.assertEqual(kernels, expected)
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-5))
+
+  def test_starts_uniform_as_pytorch_does(self):
+    network = networks.create("preact_resnet10", (32, 32, 3), 10)
+    for name, fan_in in (("group2_block1_conv2", 9 * 128), ("logits", 512)):
+      kernel = np.asarray(network.get_layer(name).kernel)
+      bound = fan_in**-0.5
+      self.assertLessEqual(np.abs(kernel).max(), bound)
+      self.assertAlmostEqual(kernel.std(), bound / 3**0.5, delta=0.03 * bound)
+    bias = np.asarray(network.get_layer("logits").bias)
+    self.assertTrue((bias != 0).all())
+
+  def test_two_networks_start_apart(self):
+    first, second = (
+      networks.create("preact_resnet10", (8, 8, 1), 10, 4) for _ in range(2)
+    )
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+      if a.std() > 0:
+        self.assertTrue((a != b).any())
+
+  def test_options(self):
+    shape = (40, 40, 3)
+    plain = networks.create("preact_resnet10", shape, 10, 4)
+    final_bn = networks.create("preact_resnet10", shape, 10, 4, final_bn=True)
+    self.assertEqual(count(final_bn), count(plain) + 2 * 8 * 4)
+    he_normal = networks.create(
+      "preact_resnet10", shape, 10, 8, kernel_initializer="he_normal"
+    )
+    kernel = np.asarray(he_normal.get_layer("group4_block1_conv2").kernel)
+    self.assertAlmostEqual(
+      kernel.std(), (2 / (9 * 64)) ** 0.5, delta=0.05 * (2 / (9 * 64)) ** 0.5
+    )
+
+  def test_official_pool_reads_the_top_left_alone(self):
+    network = networks.create(
+      "preact_resnet10", (56, 56, 3), 10, 4, pool="official4"
+    )
+    maps = keras.Model(
+      network.inputs, network.get_layer("group4_block1_add").output
+    )
+    images = np.random.default_rng(0).standard_normal((1, 56, 56, 3))
+    last_map = np.asarray(maps(images.astype(np.float32)))
+    self.assertEqual(last_map.shape, (1, 7, 7, 32))
+    pooled = last_map[:, :4, :4].mean((1, 2))
+    dense = network.get_layer("logits")
+    np.testing.assert_allclose(
+      network(images.astype(np.float32)),
+      pooled @ np.asarray(dense.kernel) + np.asarray(dense.bias),
+      atol=1e-5,
+    )
+
+
+class CreateTest(parameterized.TestCase):
+  @parameterized.product(
+    name=networks.NAMES, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
+  )
+  def test_takes_any_image(self, name, shape):
+    network = networks.create(name, shape, 7, 4)
+    logits = network(np.zeros((2, *shape), np.float32))
+    self.assertEqual(tuple(logits.shape), (2, 7))
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
+    for name in networks.NAMES:
+      network = networks.create(name, (8, 8, 1), 3, 4)
+      self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
+
+  @parameterized.named_parameters(
+    ("name", ("resnet", (8, 8, 1), 10), {}, "preact_resnet18.* mlp. Rec"),
+    ("width", ("mlp", (8, 8, 1), 10, 0), {}, "width"),
+    ("classes", ("mlp", (8, 8, 1), 1), {}, "num_classes"),
+    ("size", ("simple_cnn", (3, 9, 1), 10), {}, "at least 4x4.*: 3x9"),
+    (
+      "option",
+      ("mlp", (8, 8, 1), 10),
+      {"final_bn": True},
+      "final_bn belong to the preact_resnets. Received: network=mlp",
+    ),
+    (
+      "small_for_official4",
+      ("preact_resnet10", (24, 24, 1), 10, 4),
+      {"pool": "official4"},
+      "25x25 to 56x56.*a last map of 3x3",
+    ),
+    (
+      "large_for_official4",
+      ("preact_resnet10", (57, 57, 1), 10, 4),
+      {"pool": "official4"},
+      "a last map of 8x8",
+    ),
+    ("pool", ("preact_resnet10", (9, 9, 1), 10), {"pool": "max"}, "official4"),
+  )
+  def test_refuses(self, arguments, options, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      networks.create(*arguments, **options)
+
+
+if __name__ == "__main__":
+  absltest.main()

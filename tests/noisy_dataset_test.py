@@ -1,0 +1,70 @@
+from absl.testing import absltest
+import numpy as np
+
+from nct_tf import datasets, errors, label_noise, noisy_dataset
+
+
+class PrepareTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.digits = datasets.load("digits")
+
+  def test_corrupts_once_and_keeps_the_truth(self):
+    noisy = noisy_dataset.prepare(
+      self.digits, noise_type="pair_flip", noise_rate=0.4
+    )
+    np.testing.assert_array_equal(
+      noisy.train.true_labels, self.digits.train_labels
+    )
+    given, is_clean = label_noise.corrupt_labels(
+      self.digits.train_labels, 10, "pair_flip", 0.4, 0
+    )
+    np.testing.assert_array_equal(noisy.train.given_labels, given)
+    np.testing.assert_array_equal(noisy.train.is_clean, is_clean)
+    self.assertEqual(noisy.actual_noise_rate, np.mean(~is_clean))
+    self.assertEmpty(noisy.validation)
+    self.assertTrue(noisy.test.is_clean.all())
+    self.assertLen(noisy.test, 360)
+
+  def test_subset_is_fixed_stratified_and_indexed(self):
+    noisy = noisy_dataset.prepare(self.digits, num_train_examples=100)
+    np.testing.assert_array_equal(
+      self.digits.train_images[noisy.train.index], noisy.train.images
+    )
+    self.assertBetween(np.bincount(noisy.train.true_labels).min(), 9, 10)
+    other_noise = noisy_dataset.prepare(
+      self.digits, 100, 0.0, "symmetric_exclusive", 0.5, noise_seed=7
+    )
+    np.testing.assert_array_equal(noisy.train.index, other_noise.train.index)
+
+  def test_validation_is_held_out_and_noisy(self):
+    noisy = noisy_dataset.prepare(
+      self.digits,
+      num_train_examples=500,
+      validation_fraction=0.2,
+      noise_type="symmetric_exclusive",
+      noise_rate=0.5,
+    )
+    self.assertLen(noisy.train, 400)
+    self.assertLen(noisy.validation, 100)
+    self.assertEmpty(
+      set(noisy.train.index.tolist()) & set(noisy.validation.index.tolist())
+    )
+    self.assertBetween(np.mean(~noisy.validation.is_clean), 0.3, 0.7)
+    np.testing.assert_array_equal(noisy.test.images, self.digits.test_images)
+
+  def test_where_filters_all_columns(self):
+    train = noisy_dataset.prepare(self.digits, 50).train
+    part = train.where(train.true_labels == 3)
+    self.assertTrue((part.given_labels == 3).all())
+    self.assertLen(part.images, len(part))
+
+  def test_refuses_more_than_there_are(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "at most 1437, the size of digits"
+    ):
+      noisy_dataset.prepare(self.digits, num_train_examples=1438)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,47 @@
+from absl.testing import absltest
+
+from nct_tf import tables
+
+
+class TablesTest(absltest.TestCase):
+  def test_columns_line_up(self):
+    self.assertEqual(
+      tables.format_table([("a", "1"), ("bbb", "22")], ("x", "long")),
+      "x    long\n---  ----\na       1\nbbb    22",
+    )
+
+  def test_results(self):
+    result = {
+      "method": "nct",
+      "best_accuracy": 0.95,
+      "last_accuracy": 0.9,
+      "last10_accuracy": 0.912,
+      "train_accuracy_noisy": None,
+      "seconds": 12.3,
+    }
+    lines = tables.format_results([result, result]).splitlines()
+    self.assertEqual(
+      lines[0].split(), "method best last last 10 memorised time".split()
+    )
+    self.assertEqual(
+      lines[2].split(), "nct 95.0 % 90.0 % 91.2 % - 12 s".split()
+    )
+
+  def test_a_matrix_of_many_classes_is_left_to_the_file(self):
+    names = [f"class{i}" for i in range(30)]
+    scores = {
+      "method": "nct",
+      "ensemble_accuracy": 1.0,
+      "cohen_kappa": 1.0,
+      "matthews_correlation": 1.0,
+      "expected_calibration_error": 0.0,
+      "per_class_accuracy": dict.fromkeys(names, 1.0),
+      "confusion_matrix": [[0] * 30] * 30,
+    }
+    text = tables.format_evaluation(scores)
+    self.assertIn("class29", text)
+    self.assertNotIn("predicted", text)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Runs the tests with Bazel and the Python of a virtual environment.
+#
+#   bazel_test.sh [BIN] [ARGUMENT...]
+#
+# BIN is the environment's folder of programs, .venv/bin if not given; the
+# arguments go to `bazel test //...`. Exits with 3 where Bazel is missing.
+set -eu
+
+cd "$(dirname "$0")/.."
+bin=${1:-.venv/bin}
+[ $# -eq 0 ] || shift
+
+fail() {
+  status=$1
+  shift
+  echo "nct_tf: $*" >&2
+  exit "$status"
+}
+
+command -v bazel >/dev/null ||
+  fail 3 "no bazel found" \
+    "(Debian: apt-get install bazel-bootstrap bazel-rules-java)"
+[ -x "$bin/python3" ] || fail 1 "no python3 in $bin (make environment)"
+
+PATH=$(cd "$bin" && pwd):$PATH exec bazel test //... "$@"

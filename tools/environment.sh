@@ -1,0 +1,71 @@
+#!/bin/sh
+# Makes a virtual environment with all that nct_tf needs, unless it is there.
+#
+#   environment.sh FOLDER [PYTHON]
+#
+# PYTHON is the interpreter to use; without it the first supported one of
+# python3, python3.11, python3.10, python3.12 and python3.13 serves. An active
+# environment is never installed into: it lends its interpreter at the most.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+folder=$1
+python=${2-}
+
+fail() {
+  echo "nct_tf: $*" >&2
+  exit 1
+}
+
+# Prints MAJOR.MINOR of an interpreter that runs, or nothing.
+version_of() {
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+}
+
+is_supported() {
+  [ -n "$1" ] && [ -f "constraints/python$1.txt" ]
+}
+
+if [ -n "$python" ]; then
+  version=$(version_of "$python")
+  [ -n "$version" ] || fail "PYTHON=$python does not run"
+  is_supported "$version" ||
+    fail "PYTHON=$python is Python $version; needed is 3.10, 3.11, 3.12 or 3.13"
+else
+  found=
+  for python in python3 python3.11 python3.10 python3.12 python3.13; do
+    version=$(version_of "$python")
+    is_supported "$version" && break
+    [ -n "$version" ] && found="$found $python is $version;"
+    version=
+  done
+  [ -n "$version" ] ||
+    fail "no Python 3.10, 3.11, 3.12 or 3.13 found (${found:- no python3 at all;}" \
+      "name one with PYTHON=/path/to/python3.11)"
+fi
+
+# The interpreter below an active environment: that one may be $folder itself.
+python=$("$python" -c \
+  'import sys; print(getattr(sys, "_base_executable", sys.executable))')
+
+constraints=constraints/python$version.txt
+# What was installed, and from what; it is written last.
+stamp=$folder/installed-requirements
+wanted=$(cat setup.py "$constraints" | cksum)
+if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted" ] &&
+  "$folder/bin/python" -c "" 2>/dev/null; then
+  exit 0
+fi
+
+echo "Making $folder for Python $version (once; takes a minute or two)"
+rm -rf "$folder"
+"$python" -m venv "$folder" >/dev/null 2>&1 ||
+  fail "$python cannot make a virtual environment in $folder" \
+    "(Debian: apt-get install python3-venv)"
+log=$folder/install.log
+# An old pip backtracks for minutes; a current one does not.
+"$folder/bin/python" -m pip install --quiet --upgrade pip >"$log" 2>&1 &&
+  "$folder/bin/python" -m pip install --quiet --constraint "$constraints" \
+    --editable ".[test]" >>"$log" 2>&1 ||
+  fail "installing failed: $(grep -i error "$log" | tail -n 1) (all of it: $log)"
+echo "$version $wanted" >"$stamp"
