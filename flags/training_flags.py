@@ -37,8 +37,7 @@ OPTIMIZER = flags.DEFINE_enum(
   "optimizer",
   "sgd",
   ["sgd", "adamw", "lamb", "sgdw"],
-  "sgd is the paper's; lamb suits large batches; sgdw needs "
-  "tensorflow-addons.",
+  "sgd is the paper's; lamb suits large batches; sgdw needs tensorflow-addons.",
 )
 LEARNING_RATE = flags.DEFINE_float(
   "learning_rate",

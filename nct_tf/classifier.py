@@ -101,32 +101,40 @@ class Classifier(keras.Model):
       targets = {"label": tf.reshape(targets, [-1])}
     return images, targets
 
-  def batch_mean(self, values):
-    """The mean of `values` [batch], as this replica's part of a sum.
+  def objective(self, loss):
+    """What this replica minimises.
 
     Optimizers add the replicas' gradients up, so the sum of the replicas'
-    losses is to be the mean over the global batch, however it was split.
+    objectives is to be the mean over the global batch, however it was split,
+    plus the networks' own regularisers.
+
+    Args:
+      loss: float [batch].
+
+    Returns:
+      float32 scalar.
     """
-    count = tf.cast(tf.size(values), tf.float32)
+    count = tf.cast(tf.size(loss), tf.float32)
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync > 1:
       count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    return tf.reduce_sum(values) / count
+    mean = tf.reduce_sum(loss) / count
+    if not self.losses:
+      return mean
+    return mean + tf.add_n(self.losses) / context.num_replicas_in_sync
 
-  def minimize(self, tape, loss):
+  def minimize(self, tape, objective):
     """One step of the optimizer on all networks.
 
     Args:
-      tape: the `tf.GradientTape` that saw `loss`.
-      loss: scalar, this replica's part of the global batch's mean loss.
+      tape: the `tf.GradientTape` that saw `objective`.
+      objective: float32 scalar, see there.
     """
-    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     variables = self.trainable_variables
-    with tape:
-      if self.losses:  # The networks' own regularisers.
-        loss += tf.add_n(self.losses) / num_replicas
-    gradients = tape.gradient(loss, variables)
+    gradients = tape.gradient(objective, variables)
     if self.weight_decay:
+      # The replicas' gradients will be added up, and their parts of it.
+      num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
       decay = self.weight_decay / num_replicas
       gradients = [
         gradient + decay * tf.convert_to_tensor(variable)

@@ -89,8 +89,8 @@ class ConcurrentModel(classifier.Classifier):
       logits = self.logits(images, training=True)
       labels = self._random_labels(targets, num_classes=logits[0].shape[-1])
       values = self.per_example_losses(logits, labels)
-      loss = self.batch_mean(values["loss"])
-    self.minimize(tape, loss)
+      objective = self.objective(values["loss"])
+    self.minimize(tape, objective)
     return self.record(values, logits, targets)
 
   def test_step(self, data):

@@ -59,7 +59,9 @@ def export(model, result, export_dir, version=None):
 
 
 def _next_version(base):
-  versions = [int(child.name) for child in base.iterdir() if child.name.isdigit()]
+  versions = [
+    int(child.name) for child in base.iterdir() if child.name.isdigit()
+  ]
   return max(versions, default=0) + 1
 
 

@@ -6,7 +6,12 @@ import numpy as np
 
 from nct_tf import errors
 
-NOISE_TYPES = ("none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip")
+NOISE_TYPES = (
+  "none",
+  "symmetric_inclusive",
+  "symmetric_exclusive",
+  "pair_flip",
+)
 
 
 def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):

@@ -36,6 +36,7 @@ class Means:
 
   @property
   def trackers(self):
+    """The Keras metrics: a list."""
     return list(self._trackers.values())
 
   def update(self, values):
@@ -55,5 +56,6 @@ class Means:
 def count_parameters(model):
   """Returns the number of trainable numbers of a Keras model: an int."""
   return sum(
-    int(tf.reduce_prod(variable.shape)) for variable in model.trainable_variables
+    int(tf.reduce_prod(variable.shape))
+    for variable in model.trainable_variables
   )

@@ -33,7 +33,7 @@ class Examples:
 
   @property
   def is_clean(self):
-    """bool array [num_examples], True where the given label is the true one."""
+    """Bool array [num_examples], True where the given label is the true one."""
     return self.given_labels == self.true_labels
 
   def where(self, mask):

@@ -81,9 +81,7 @@ def cutout_boxes(images, seed):
   batch, height, width, _ = tf.unstack(tf.shape(images))
   size = 2 * max(1, min(images.shape[1], images.shape[2]) // 4)
   uniform = tf.random.stateless_uniform([batch, 2], seed)
-  return size, tf.cast(
-    uniform * tf.cast([height, width], tf.float32), tf.int32
-  )
+  return size, tf.cast(uniform * tf.cast([height, width], tf.float32), tf.int32)
 
 
 def augment(images, augmentation, seed):

@@ -18,9 +18,7 @@ class StandardModel(classifier.Classifier):
   def __init__(
     self, network1, weight_decay=0.0, validation_metrics=(), **kwargs
   ):
-    super().__init__(
-      network1, None, weight_decay, validation_metrics, **kwargs
-    )
+    super().__init__(network1, None, weight_decay, validation_metrics, **kwargs)
 
   def train_step(self, data):
     """One step of gradient descent on the cross entropy."""
@@ -28,8 +26,8 @@ class StandardModel(classifier.Classifier):
     with tf.GradientTape() as tape:
       logits = self.logits(images, training=True)
       values = self.per_example_losses(logits, targets)
-      loss = self.batch_mean(values["loss"])
-    self.minimize(tape, loss)
+      objective = self.objective(values["loss"])
+    self.minimize(tape, objective)
     return self.record(values, logits, targets)
 
   def test_step(self, data):
@@ -40,5 +38,6 @@ class StandardModel(classifier.Classifier):
     return self.record_validation(values, logits, targets)
 
   def per_example_losses(self, logits, targets):
+    """Returns dict from name to float32 [batch]."""
     loss = losses.cross_entropy(logits[0], targets["label"])
     return {"loss": loss, "cross_entropy_1": loss}

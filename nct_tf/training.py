@@ -280,9 +280,7 @@ def schedule_callbacks(model, config):
     )
 
   def decoupled_decay(epoch):
-    return (
-      config.weight_decay * learning_rate(epoch) / config.learning_rate
-    )
+    return config.weight_decay * learning_rate(epoch) / config.learning_rate
 
   schedule = callbacks.EpochSchedule
   result = [
@@ -416,7 +414,9 @@ def summarize_history(history):
     "train_accuracy_clean": last("train_accuracy_clean"),
     "train_accuracy_noisy": last("train_accuracy_noisy"),
     # The first epoch traces the graph.
-    "examples_per_second": float(np.median(speed[1:] if speed[1:].size else speed)),
+    "examples_per_second": float(
+      np.median(speed[1:] if speed[1:].size else speed)
+    ),
     "seconds": float(history["seconds"].sum()),
   }
 

@@ -8,8 +8,7 @@ import shutil
 
 import numpy as np
 
-from nct_tf import config as config_lib
-from nct_tf import errors
+from nct_tf import config as config_lib, errors
 
 
 class Workdir:
@@ -74,7 +73,9 @@ class Workdir:
     if differences:
       what = f"another run's configuration ({'; '.join(differences)})"
     else:
-      what = f"this very run, {'' if self.result_file.exists() else 'un'}finished"
+      what = (
+        f"this very run, {'' if self.result_file.exists() else 'un'}finished"
+      )
     return (
       f"Workdir {self.path} holds {what}: choose another one, or give "
       "--overwrite to delete that run"
@@ -88,9 +89,7 @@ class Workdir:
 
   def read_result(self):
     """Returns the dict of `result.json`; raises if the run has not ended."""
-    return json.loads(
-      self._read(self.result_file, "its run has not finished")
-    )
+    return json.loads(self._read(self.result_file, "its run has not finished"))
 
   def read_history(self):
     """Returns dict from column to float array [num_epochs]; NaN where empty."""
@@ -129,9 +128,7 @@ class Workdir:
       "true_label": np.concatenate([part.true_labels for part in parts]),
     }
     is_validation = np.arange(len(arrays["index"])) >= len(noisy.train)
-    np.savez_compressed(
-      self.noise_file, **arrays, is_validation=is_validation
-    )
+    np.savez_compressed(self.noise_file, **arrays, is_validation=is_validation)
     return arrays
 
   def write_result(self, result):

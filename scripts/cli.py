@@ -7,9 +7,7 @@ import os
 import sys
 import tempfile
 
-from absl import app
-from absl import flags
-from absl import logging as absl_logging
+from absl import app, flags, logging as absl_logging
 
 
 def run(main, *flag_modules):
@@ -34,6 +32,8 @@ def parse(argv):
     rest = flags.FLAGS(argv)
   except flags.Error as error:
     _fail(f"{error} (--help tells of all flags)")
+  except SystemExit:  # --help has answered.
+    sys.exit(0)
   if rest[1:]:
     _fail(f"takes flags alone, no arguments. Received: {' '.join(rest[1:])}")
   return rest

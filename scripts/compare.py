@@ -13,9 +13,7 @@ def main():
   plotting = cli.load("plotting")
   tables = cli.load("tables")
   workdir = cli.load("workdir")
-  directories = [
-    workdir.Workdir(path) for path in compare_flags.WORKDIRS.value
-  ]
+  directories = [workdir.Workdir(path) for path in compare_flags.WORKDIRS.value]
   print(tables.format_results([each.read_result() for each in directories]))
   if compare_flags.FIGURE.value:
     plotting.plot_memorisation(directories, compare_flags.FIGURE.value)

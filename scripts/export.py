@@ -27,9 +27,7 @@ def main():
   model, _, result = training.restore(
     workdir.Workdir(workdir_flags.WORKDIR.value)
   )
-  exporting.export(
-    model, result, export_flags.EXPORT_DIR.value, VERSION.value
-  )
+  exporting.export(model, result, export_flags.EXPORT_DIR.value, VERSION.value)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,7 @@ class OptimizersTest(parameterized.TestCase):
 
   def test_adamw_decays_apart_from_the_gradient(self):
     values = train_one_weight(optimizers.create("adamw", 0.01, 0.0, 0.5), 1)
-    np.testing.assert_allclose(
-      values, [1 - 0.01 * 0.5 - 0.01], atol=1e-5
-    )
+    np.testing.assert_allclose(values, [1 - 0.01 * 0.5 - 0.01], atol=1e-5)
 
   def test_lamb_exists_on_both_stacks(self):
     values = train_one_weight(optimizers.create("lamb", 0.1), 1)

@@ -38,7 +38,9 @@ def fit(model, *extra, num_epochs=3, features=FEATURES):
 class EpochScheduleTest(absltest.TestCase):
   def test_assigns_before_and_logs_after_each_epoch(self):
     assigned = []
-    schedule = callbacks.EpochSchedule("rate", lambda e: e / 10, assigned.append)
+    schedule = callbacks.EpochSchedule(
+      "rate", lambda e: e / 10, assigned.append
+    )
     history = fit(linear_model(), schedule).history
     self.assertEqual(assigned, [0.0, 0.1, 0.2])
     self.assertEqual(history["rate"], [0.0, 0.1, 0.2])
@@ -72,7 +74,8 @@ class NanGuardTest(parameterized.TestCase):
     features = FEATURES.copy()
     features[5] = np.nan
     with self.assertRaisesRegex(
-      errors.TrainingDivergedError, "nan in epoch 1, step [123]: .*learning_rate"
+      errors.TrainingDivergedError,
+      "nan in epoch 1, step [123]: .*learning_rate",
     ):
       fit(linear_model(), callbacks.NanGuard(), features=features)
 
@@ -80,8 +83,10 @@ class NanGuardTest(parameterized.TestCase):
     model = linear_model()
     poison = keras.callbacks.LambdaCallback(
       on_epoch_begin=lambda epoch, logs: None,
-      on_train_batch_end=lambda batch, logs: batch == 2
-      and model.set_weights([w * np.nan for w in model.get_weights()]),
+      on_train_batch_end=lambda batch, logs: (
+        batch == 2
+        and model.set_weights([w * np.nan for w in model.get_weights()])
+      ),
     )
     with self.assertRaisesRegex(
       errors.TrainingDivergedError, "validation after epoch 1"

@@ -24,7 +24,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           "image": tfds.features.Image(shape=self.SHAPE),
           "label": tfds.features.ClassLabel(names=self.CLASSES),
         }
-      )
+      ),
     )
 
   def _split_generators(self, dl_manager):
@@ -71,7 +71,7 @@ class ExampleNoLabels(_Builder):
       builder=self,
       features=tfds.features.FeaturesDict(
         {"image": tfds.features.Image(shape=self.SHAPE)}
-      )
+      ),
     )
 
   def _generate_examples(self, num_examples):

@@ -5,9 +5,9 @@ from nct_tf import input_pipeline
 
 NUM_EXAMPLES = 23
 # Every image tells its number, every label too.
-IMAGES = np.arange(NUM_EXAMPLES, dtype=np.uint8)[:, None, None, None] + np.zeros(
-  (1, 6, 6, 1), np.uint8
-)
+IMAGES = np.arange(NUM_EXAMPLES, dtype=np.uint8)[
+  :, None, None, None
+] + np.zeros((1, 6, 6, 1), np.uint8)
 LABELS = np.arange(NUM_EXAMPLES)
 
 
@@ -45,9 +45,7 @@ class TrainingDatasetTest(parameterized.TestCase):
       np.testing.assert_array_equal(
         targets["true_label"], targets["label"] + 100
       )
-      np.testing.assert_array_equal(
-        targets["position"], np.arange(len(images))
-      )
+      np.testing.assert_array_equal(targets["position"], np.arange(len(images)))
 
   @parameterized.parameters("none", "crop_flip")
   def test_depends_on_seed_and_epoch_alone(self, augmentation):

@@ -86,9 +86,7 @@ class CorruptLabelsTest(parameterized.TestCase):
 class FingerprintTest(absltest.TestCase):
   def test_is_the_sha256_of_the_numbers(self):
     expected = hashlib.sha256(
-      b"".join(
-        number.to_bytes(8, "little") for number in (0, 1, 7, 8, 7, 9)
-      )
+      b"".join(number.to_bytes(8, "little") for number in (0, 1, 7, 8, 7, 9))
     ).hexdigest()
     for dtype in (np.int32, np.int64):
       self.assertEqual(

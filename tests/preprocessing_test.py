@@ -35,7 +35,9 @@ class RandomCropFlipTest(parameterized.TestCase):
     self.assertEqual(actual.dtype, np.uint8)
     keys = [crops[image.tobytes()] for image in actual]  # KeyError: no crop.
     self.assertLen(set(keys), 2 * (2 * padding + 1) ** 2)
-    self.assertAlmostEqual(np.mean([flip for _, _, flip in keys]), 0.5, delta=0.06)
+    self.assertAlmostEqual(
+      np.mean([flip for _, _, flip in keys]), 0.5, delta=0.06
+    )
 
   @parameterized.parameters(*preprocessing.AUGMENTATIONS)
   def test_eager_and_tf_data_agree(self, augmentation):

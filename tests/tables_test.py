@@ -21,10 +21,10 @@ class TablesTest(absltest.TestCase):
     }
     lines = tables.format_results([result, result]).splitlines()
     self.assertEqual(
-      lines[0].split(), "method best last last 10 memorised time".split()
+      " ".join(lines[0].split()), "method best last last 10 memorised time"
     )
     self.assertEqual(
-      lines[2].split(), "nct 95.0 % 90.0 % 91.2 % - 12 s".split()
+      " ".join(lines[2].split()), "nct 95.0 % 90.0 % 91.2 % - 12 s"
     )
 
   def test_a_matrix_of_many_classes_is_left_to_the_file(self):

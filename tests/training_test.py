@@ -29,6 +29,26 @@ CONFIG = training.TrainConfig(
   num_epochs=2,
   batch_size=64,
 )
+RESULT_KEYS = (
+  "method",
+  "dataset",
+  "noise_type",
+  "noise_rate",
+  "actual_noise_rate",
+  "num_epochs",
+  "best_accuracy",
+  "last_accuracy",
+  "last10_accuracy",
+  "network1_accuracy",
+  "network2_accuracy",
+  "train_accuracy_clean",
+  "train_accuracy_noisy",
+  "num_parameters",
+  "examples_per_second",
+  "seconds",
+  "tensorflow",
+  "keras",
+)
 TIMES = ("seconds", "examples_per_second")
 
 
@@ -68,13 +88,7 @@ class FilesTest(RunTestCase):
         "tensorboard",
       ],
     )
-    for key in (
-      "method dataset noise_type noise_rate actual_noise_rate num_epochs "
-      "best_accuracy last_accuracy last10_accuracy network1_accuracy "
-      "network2_accuracy train_accuracy_clean train_accuracy_noisy "
-      "num_parameters examples_per_second seconds tensorflow keras"
-    ).split():
-      self.assertIn(key, result)
+    self.assertContainsSubset(RESULT_KEYS, result)
     self.assertEqual(result["method"], method)
     self.assertEqual(result["network2_accuracy"] is None, method == "standard")
     num_networks = 1 if method == "standard" else 2

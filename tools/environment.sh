@@ -67,5 +67,5 @@ log=$folder/install.log
 "$folder/bin/python" -m pip install --quiet --upgrade pip >"$log" 2>&1 &&
   "$folder/bin/python" -m pip install --quiet --constraint "$constraints" \
     --editable ".[test]" >>"$log" 2>&1 ||
-  fail "installing failed: $(grep -i error "$log" | tail -n 1) (all of it: $log)"
+  fail "installing failed: $(sed -n 's/^ *ERROR: //p' "$log" | tail -n 1) (all of it: $log)"
 echo "$version $wanted" >"$stamp"

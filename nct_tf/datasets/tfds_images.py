@@ -4,7 +4,6 @@ import difflib
 import logging
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from nct_tf import errors

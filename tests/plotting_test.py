@@ -1,0 +1,66 @@
+import json
+import pathlib
+import tempfile
+
+from absl.testing import absltest, parameterized
+from matplotlib import colors, image
+import numpy as np
+
+from nct_tf import plotting, workdir
+
+
+def write_run(folder, method, columns):
+  folder.mkdir()
+  (folder / "result.json").write_text(
+    json.dumps(
+      {
+        "method": method,
+        "dataset": "digits",
+        "noise_type": "symmetric_inclusive",
+        "noise_rate": 0.5,
+        "actual_noise_rate": 0.45,
+      }
+    )
+  )
+  rows = ["epoch," + ",".join(columns)]
+  rows += [f"{i}" + f",{0.1 * i}" * len(columns) for i in range(9)]
+  (folder / "history.csv").write_text("\n".join(rows))
+  return workdir.Workdir(folder)
+
+
+def count_pixels(picture, color):
+  distance = np.abs(picture[..., :3] - np.array(colors.to_rgb(color))).max(-1)
+  return np.sum(distance < 0.02)
+
+
+class PlotMemorisationTest(parameterized.TestCase):
+  COLUMNS = tuple(
+    f"train_{quantity}_{part}"
+    for quantity in ("loss", "accuracy")
+    for part in ("clean", "noisy")
+  )
+
+  @parameterized.named_parameters(
+    ("one_run", ["nct"]), ("two_runs", ["standard", "nct"])
+  )
+  def test_draws_both_curves_of_each_run(self, methods):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    runs = [
+      write_run(folder / method, method, self.COLUMNS) for method in methods
+    ]
+    plotting.plot_memorisation(runs, folder / "figure.png")
+    picture = image.imread(folder / "figure.png")
+    self.assertGreater(picture.shape[1], 600 * len(methods))
+    for column in np.array_split(picture, len(methods), axis=1):
+      for color in ("#0072B2", "#D55E00"):
+        self.assertGreater(count_pixels(column, color), 500)
+
+  def test_a_run_without_the_monitor_has_empty_axes(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    run = write_run(folder / "run", "nct", ("loss",))
+    plotting.plot_memorisation([run], folder / "figure.png")
+    self.assertTrue((folder / "figure.png").exists())
+
+
+if __name__ == "__main__":
+  absltest.main()

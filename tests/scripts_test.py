@@ -1,0 +1,187 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_TINY = (
+  "--dataset=digits",
+  "--num_train_examples=200",
+  "--augmentation=none",
+  "--noise_type=symmetric_exclusive",
+  "--noise_rate=0.4",
+  "--network=mlp",
+  "--width=8",
+  "--num_epochs=2",
+  "--batch_size=64",
+)
+
+
+def run(script, *arguments):
+  return subprocess.run(
+    [sys.executable, "-m", f"scripts.{script}", *arguments],
+    cwd=_ROOT,
+    env={**os.environ, "COLUMNS": "80"},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+class ScriptsTestCase(parameterized.TestCase):
+  def assert_one_line(self, process, pattern):
+    self.assertEqual(process.returncode, 2, process.stderr)
+    self.assertEqual(process.stdout, "")
+    self.assertLen(process.stderr.splitlines(), 1, process.stderr)
+    self.assertRegex(process.stderr, pattern)
+
+
+class BadFlagsTest(ScriptsTestCase):
+  @parameterized.parameters(
+    ("--noise_rate=1.5", r"^train: flag --noise_rate=1.5: .*\[0.0, 1.0\]"),
+    ("--num_epochs=0", "--num_epochs=0: .*positive integer"),
+    ("--batch_size=-1", "--batch_size=-1"),
+    ("--batch_size=many", "--batch_size=many"),
+    ("--temperature=0", "--temperature=0"),
+    ("--alpha_max=1.1", "--alpha_max=1.1"),
+    ("--momentum=1", "--momentum=1"),
+    ("--validation_fraction=1", "--validation_fraction=1"),
+    ("--lr_decay_epochs=soon", "--lr_decay_epochs=soon"),
+    ("--network=resnet", "one of <preact_resnet18|preact_resnet10|simple_cnn"),
+    ("--method=magic", "one of <nct|standard>"),
+    ("--noise_type=uniform", "symmetric_inclusive.symmetric_exclusive"),
+    ("--optimizer=adam", "sgd.adamw.lamb.sgdw"),
+    ("--colour=red", "Unknown command line flag 'colour'"),
+    ("digits", "takes flags alone, no arguments. Received: digits"),
+  )
+  def test_train_answers_in_one_line(self, argument, pattern):
+    self.assert_one_line(run("train", "--workdir=unused", argument), pattern)
+    self.assertFalse((_ROOT / "unused").exists())
+
+  @parameterized.parameters("train", "evaluate", "export", "compare")
+  def test_what_must_be_given(self, script):
+    self.assert_one_line(run(script), "--workdirs? must have a value")
+
+  @parameterized.parameters(
+    "train", "evaluate", "export", "compare", "benchmark"
+  )
+  def test_help(self, script):
+    process = run(script, "--help")
+    self.assertEqual(process.returncode, 0)
+    self.assertIn(f"python -m scripts.{script}", process.stdout)
+    self.assertNotIn("--pdb", process.stdout)
+
+  def test_help_tells_ranges_and_choices(self):
+    text = " ".join(run("train", "--help").stdout.split())
+    for part in ("--noise_rate:", "range [0.0, 1.0]", "<nct|standard>"):
+      self.assertIn(part, text)
+
+
+class WholeTest(ScriptsTestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+
+  def succeed(self, script, *arguments):
+    process = run(script, *arguments)
+    self.assertEqual(process.returncode, 0, process.stderr)
+    return process
+
+  def test_from_training_to_export(self):
+    workdir = self.folder / "run"
+    trained = self.succeed("train", *_TINY, f"--workdir={workdir}")
+    self.assertIn("nominal rate 0.4000, actual rate 0.", trained.stderr)
+    self.assertIn("epoch 2.0/2", trained.stderr)
+    result = json.loads((workdir / "result.json").read_text())
+    self.assertIn(f"{100 * result['best_accuracy']:.1f} %", trained.stdout)
+
+    again = run("train", *_TINY, "--width=9", f"--workdir={workdir}")
+    self.assert_one_line(
+      again, r"train: Workdir .*width is 8 there and 9 here.*--overwrite"
+    )
+
+    evaluated = self.succeed("evaluate", f"--workdir={workdir}")
+    scores = json.loads((workdir / "evaluation.json").read_text())
+    self.assertAlmostEqual(
+      scores["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
+    self.assertEqual(np.sum(scores["confusion_matrix"]), 360)
+    self.assertIn("cohen kappa", evaluated.stdout)
+
+    exports = self.folder / "exports"
+    for version in ("1", "2"):
+      self.succeed("export", f"--workdir={workdir}", f"--export_dir={exports}")
+      self.assertTrue((exports / version / "saved_model.pb").exists())
+
+    compared = self.succeed(
+      "compare",
+      f"--workdirs={workdir},{workdir}",
+      f"--figure={self.folder / 'figure.png'}",
+    )
+    self.assertLen(
+      [line for line in compared.stdout.splitlines() if line[:3] == "nct"], 2
+    )
+    self.assertTrue((self.folder / "figure.png").exists())
+
+  def test_a_flag_file_repeats_the_run(self):
+    first, second = self.folder / "first", self.folder / "second"
+    self.succeed("train", *_TINY, f"--workdir={first}")
+    self.succeed(
+      "train", f"--flagfile={first / 'flags.txt'}", f"--workdir={second}"
+    )
+    accuracies = [
+      json.loads((folder / "result.json").read_text())["last10_accuracy"]
+      for folder in (first, second)
+    ]
+    self.assertEqual(*accuracies)
+
+  def test_data_that_are_not_there(self):
+    process = run(
+      "train",
+      "--dataset=cifar10",
+      f"--data_dir={self.folder}",
+      f"--workdir={self.folder / 'run'}",
+    )
+    self.assert_one_line(
+      process,
+      f"train: Dataset cifar10 is not in {self.folder}/cifar10/.*--download",
+    )
+    self.assertFalse((self.folder / "run").exists())
+
+  def test_an_unfinished_run_is_named(self):
+    self.assert_one_line(
+      run("evaluate", f"--workdir={self.folder}"),
+      f"evaluate: Workdir {self.folder} has no flags.txt",
+    )
+
+  def test_benchmark_prints_a_table_and_json(self):
+    process = self.succeed(
+      "benchmark",
+      "--network=mlp",
+      "--fake_image_size=8",
+      "--batch_size=16",
+      "--num_steps=2",
+    )
+    measured = json.loads(process.stdout.splitlines()[-1])
+    self.assertEqual(measured["num_steps"], 2)
+    self.assertGreater(measured["nct_step_seconds"], 0)
+    self.assertGreater(measured["pipeline_images_per_second"], 0)
+    self.assertIn("the first over twice the second", process.stdout)
+
+
+class ThinTest(absltest.TestCase):
+  def test_a_script_is_thin(self):
+    for path in (_ROOT / "scripts").glob("*.py"):
+      if path.name != "cli.py":
+        self.assertLess(len(path.read_text().splitlines()), 80, path.name)
+
+
+if __name__ == "__main__":
+  absltest.main()
