@@ -7,7 +7,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, input_pipeline, training
+from nct_tf import datasets, input_pipeline, model_building
 
 _NUM_WARMUP_STEPS = 3
 _PIPELINE_SECONDS = 2.0
@@ -77,11 +77,9 @@ def _batches(config, dataset):
 
 def _step_function(config, dataset, batch):
   """Returns a function that makes one training step and waits for it."""
-  with training.precision(config.mixed_precision):
-    model = training.create_model(
-      config, dataset.image_shape, dataset.num_classes
-    )
-    training.compile_model(model, config)
+  model = model_building.create_compiled(
+    config, dataset.image_shape, dataset.num_classes
+  )
   with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
     model.optimizer.build(model.trainable_variables)
   train_step = tf.function(model.train_step)

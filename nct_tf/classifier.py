@@ -49,7 +49,8 @@ class Classifier(keras.Model):
   @property
   def networks(self):
     """The networks: a list of one or two Keras models."""
-    return [self.network1] + ([self.network2] if self.network2 else [])
+    both = (self.network1, self.network2)
+    return [network for network in both if network is not None]
 
   @property
   def metrics(self):

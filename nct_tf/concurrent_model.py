@@ -4,6 +4,9 @@ import tensorflow as tf
 
 from nct_tf import classifier, losses, target_variability
 
+# Apart from the streams of the input pipeline.
+_TARGET_STREAM = 2
+
 
 class ConcurrentModel(classifier.Classifier):
   """Two networks trained concurrently, as a Keras model.
@@ -114,7 +117,7 @@ class ConcurrentModel(classifier.Classifier):
       position = replica * num_local + tf.range(num_local)
     step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64)
     step_seed = tf.random.experimental.stateless_fold_in(
-      tf.constant([0, self.seed], tf.int64), step
+      tf.constant([_TARGET_STREAM, self.seed], tf.int64), step
     )
     return [
       target_variability.randomize_labels(

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
-from nct_tf import input_pipeline, training
+from nct_tf import input_pipeline, model_building, training
 
 _NUM_CALIBRATION_BINS = 15
 
@@ -21,7 +21,7 @@ def evaluate_run(directory):
   Raises:
     InvalidInputError: if the run has not finished, or its data are gone.
   """
-  model, config, result = training.restore(directory)
+  model, config, result = model_building.restore(directory)
   dataset = training.load_dataset(config)
   batches = input_pipeline.evaluation_dataset(
     dataset.test_images,

@@ -1,5 +1,7 @@
 """Figures of runs, from their files."""
 
+import pathlib
+
 from matplotlib import figure, ticker
 import numpy as np
 
@@ -47,6 +49,7 @@ def plot_memorisation(directories, path):
     handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
   )
   canvas.tight_layout(rect=(0, 0.05, 1, 1))
+  pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
   canvas.savefig(path)
 
 

@@ -1,6 +1,5 @@
 """A run from its configuration to its result."""
 
-import contextlib
 import logging
 
 import keras
@@ -8,9 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import (
-  addons,
   callbacks,
-  concurrent_model,
   config as config_lib,
   datasets,
   distribution,
@@ -19,12 +16,10 @@ from nct_tf import (
   input_pipeline,
   label_noise,
   metrics,
-  networks,
+  model_building,
   noisy_dataset,
-  optimizers,
   plotting,
   schedules,
-  standard_model,
   workdir as workdir_lib,
 )
 
@@ -65,9 +60,10 @@ def train_and_evaluate(config):
     )
   keras.utils.set_random_seed(config.seed)
   strategy = distribution.create(config.strategy)
-  with precision(config.mixed_precision), strategy.scope():
-    model = create_model(config, dataset.image_shape, dataset.num_classes)
-    compile_model(model, config)
+  with strategy.scope():
+    model = model_building.create_compiled(
+      config, dataset.image_shape, dataset.num_classes
+    )
 
   directory.start(config)
   noise = directory.write_noise(noisy)
@@ -120,92 +116,6 @@ def load_noisy_dataset(config, dataset):
     noisy.actual_noise_rate,
   )
   return noisy
-
-
-def create_model(config, image_shape, num_classes):
-  """Builds the method's model with its networks, not yet compiled.
-
-  Args:
-    config: a `TrainConfig`.
-    image_shape: three ints, (height, width, channels).
-    num_classes: int.
-
-  Returns:
-    a `Classifier`, its weights drawn from Keras' global seed.
-  """
-
-  def create_network():
-    return networks.create(
-      config.network,
-      image_shape,
-      num_classes,
-      config.width,
-      **config.network_options,
-    )
-
-  options = {"weight_decay": 0.0, "validation_metrics": []}
-  if optimizers.couples_weight_decay(
-    config.optimizer, config.decoupled_weight_decay
-  ):
-    options["weight_decay"] = config.weight_decay
-  if addons.available():
-    options["validation_metrics"] = [addons.cohen_kappa(num_classes)]
-  if config.method == "standard":
-    return standard_model.StandardModel(create_network(), **options)
-  return concurrent_model.ConcurrentModel(
-    create_network(),
-    create_network(),
-    temperature=config.temperature,
-    mimicry=config.alpha_max > 0,
-    randomize_targets=config.target_variability_max > 0,
-    exclude_true=config.target_variability_exclude_true,
-    seed=config.seed,
-    **options,
-  )
-
-
-def compile_model(model, config):
-  """Gives the model of `create_model` its optimizer."""
-  is_coupled = optimizers.couples_weight_decay(
-    config.optimizer, config.decoupled_weight_decay
-  )
-  model.compile(
-    optimizer=optimizers.create(
-      config.optimizer,
-      config.learning_rate,
-      config.momentum,
-      0.0 if is_coupled else config.weight_decay,
-    ),
-    jit_compile=False,  # On the CPU, XLA makes convolutions slower.
-  )
-
-
-def restore(directory):
-  """Rebuilds the model of a finished run, in float32, for inference.
-
-  Args:
-    directory: a `Workdir`.
-
-  Returns:
-    a triple: the `Classifier` with its last weights, the run's `TrainConfig`,
-    the dict of its `result.json`.
-
-  Raises:
-    InvalidInputError: if there is no finished run.
-  """
-  config = directory.read_config()
-  result = directory.read_result()
-  model = create_model(
-    config, result["image_shape"], len(result["class_names"])
-  )
-  path = tf.train.latest_checkpoint(str(directory.checkpoints_dir))
-  if path is None:
-    raise errors.InvalidInputError(
-      f"Workdir {directory.path} has no checkpoint in checkpoints/"
-    )
-  checkpoint = tf.train.Checkpoint(model=model)
-  checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
-  return model, config, result
 
 
 def _fit(model, config, dataset, noisy, directory):
@@ -419,14 +329,3 @@ def summarize_history(history):
     ),
     "seconds": float(history["seconds"].sum()),
   }
-
-
-@contextlib.contextmanager
-def precision(mixed_precision):
-  """Sets Keras' global policy while networks are built."""
-  if mixed_precision != "none":
-    keras.mixed_precision.set_global_policy(f"mixed_{mixed_precision}")
-  try:
-    yield
-  finally:
-    keras.mixed_precision.set_global_policy("float32")

@@ -89,7 +89,13 @@ class Workdir:
 
   def read_result(self):
     """Returns the dict of `result.json`; raises if the run has not ended."""
-    return json.loads(self._read(self.result_file, "its run has not finished"))
+    text = self._read(self.result_file, "its run has not finished")
+    try:
+      return json.loads(text)
+    except json.JSONDecodeError as error:
+      raise errors.InvalidInputError(
+        f"{self.result_file} cannot be read: {error}"
+      ) from error
 
   def read_history(self):
     """Returns dict from column to float array [num_epochs]; NaN where empty."""

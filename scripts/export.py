@@ -21,10 +21,10 @@ flags.mark_flag_as_required("export_dir")
 
 
 def main():
-  training = cli.load("training")
   exporting = cli.load("exporting")
+  model_building = cli.load("model_building")
   workdir = cli.load("workdir")
-  model, _, result = training.restore(
+  model, _, result = model_building.restore(
     workdir.Workdir(workdir_flags.WORKDIR.value)
   )
   exporting.export(model, result, export_flags.EXPORT_DIR.value, VERSION.value)

@@ -8,7 +8,7 @@ import tempfile
 from absl.testing import absltest
 
 _SCRIPT = (
-  pathlib.Path(__file__).resolve().parents[1] / "tools" / "environment.sh"
+  pathlib.Path(__file__).absolute().parents[1] / "tools" / "environment.sh"
 )
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import config, datasets, errors, exporting, training
+from nct_tf import config, datasets, errors, exporting, model_building
 
 
 class ExportTest(parameterized.TestCase):
@@ -27,7 +27,7 @@ class ExportTest(parameterized.TestCase):
     run = dataclasses.replace(
       config.TrainConfig(network="preact_resnet10", width=4), **changes
     )
-    return training.create_model(run, (8, 8, 1), 10)
+    return model_building.create(run, (8, 8, 1), 10)
 
   def expected(self, model, images):
     normalized = (images / 255 - self.result["mean"]) / self.result["std"]

@@ -8,7 +8,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 import numpy as np
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TINY = (
   "--dataset=digits",
   "--num_train_examples=200",

@@ -12,6 +12,7 @@ from nct_tf import (
   addons,
   errors,
   label_noise,
+  model_building,
   networks,
   training,
   workdir as workdir_lib,
@@ -189,7 +190,7 @@ class RepeatabilityTest(RunTestCase):
     self.assertEqual(self.history(first), self.history(second))
     self.assertNotEqual(self.history(first), self.history(other))
     one, two = (
-      training.restore(directory)[0].get_weights()
+      model_building.restore(directory)[0].get_weights()
       for directory in (first, second)
     )
     for a, b in zip(one, two, strict=True):
@@ -197,7 +198,7 @@ class RepeatabilityTest(RunTestCase):
 
   def test_restored_model_gives_the_last_accuracy(self):
     directory, result = self.run_in("run")
-    model, config, _ = training.restore(directory)
+    model, config, _ = model_building.restore(directory)
     dataset = training.load_dataset(config)
     images = (dataset.test_images / 255 - result["mean"]) / result["std"]
     probabilities = model.predict(images.astype(np.float32), verbose=0)
@@ -243,7 +244,7 @@ class VariantsTest(RunTestCase):
     directory, result = self.run_in("run", **(self.EASY | changes))
     self.assertGreater(result["best_accuracy"], 0.5)
     self.assertEqual(keras.mixed_precision.global_policy().name, "float32")
-    model, _, _ = training.restore(directory)
+    model, _, _ = model_building.restore(directory)
     self.assertEqual(model.network1.get_weights()[0].dtype, np.float32)
 
   def test_trains_with_addons(self):
@@ -333,13 +334,22 @@ class RefusalsTest(RunTestCase):
     with self.assertRaisesRegex(
       errors.InvalidInputError, "its run has not finished"
     ):
-      training.restore(directory)
+      model_building.restore(directory)
+
+  def test_a_damaged_checkpoint_is_named(self):
+    directory, _ = self.run_in("run")
+    (data,) = directory.checkpoints_dir.glob("ckpt-2.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "Checkpoint .*ckpt-2 cannot be read"
+    ):
+      model_building.restore(directory)
 
   def test_restore_without_a_run(self):
     with self.assertRaisesRegex(
       errors.InvalidInputError, "no flags.txt: there is no run"
     ):
-      training.restore(workdir_lib.Workdir(self.folder))
+      model_building.restore(workdir_lib.Workdir(self.folder))
 
 
 class SummaryTest(absltest.TestCase):

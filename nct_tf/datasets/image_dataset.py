@@ -91,15 +91,23 @@ class ImageDataset:
     """Returns this dataset with images of `image_size` x `image_size`."""
     return dataclasses.replace(
       self,
-      train_images=resize_images(self.train_images, image_size),
-      test_images=resize_images(self.test_images, image_size),
+      train_images=resize_images(self.train_images, image_size).numpy(),
+      test_images=resize_images(self.test_images, image_size).numpy(),
     )
 
 
 def resize_images(images, image_size):
-  """Bilinear, antialiased: uint8 [..., height, width, channels] of any size."""
+  """Resizes to squares, bilinearly and antialiased.
+
+  Args:
+    images: uint8 [height, width, channels], or a batch of them.
+    image_size: int, the side in pixels.
+
+  Returns:
+    a uint8 tensor.
+  """
   resized = tf.image.resize(images, [image_size, image_size], antialias=True)
-  return tf.cast(tf.round(resized), tf.uint8).numpy()
+  return tf.cast(tf.round(resized), tf.uint8)
 
 
 def stratified_sample(labels, num_examples, seed, name):

@@ -4,7 +4,9 @@ import difflib
 import logging
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
+import tqdm
 
 from nct_tf import errors
 from nct_tf.datasets import image_dataset
@@ -13,6 +15,8 @@ _logger = logging.getLogger(__name__)
 
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
+_READ_BATCH_SIZE = 1024
+_PROGRESS_DELAY_SECONDS = 2  # Small datasets need no progress bar.
 _TEST_SPLITS = ("test", "validation")
 
 
@@ -142,11 +146,26 @@ def _first_line(error):
 
 def _read(builder, split, image_key, label_key, image_size):
   """Returns uint8 images and int64 labels in the order of the files."""
-  images, labels = [], []
-  for example in builder.as_dataset(split=split, shuffle_files=False):
+
+  def to_pair(example):
     image = example[image_key]
     if image_size is not None:
       image = image_dataset.resize_images(image, image_size)
-    images.append(np.asarray(image))
-    labels.append(int(example[label_key]))
-  return np.stack(images), np.asarray(labels, np.int64)
+    return image, example[label_key]
+
+  batches = (
+    builder.as_dataset(split=split, shuffle_files=False)
+    .map(to_pair, num_parallel_calls=tf.data.AUTOTUNE)
+    .batch(_READ_BATCH_SIZE)
+  )
+  images, labels = [], []
+  with tqdm.tqdm(
+    desc=f"reading {split}",
+    total=builder.info.splits[split].num_examples,
+    delay=_PROGRESS_DELAY_SECONDS,
+  ) as progress:
+    for batch_images, batch_labels in batches.as_numpy_iterator():
+      images.append(batch_images)
+      labels.append(batch_labels)
+      progress.update(len(batch_labels))
+  return np.concatenate(images), np.concatenate(labels).astype(np.int64)

@@ -1,0 +1,119 @@
+"""From a configuration to a Keras model: new, or of a finished run."""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+from nct_tf import (
+  addons,
+  concurrent_model,
+  errors,
+  networks,
+  optimizers,
+  standard_model,
+)
+
+
+def create(config, image_shape, num_classes):
+  """Builds the method's model with its networks, not yet compiled.
+
+  Args:
+    config: a `TrainConfig`.
+    image_shape: three ints, (height, width, channels).
+    num_classes: int.
+
+  Returns:
+    a `Classifier`, its weights drawn from Keras' global seed.
+  """
+
+  def create_network():
+    return networks.create(
+      config.network,
+      image_shape,
+      num_classes,
+      config.width,
+      **config.network_options,
+    )
+
+  kappa = [addons.cohen_kappa(num_classes)] if addons.available() else []
+  options = {
+    "weight_decay": config.weight_decay if _couples_decay(config) else 0.0,
+    "validation_metrics": kappa,
+  }
+  if config.method == "standard":
+    return standard_model.StandardModel(create_network(), **options)
+  return concurrent_model.ConcurrentModel(
+    create_network(),
+    create_network(),
+    temperature=config.temperature,
+    mimicry=config.alpha_max > 0,
+    randomize_targets=config.target_variability_max > 0,
+    exclude_true=config.target_variability_exclude_true,
+    seed=config.seed,
+    **options,
+  )
+
+
+def create_compiled(config, image_shape, num_classes):
+  """As `create`, in the config's precision, and with its optimizer."""
+  with _precision(config.mixed_precision):
+    model = create(config, image_shape, num_classes)
+    model.compile(
+      optimizer=optimizers.create(
+        config.optimizer,
+        config.learning_rate,
+        config.momentum,
+        0.0 if _couples_decay(config) else config.weight_decay,
+      ),
+      jit_compile=False,  # On the CPU, XLA makes convolutions slower.
+    )
+  return model
+
+
+def _couples_decay(config):
+  return optimizers.couples_weight_decay(
+    config.optimizer, config.decoupled_weight_decay
+  )
+
+
+def restore(directory):
+  """Rebuilds the model of a finished run, in float32, for inference.
+
+  Args:
+    directory: a `Workdir`.
+
+  Returns:
+    a triple: the `Classifier` with its last weights, the run's `TrainConfig`,
+    the dict of its `result.json`.
+
+  Raises:
+    InvalidInputError: if there is no finished run.
+  """
+  config = directory.read_config()
+  result = directory.read_result()
+  model = create(config, result["image_shape"], len(result["class_names"]))
+  path = tf.train.latest_checkpoint(str(directory.checkpoints_dir))
+  if path is None:
+    raise errors.InvalidInputError(
+      f"Workdir {directory.path} has no checkpoint in checkpoints/"
+    )
+  try:
+    status = tf.train.Checkpoint(model=model).restore(path)
+    status.assert_existing_objects_matched().expect_partial()
+  except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+    raise errors.InvalidInputError(
+      f"Checkpoint {path} cannot be read: {str(error).splitlines()[0]}"
+    ) from error
+  return model, config, result
+
+
+@contextlib.contextmanager
+def _precision(mixed_precision):
+  """Sets Keras' global policy while networks are built."""
+  if mixed_precision != "none":
+    keras.mixed_precision.set_global_policy(f"mixed_{mixed_precision}")
+  try:
+    yield
+  finally:
+    keras.mixed_precision.set_global_policy("float32")
