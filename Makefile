@@ -12,7 +12,7 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 .PHONY: help environment train test bazel lint format lock clean
 
 help:
-	@echo "make train   train on noisy digits, NCT and standard (3 minutes)"
+	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"
@@ -29,7 +29,7 @@ train: environment
 	@$(RUN) -m scripts.train $(NOISY_DIGITS) --method=standard \
 	  --workdir=runs/digits_standard --overwrite
 	@$(RUN) -m scripts.compare \
-	  --workdirs=runs/digits_nct,runs/digits_standard \
+	  --workdirs=runs/digits_standard,runs/digits_nct \
 	  --figure=runs/memorisation.png
 
 test: environment

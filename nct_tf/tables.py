@@ -1,5 +1,10 @@
 """Results as tables of text."""
 
+RESULTS_LEGEND = """\
+best, last, last 10: accuracy on the clean test split, of the best epoch
+(chosen on that split), of the last one, and the mean of the last ten;
+memorised: the share of wrong training labels that the ensemble reproduces."""
+
 # A confusion matrix of more classes fills no screen.
 _MAX_MATRIX_CLASSES = 20
 
@@ -44,14 +49,8 @@ def format_results(results):
     )
     for result in results
   ]
-  table = format_table(
+  return format_table(
     rows, ("method", "best", "last", "last 10", "memorised", "time")
-  )
-  return (
-    f"{table}\n"
-    "best, last, last 10: accuracy on the clean test split, of the best epoch\n"
-    "(chosen on that split), of the last one, and the mean of the last ten;\n"
-    "memorised: wrong training labels that the ensemble reproduces."
   )
 
 

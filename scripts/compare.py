@@ -15,6 +15,7 @@ def main():
   workdir = cli.load("workdir")
   directories = [workdir.Workdir(path) for path in compare_flags.WORKDIRS.value]
   print(tables.format_results([each.read_result() for each in directories]))
+  print(tables.RESULTS_LEGEND)
   if compare_flags.FIGURE.value:
     plotting.plot_memorisation(directories, compare_flags.FIGURE.value)
     print(f"The paper's Figure 1 of these runs: {compare_flags.FIGURE.value}")
