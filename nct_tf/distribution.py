@@ -24,7 +24,13 @@ def create(name):
   errors.check_choice("strategy", name, STRATEGIES)
   if name == "default":
     return tf.distribute.get_strategy()
-  devices = tf.config.list_logical_devices(
-    "GPU"
-  ) or tf.config.list_logical_devices("CPU")
-  return tf.distribute.MirroredStrategy([device.name for device in devices])
+  gpus = tf.config.list_logical_devices("GPU")
+  if gpus:
+    return tf.distribute.MirroredStrategy([device.name for device in gpus])
+  # Collective operations of CPUs take each other's messages when a process
+  # trains more than one model; there is little to gain by them here.
+  cpus = tf.config.list_logical_devices("CPU")
+  return tf.distribute.MirroredStrategy(
+    [device.name for device in cpus],
+    cross_device_ops=tf.distribute.ReductionToOneDevice(),
+  )

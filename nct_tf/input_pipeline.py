@@ -86,8 +86,14 @@ def training_dataset(
   )
 
 
-def evaluation_dataset(images, labels, *, batch_size, mean, std):
+def evaluation_dataset(
+  images, labels, *, batch_size, mean, std, num_replicas=1
+):
   """One pass in the given order, without augmentation.
+
+  Keras 3 averages the first batch over the replicas, so that one is made to
+  split evenly; fewer examples than replicas are repeated, each as often, which
+  leaves every mean as it is.
 
   Args:
     images: uint8 array [num_examples, height, width, channels].
@@ -95,15 +101,20 @@ def evaluation_dataset(images, labels, *, batch_size, mean, std):
     batch_size: int.
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
+    num_replicas: int, of the strategy.
 
   Returns:
     a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
     channels]; dict of int32 [batch] `label`.
   """
+  num_repeats = num_replicas if len(labels) < num_replicas else 1
+  num_examples = num_repeats * len(labels)
+  batch_size = min(batch_size, num_examples)
   labels = np.asarray(labels, np.int32)
   return (
     tf.data.Dataset.from_tensor_slices((images, {"label": labels}))
-    .batch(batch_size)
+    .repeat(num_repeats)
+    .batch(batch_size - batch_size % num_replicas)
     .map(
       lambda batch, targets: (
         preprocessing.normalize(batch, mean, std),

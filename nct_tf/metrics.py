@@ -48,8 +48,20 @@ class Means:
     Returns:
       dict from name to scalar float32.
     """
-    for name, value in values.items():
-      self._trackers[name].update_state(value)
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+      for name, value in values.items():
+        self._trackers[name].update_state(value)
+    else:
+      # Keras 3 averages the replicas' means, whatever their shares of a batch
+      # were; so every replica counts the whole batch.
+      sums = [tf.reduce_sum(value) for value in values.values()]
+      count = tf.cast(tf.size(next(iter(values.values()))), tf.float32)
+      *sums, count = tf.unstack(
+        context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack([*sums, count]))
+      )
+      for name, total in zip(values, sums, strict=True):
+        self._trackers[name].update_state(total / count, sample_weight=count)
     return {name: self._trackers[name].result() for name in values}
 
 

@@ -60,6 +60,11 @@ def train_and_evaluate(config):
     )
   keras.utils.set_random_seed(config.seed)
   strategy = distribution.create(config.strategy)
+  if config.batch_size % strategy.num_replicas_in_sync:
+    raise errors.InvalidInputError(
+      "Argument `batch_size` must be a multiple of the "
+      f"{strategy.num_replicas_in_sync} replicas. Received: {config.batch_size}"
+    )
   with strategy.scope():
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
@@ -132,6 +137,7 @@ def _fit(model, config, dataset, noisy, directory):
       batch_size=EVALUATION_BATCH_SIZE,
       mean=mean,
       std=std,
+      num_replicas=model.distribute_strategy.num_replicas_in_sync,
     )
 
   validation = noisy.validation if len(noisy.validation) else noisy.test

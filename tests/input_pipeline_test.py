@@ -64,7 +64,31 @@ class TrainingDatasetTest(parameterized.TestCase):
     self.assertTrue((first != second).any())
 
 
-class EvaluationDatasetTest(absltest.TestCase):
+class EvaluationDatasetTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (1, 10, [10, 10, 3]),
+    (2, 10, [10, 10, 3]),
+    (2, 99, [22, 1]),
+    (4, 10, [8, 8, 7]),
+    (23, 99, [23]),
+    (50, 99, None),
+  )
+  def test_the_first_batch_splits_evenly(self, replicas, batch_size, sizes):
+    dataset = input_pipeline.evaluation_dataset(
+      IMAGES,
+      LABELS,
+      batch_size=batch_size,
+      mean=[0.0],
+      std=[1.0],
+      num_replicas=replicas,
+    )
+    labels = [targets["label"] for _, targets in dataset.as_numpy_iterator()]
+    counts = np.bincount(np.concatenate(labels))
+    self.assertLen(set(counts.tolist()), 1)
+    if sizes:
+      self.assertEqual([len(batch) for batch in labels], sizes)
+    self.assertEqual(len(labels[0]) % replicas, 0)
+
   def test_keeps_order_and_normalises(self):
     dataset = input_pipeline.evaluation_dataset(
       IMAGES, LABELS, batch_size=10, mean=[0.5], std=[0.25]

@@ -124,7 +124,7 @@ class PreactResnetTest(parameterized.TestCase):
       "preact_resnet10", (56, 56, 3), 10, 4, pool="official4"
     )
     maps = keras.Model(
-      network.inputs, network.get_layer("group4_block1_add").output
+      network.input, network.get_layer("group4_block1_add").output
     )
     images = np.random.default_rng(0).standard_normal((1, 56, 56, 3))
     last_map = np.asarray(maps(images.astype(np.float32)))

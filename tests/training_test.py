@@ -214,6 +214,10 @@ class RepeatabilityTest(RunTestCase):
     )
     one, _ = self.run_in("one")
     two, _ = self.run_in("two", strategy="mirrored")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "multiple of the 2 replicas. Received: 33"
+    ):
+      self.run_in("odd", strategy="mirrored", batch_size=33)
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
         self.history(two)[name], values, atol=1e-5, err_msg=name
