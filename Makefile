@@ -1,8 +1,9 @@
 # Both commands of the README work from a clean checkout with nothing but
 # Python, and leave any environment that is active as it was.
 
-VENV ?= .venv
-PYTHON ?=
+# Only the command line sets them: a VENV in the environment is somebody else's.
+VENV = .venv
+PYTHON =
 RUN = $(VENV)/bin/python
 
 NOISY_DIGITS = --dataset=digits --augmentation=none \
@@ -48,4 +49,6 @@ lock:
 	@tools/lock.sh
 
 clean:
-	rm -rf .venv .venv-* runs exports *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* *.egg-info .pytest_cache .ruff_cache
+	rm -rf runs/digits_nct runs/digits_standard runs/memorisation.png \
+	  exports/digits

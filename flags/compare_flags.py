@@ -8,6 +8,11 @@ WORKDIRS = flags.DEFINE_list(
   "Folders of finished runs, separated by commas.",
   required=True,
 )
+flags.register_validator(
+  WORKDIRS,
+  lambda paths: paths is None or bool(paths and all(paths)),
+  "must name at least one folder, and none by an empty name",
+)
 FIGURE = flags.DEFINE_string(
   "figure",
   None,

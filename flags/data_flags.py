@@ -70,6 +70,7 @@ NOISE_SEED = flags.DEFINE_integer(
   0,
   "Seed of the corruption, apart from --seed, at least 0.",
   lower_bound=0,
+  upper_bound=2**32 - 1,
 )
 FAKE_NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "fake_num_train_examples",

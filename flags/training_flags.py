@@ -87,6 +87,7 @@ SEED = flags.DEFINE_integer(
   "Seed of the weights, the order, the augmentation and the random targets, at "
   "least 0.",
   lower_bound=0,
+  upper_bound=2**32 - 1,
 )
 MONITOR_EVERY_EPOCHS = flags.DEFINE_integer(
   "monitor_every_epochs",

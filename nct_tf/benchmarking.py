@@ -7,7 +7,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, input_pipeline, model_building
+from nct_tf import datasets, errors, input_pipeline, model_building
 
 _NUM_WARMUP_STEPS = 3
 _PIPELINE_SECONDS = 2.0
@@ -29,7 +29,19 @@ def benchmark(config, num_steps):
     `pipeline_images_per_second`, of the input pipeline alone, and
     `pipeline_ratio`, that over what the step of two networks consumes.
   """
-  config = dataclasses.replace(config, dataset="fake", image_size=None)
+  if config.strategy != "default":
+    raise errors.InvalidInputError(
+      "Argument `strategy` must be default: a step is timed on one device. "
+      f"Received: strategy={config.strategy}"
+    )
+  config = dataclasses.replace(
+    config,
+    dataset="fake",
+    image_size=None,
+    fake_num_train_examples=max(
+      config.fake_num_train_examples, config.batch_size
+    ),
+  )
   dataset = datasets.load("fake", **config.fake_options)
   batches = _batches(config, dataset)
   batch = next(iter(batches))

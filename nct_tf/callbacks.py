@@ -64,14 +64,18 @@ class Evaluation(keras.callbacks.Callback):
 class NanGuard(keras.callbacks.Callback):
   """Stops training at the first loss that is not a number, or infinite.
 
+  Args:
+    manager: the `tf.train.CheckpointManager` whose last checkpoint is good.
+
   Raises:
     TrainingDivergedError: naming the epoch, the step and what to try. It is
       raised, not left to `stop_training`, so that nothing after it takes the
       run for finished and no checkpoint of such weights is written.
   """
 
-  def __init__(self):
+  def __init__(self, manager):
     super().__init__()
+    self.manager = manager
     self._epoch = 0
 
   def on_epoch_begin(self, epoch, logs=None):
@@ -89,9 +93,10 @@ class NanGuard(keras.callbacks.Callback):
 
   def _check(self, loss, where):
     if not math.isfinite(loss):
+      last_good = self.manager.latest_checkpoint or "none yet"
       raise errors.TrainingDivergedError(
         f"The loss became {float(loss)} {where}: try a lower --learning_rate, "
-        "or --mixed_precision=none; the last checkpoint was written before"
+        f"or --mixed_precision=none. The last good checkpoint: {last_good}"
       )
 
 
@@ -153,19 +158,22 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
   Args:
     manager: a `tf.train.CheckpointManager`.
+    num_epochs_done: an integer `tf.Variable` of the checkpoint.
     num_epochs: int, of the whole training; the last is always saved.
     every_epochs: int, how often.
   """
 
-  def __init__(self, manager, num_epochs, every_epochs=1):
+  def __init__(self, manager, num_epochs_done, num_epochs, every_epochs=1):
     super().__init__()
     self.manager = manager
+    self.num_epochs_done = num_epochs_done
     self.num_epochs = num_epochs
     self.every_epochs = every_epochs
 
   def on_epoch_end(self, epoch, logs=None):
     num_done = epoch + 1
     if num_done % self.every_epochs == 0 or num_done == self.num_epochs:
+      self.num_epochs_done.assign(num_done)
       self.manager.save(checkpoint_number=num_done)
 
 
@@ -207,5 +215,7 @@ class ProgressBar(keras.callbacks.Callback):
     accuracy = logs["val_ensemble_accuracy"]
     self._bar.set_postfix_str(f"val accuracy {accuracy:.1%}", refresh=False)
 
-  def on_train_end(self, logs=None):
-    self._bar.close()
+  def close(self):
+    """Leaves the bar as it is, also where training was broken off."""
+    if self._bar is not None:
+      self._bar.close()

@@ -86,7 +86,8 @@ class Classifier(keras.Model):
       data: what Keras passes to a step.
 
     Returns:
-      a pair: images; dict with `label` and perhaps `true_label`, `position`.
+      a pair: images; dict of int32 [batch] with `label` and perhaps
+      `true_label`, `position`.
 
     Raises:
       ValueError: if there are no labels, or if there are sample weights.
@@ -100,7 +101,9 @@ class Classifier(keras.Model):
     if not isinstance(targets, dict):
       # Keras adds an axis to labels that come as an array.
       targets = {"label": tf.reshape(targets, [-1])}
-    return images, targets
+    return images, {
+      name: tf.cast(value, tf.int32) for name, value in targets.items()
+    }
 
   def objective(self, loss):
     """What this replica minimises.
@@ -132,7 +135,9 @@ class Classifier(keras.Model):
       objective: float32 scalar, see there.
     """
     variables = self.trainable_variables
-    gradients = tape.gradient(objective, variables)
+    gradients = tape.gradient(
+      objective, variables, unconnected_gradients="zero"
+    )
     if self.weight_decay:
       # The replicas' gradients will be added up, and their parts of it.
       num_replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -141,13 +141,17 @@ class ConcurrentModel(classifier.Classifier):
       (1, logits[0], logits[1], labels[0]),
       (2, logits[1], logits[0], labels[1]),
     ):
-      loss = losses.cross_entropy(own, own_labels)
-      values[f"cross_entropy_{number}"] = loss
       if self.mimicry:
-        mimicry = losses.mimicry_loss(own, peer, self.temperature)
-        values[f"mimicry_{number}"] = mimicry
-        loss = losses.convex_combination(
-          loss, mimicry, tf.convert_to_tensor(self.alpha)
+        loss, cross_entropy, mimicry = losses.concurrent_loss_and_parts(
+          own,
+          peer,
+          own_labels,
+          tf.convert_to_tensor(self.alpha),
+          self.temperature,
         )
+        values[f"mimicry_{number}"] = mimicry
+      else:
+        loss = cross_entropy = losses.cross_entropy(own, own_labels)
+      values[f"cross_entropy_{number}"] = cross_entropy
       values["loss"] += loss
     return values

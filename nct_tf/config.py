@@ -20,6 +20,7 @@ METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16")
 
 _INFINITY = float("inf")
+_MAX_SEED = 2**32 - 1  # NumPy's.
 
 # Where a run's files go does not make it another run.
 _PLACES = ("workdir", "overwrite", "export_dir")
@@ -30,7 +31,7 @@ _RANGES = {
   "num_train_examples": (1, _INFINITY, False, False),
   "validation_fraction": (0, 1, False, True),
   "noise_rate": (0, 1, False, False),
-  "noise_seed": (0, _INFINITY, False, False),
+  "noise_seed": (0, _MAX_SEED, False, False),
   "fake_num_train_examples": (1, _INFINITY, False, False),
   "fake_num_test_examples": (1, _INFINITY, False, False),
   "fake_image_size": (1, _INFINITY, False, False),
@@ -50,7 +51,7 @@ _RANGES = {
   "momentum": (0, 1, False, True),
   "weight_decay": (0, _INFINITY, False, False),
   "lr_decay_factor": (0, 1, True, False),
-  "seed": (0, _INFINITY, False, False),
+  "seed": (0, _MAX_SEED, False, False),
   "monitor_every_epochs": (0, _INFINITY, False, False),
   "checkpoint_every_epochs": (1, _INFINITY, False, False),
 }
@@ -174,10 +175,11 @@ class TrainConfig:
 
   @property
   def resolved_lr_decay_epochs(self):
-    """`lr_decay_epochs`, or once, at 90 % of `num_epochs`."""
-    if self.lr_decay_epochs is None:
-      return (schedules.default_rampup_epochs(self.num_epochs),)
-    return self.lr_decay_epochs
+    """`lr_decay_epochs`, or once, at 90 % of `num_epochs`, if that is not 0."""
+    if self.lr_decay_epochs is not None:
+      return self.lr_decay_epochs
+    epoch = schedules.default_rampup_epochs(self.num_epochs)
+    return (epoch,) if epoch > 0 else ()
 
   @property
   def network_options(self):
@@ -254,5 +256,11 @@ def _parser(annotation):
   if typing.get_origin(annotation) is tuple:
     return lambda text: tuple(int(part) for part in text.split(",") if part)
   if annotation is bool:
-    return lambda text: {"True": True, "False": False}[text]
+    return _parse_bool
   return annotation
+
+
+def _parse_bool(text):
+  if text not in ("True", "False"):
+    raise ValueError(f"must be True or False. Received: {text}")
+  return text == "True"

@@ -1,5 +1,7 @@
 """The error for a mistake that the caller can mend."""
 
+import math
+
 
 class InvalidInputError(ValueError):
   """An argument, a file or a dataset is not what it must be.
@@ -22,6 +24,7 @@ def check_range(name, value, low, high, *, low_open=False, high_open=False):
   """
   above = value > low if low_open else value >= low
   below = value < high if high_open else value <= high
+  below = below and math.isfinite(value)
   if not (above and below):
     left = "(" if low_open else "["
     right = ")" if high_open or high == float("inf") else "]"

@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import shutil
+import tempfile
 
 import keras
 import tensorflow as tf
@@ -34,9 +35,9 @@ def export(model, result, export_dir, version=None):
   Raises:
     InvalidInputError: if the version exists, or nothing can be written.
   """
+  check_writable(export_dir)
   base = pathlib.Path(export_dir)
   try:
-    base.mkdir(parents=True, exist_ok=True)
     target = base / str(version or _next_version(base))
     if target.exists():
       raise errors.InvalidInputError(
@@ -56,6 +57,18 @@ def export(model, result, export_dir, version=None):
     ) from error
   _logger.info("Exported the ensemble to %s", target)
   return target
+
+
+def check_writable(export_dir):
+  """Makes the folder; raises `InvalidInputError` if nothing can go there."""
+  try:
+    os.makedirs(export_dir, exist_ok=True)
+    with tempfile.TemporaryFile(dir=export_dir):
+      pass
+  except OSError as error:
+    raise errors.InvalidInputError(
+      f"Nothing can be exported to {export_dir}: {error.strerror}"
+    ) from error
 
 
 def _next_version(base):

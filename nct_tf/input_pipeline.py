@@ -31,7 +31,6 @@ def training_dataset(
   std,
   augmentation="none",
   seed=0,
-  first_epoch=0,
 ):
   """All epochs of training, one after the other.
 
@@ -42,12 +41,11 @@ def training_dataset(
     labels: integer array [num_examples], the given labels.
     true_labels: integer array [num_examples].
     batch_size: int, of the global batch; the last of an epoch may be smaller.
-    num_epochs: int, the epoch to stop before.
+    num_epochs: int.
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
     seed: int.
-    first_epoch: int, the epoch to begin with.
 
   Returns:
     a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
@@ -57,7 +55,6 @@ def training_dataset(
   images = tf.constant(images)
   labels = tf.constant(np.asarray(labels, np.int32))
   true_labels = tf.constant(np.asarray(true_labels, np.int32))
-  num_steps = steps_per_epoch(images.shape[0], batch_size)
   fold_in = tf.random.experimental.stateless_fold_in
 
   def make_order(epoch):
@@ -78,9 +75,9 @@ def training_dataset(
     return preprocessing.normalize(batch, mean, std), targets
 
   return (
-    tf.data.Dataset.range(first_epoch, num_epochs)
+    tf.data.Dataset.range(num_epochs)
     .flat_map(make_order)
-    .enumerate(first_epoch * num_steps)
+    .enumerate()
     .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     .prefetch(tf.data.AUTOTUNE)
   )
@@ -91,9 +88,9 @@ def evaluation_dataset(
 ):
   """One pass in the given order, without augmentation.
 
-  Keras 3 averages the first batch over the replicas, so that one is made to
-  split evenly; fewer examples than replicas are repeated, each as often, which
-  leaves every mean as it is.
+  Batches are made for the replicas: the first splits evenly, as Keras 3 wants
+  it, and the last has something for each. Where that cannot be, all examples
+  are repeated equally often, which leaves every mean as it is.
 
   Args:
     images: uint8 array [num_examples, height, width, channels].
@@ -107,14 +104,15 @@ def evaluation_dataset(
     a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
     channels]; dict of int32 [batch] `label`.
   """
-  num_repeats = num_replicas if len(labels) < num_replicas else 1
-  num_examples = num_repeats * len(labels)
-  batch_size = min(batch_size, num_examples)
+  num_repeats = 1
+  batch_size = _even_batch_size(len(labels), batch_size, num_replicas)
+  if batch_size is None:
+    num_repeats = batch_size = num_replicas
   labels = np.asarray(labels, np.int32)
   return (
     tf.data.Dataset.from_tensor_slices((images, {"label": labels}))
     .repeat(num_repeats)
-    .batch(batch_size - batch_size % num_replicas)
+    .batch(batch_size)
     .map(
       lambda batch, targets: (
         preprocessing.normalize(batch, mean, std),
@@ -124,3 +122,17 @@ def evaluation_dataset(
     )
     .prefetch(tf.data.AUTOTUNE)
   )
+
+
+def _even_batch_size(num_examples, batch_size, num_replicas):
+  """Returns the largest fitting batch size up to `batch_size`, or None."""
+  largest = min(batch_size, num_examples)
+  for size in range(largest - largest % num_replicas, 0, -num_replicas):
+    if not is_tail_too_small(num_examples, size, num_replicas):
+      return size
+  return None
+
+
+def is_tail_too_small(num_examples, batch_size, num_replicas):
+  """Returns whether the last batch leaves a replica without an example."""
+  return 0 < num_examples % batch_size < num_replicas

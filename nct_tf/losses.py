@@ -63,11 +63,6 @@ def mimicry_loss(logits, peer_logits, temperature):
   return temperature**2 * divergence
 
 
-def convex_combination(cross_entropy_value, mimicry_value, alpha):
-  """Returns `(1 - alpha) * cross_entropy_value + alpha * mimicry_value`."""
-  return (1.0 - alpha) * cross_entropy_value + alpha * mimicry_value
-
-
 def concurrent_loss(logits, peer_logits, labels, alpha, temperature):
   """The loss of one of the two networks.
 
@@ -87,8 +82,15 @@ def concurrent_loss(logits, peer_logits, labels, alpha, temperature):
   References:
     Equations 1 and 2 of the paper; Algorithm 1 misprints the first.
   """
-  return convex_combination(
-    cross_entropy(logits, labels),
-    mimicry_loss(logits, peer_logits, temperature),
-    alpha,
+  total, _, _ = concurrent_loss_and_parts(
+    logits, peer_logits, labels, alpha, temperature
   )
+  return total
+
+
+def concurrent_loss_and_parts(logits, peer_logits, labels, alpha, temperature):
+  """As `concurrent_loss`; returns it, its cross entropy and its mimicry."""
+  cross_entropy_loss = cross_entropy(logits, labels)
+  mimicry = mimicry_loss(logits, peer_logits, temperature)
+  total = (1.0 - alpha) * cross_entropy_loss + alpha * mimicry
+  return total, cross_entropy_loss, mimicry

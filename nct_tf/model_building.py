@@ -111,9 +111,11 @@ def restore(directory):
 @contextlib.contextmanager
 def _precision(mixed_precision):
   """Sets Keras' global policy while networks are built."""
-  if mixed_precision != "none":
-    keras.mixed_precision.set_global_policy(f"mixed_{mixed_precision}")
+  before = keras.mixed_precision.global_policy()
+  keras.mixed_precision.set_global_policy(
+    "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
+  )
   try:
     yield
   finally:
-    keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy(before)

@@ -5,6 +5,8 @@ import pathlib
 from matplotlib import figure, ticker
 import numpy as np
 
+from nct_tf import errors
+
 # Of Okabe and Ito's palette; told apart by the colour-blind and in print, as
 # the line styles differ too.
 _LINES = {
@@ -49,8 +51,13 @@ def plot_memorisation(directories, path):
     handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
   )
   canvas.tight_layout(rect=(0, 0.05, 1, 1))
-  pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-  canvas.savefig(path)
+  try:
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    canvas.savefig(path, format="png")
+  except OSError as error:
+    raise errors.InvalidInputError(
+      f"The figure {path} cannot be written: {error.strerror}"
+    ) from error
 
 
 def _plot_run(axes, history):

@@ -6,6 +6,8 @@ operations; the random ones are stateless functions of their seed.
 
 import tensorflow as tf
 
+from nct_tf import addons
+
 AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout")
 
 _PADDING = 4  # Pixels of zeros on each side before the crop; the paper's 4.
@@ -99,8 +101,6 @@ def augment(images, augmentation, seed):
     return images
   images = random_crop_flip(images, seed)
   if augmentation == "crop_flip_cutout":
-    from nct_tf import addons  # Only here: it exists on one stack alone.
-
     size, centers = cutout_boxes(
       images, tf.random.experimental.stateless_fold_in(seed, 2)
     )

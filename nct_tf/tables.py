@@ -2,7 +2,8 @@
 
 RESULTS_LEGEND = """\
 best, last, last 10: accuracy on the clean test split, of the best epoch
-(chosen on that split), of the last one, and the mean of the last ten;
+(chosen on that split, or on held-out noisy labels where there are any), of
+the last one, and the mean of the last ten;
 memorised: the share of wrong training labels that the ensemble reproduces."""
 
 # A confusion matrix of more classes fills no screen.

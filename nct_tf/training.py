@@ -1,5 +1,6 @@
 """A run from its configuration to its result."""
 
+import contextlib
 import logging
 
 import keras
@@ -51,20 +52,13 @@ def train_and_evaluate(config):
     )
   directory = workdir_lib.Workdir(config.workdir)
   directory.check_vacant(config)
+  if config.export_dir:
+    exporting.check_writable(config.export_dir)
   dataset = load_dataset(config)
   noisy = load_noisy_dataset(config, dataset)
-  if config.batch_size > len(noisy.train):
-    raise errors.InvalidInputError(
-      f"Argument `batch_size` must be at most {len(noisy.train)}, the number "
-      f"of training examples. Received: {config.batch_size}"
-    )
   keras.utils.set_random_seed(config.seed)
   strategy = distribution.create(config.strategy)
-  if config.batch_size % strategy.num_replicas_in_sync:
-    raise errors.InvalidInputError(
-      "Argument `batch_size` must be a multiple of the "
-      f"{strategy.num_replicas_in_sync} replicas. Received: {config.batch_size}"
-    )
+  _check_batches(config, len(noisy.train), strategy.num_replicas_in_sync)
   with strategy.scope():
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
@@ -81,8 +75,31 @@ def train_and_evaluate(config):
   directory.write_result(result)
   plotting.plot_memorisation([directory], directory.memorisation_file)
   if config.export_dir:
+    # Rebuilt in float32, and outside of any strategy.
+    model, _, _ = model_building.restore(directory)
     exporting.export(model, result, config.export_dir)
   return result
+
+
+def _check_batches(config, num_examples, num_replicas):
+  if config.batch_size > num_examples:
+    raise errors.InvalidInputError(
+      f"Argument `batch_size` must be at most {num_examples}, the number of "
+      f"training examples. Received: {config.batch_size}"
+    )
+  if config.batch_size % num_replicas:
+    raise errors.InvalidInputError(
+      f"Argument `batch_size` must be a multiple of the {num_replicas} "
+      f"replicas. Received: {config.batch_size}"
+    )
+  if input_pipeline.is_tail_too_small(
+    num_examples, config.batch_size, num_replicas
+  ):
+    raise errors.InvalidInputError(
+      f"Argument `batch_size` must leave the last batch of {num_examples} "
+      f"training examples at least one for each of the {num_replicas} "
+      f"replicas. Received: {config.batch_size}"
+    )
 
 
 def load_dataset(config):
@@ -141,29 +158,32 @@ def _fit(model, config, dataset, noisy, directory):
     )
 
   validation = noisy.validation if len(noisy.validation) else noisy.test
-  model.fit(
-    input_pipeline.training_dataset(
-      noisy.train.images,
-      noisy.train.given_labels,
-      noisy.train.true_labels,
-      batch_size=config.batch_size,
-      num_epochs=config.num_epochs,
-      mean=mean,
-      std=std,
-      augmentation=config.augmentation,
-      seed=config.seed,
-    ),
-    epochs=config.num_epochs,
-    steps_per_epoch=num_steps,
-    shuffle=False,
-    validation_data=evaluation_dataset(validation),
-    callbacks=[
-      *schedule_callbacks(model, config),
-      *_evaluation_callbacks(config, noisy, evaluation_dataset),
-      *_recording_callbacks(model, config, noisy, num_steps, directory),
-    ],
-    verbose=0,
-  )
+  progress = callbacks.ProgressBar(config.num_epochs, num_steps, config.method)
+  with contextlib.closing(progress):
+    model.fit(
+      input_pipeline.training_dataset(
+        noisy.train.images,
+        noisy.train.given_labels,
+        noisy.train.true_labels,
+        batch_size=config.batch_size,
+        num_epochs=config.num_epochs,
+        mean=mean,
+        std=std,
+        augmentation=config.augmentation,
+        seed=config.seed,
+      ),
+      epochs=config.num_epochs,
+      steps_per_epoch=num_steps,
+      shuffle=False,
+      validation_data=evaluation_dataset(validation),
+      callbacks=[
+        *schedule_callbacks(model, config),
+        *_evaluation_callbacks(config, noisy, evaluation_dataset),
+        *_recording_callbacks(model, config, noisy, directory),
+        progress,
+      ],
+      verbose=0,
+    )
   return directory.read_history()
 
 
@@ -258,22 +278,27 @@ def _evaluation_callbacks(config, noisy, evaluation_dataset):
   return result
 
 
-def _recording_callbacks(model, config, noisy, num_steps, directory):
-  checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+def _recording_callbacks(model, config, noisy, directory):
+  num_epochs_done = tf.Variable(0, dtype=tf.int64)
+  checkpoint = tf.train.Checkpoint(
+    model=model, optimizer=model.optimizer, num_epochs_done=num_epochs_done
+  )
   manager = tf.train.CheckpointManager(
     checkpoint, str(directory.checkpoints_dir), max_to_keep=_NUM_CHECKPOINTS
   )
   return [
-    callbacks.NanGuard(),
+    callbacks.NanGuard(manager),
     callbacks.Timer(len(noisy.train)),
     callbacks.HistoryWriter(directory.history_file),
     keras.callbacks.TensorBoard(
       str(directory.tensorboard_dir), write_graph=False
     ),
     callbacks.EpochCheckpoint(
-      manager, config.num_epochs, config.checkpoint_every_epochs
+      manager,
+      num_epochs_done,
+      config.num_epochs,
+      config.checkpoint_every_epochs,
     ),
-    callbacks.ProgressBar(config.num_epochs, num_steps, config.method),
   ]
 
 
@@ -304,6 +329,9 @@ def _describe_run(config, dataset, noisy, model):
 def summarize_history(history):
   """The figures of a run.
 
+  The best epoch is the one with the best validation: on held-out examples with
+  their noisy labels, or, without any, on the test split itself.
+
   Args:
     history: dict from column of `history.csv` to float array [num_epochs].
 
@@ -315,14 +343,16 @@ def summarize_history(history):
   """
   split = "test" if "test_ensemble_accuracy" in history else "val"
   accuracy = history[f"{split}_ensemble_accuracy"]
+  best_epoch = int(history["val_ensemble_accuracy"].argmax())
 
   def last(column):
     return float(history[column][-1]) if column in history else None
 
   speed = history["examples_per_second"]
   return {
-    "best_accuracy": float(accuracy.max()),
-    "best_epoch": int(accuracy.argmax()),
+    "best_accuracy": float(accuracy[best_epoch]),
+    "best_epoch": best_epoch,
+    "best_selected_on": "validation" if split == "test" else "test",
     "last_accuracy": float(accuracy[-1]),
     "last10_accuracy": float(accuracy[-10:].mean()),
     "network1_accuracy": last(f"{split}_accuracy_1"),

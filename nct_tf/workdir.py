@@ -31,8 +31,19 @@ class Workdir:
 
   def check_vacant(self, config):
     """Raises `InvalidInputError` if the folder already holds a run."""
-    if self.flags_file.exists() and not config.overwrite:
+    if config.overwrite:
+      return
+    if self.flags_file.exists():
       raise errors.InvalidInputError(self._describe_occupant(config))
+    for file in sorted(self._files()):
+      if file.exists():
+        raise errors.InvalidInputError(
+          f"Workdir {self.path} holds {file.name}, though no run: choose "
+          "another one, or give --overwrite to delete that"
+        )
+
+  def _files(self):
+    return set(vars(self).values()) - {self.path}
 
   def start(self, config):
     """Makes the folder ready for a new run and writes `flags.txt`.
@@ -48,7 +59,7 @@ class Workdir:
     self.check_vacant(config)
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      for file in set(vars(self).values()) - {self.path}:
+      for file in self._files():
         if file.is_dir():
           shutil.rmtree(file)
         else:
@@ -60,10 +71,13 @@ class Workdir:
       ) from error
 
   def _describe_occupant(self, config):
-    old = dict(
-      line.split("=", 1) for line in self.flags_file.read_text().splitlines()
+    old, new = (
+      dict(line.partition("=")[::2] for line in text.splitlines())
+      for text in (
+        self._read(self.flags_file, "there is no run in it"),
+        config.to_flagfile(),
+      )
     )
-    new = dict(line.split("=", 1) for line in config.to_flagfile().splitlines())
     differences = [
       f"{name.removeprefix('--')} is {old.get(name, 'not set')} there and "
       f"{new.get(name, 'not set')} here"
@@ -109,10 +123,14 @@ class Workdir:
   def _read(self, file, otherwise):
     try:
       return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
       raise errors.InvalidInputError(
         f"Workdir {self.path} has no {file.name}: {otherwise}"
       ) from None
+    except (OSError, UnicodeDecodeError) as error:
+      raise errors.InvalidInputError(
+        f"{file} cannot be read: {error}"
+      ) from error
 
   def write_noise(self, noisy):
     """Writes which label became which.

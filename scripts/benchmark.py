@@ -26,9 +26,9 @@ CONFIG_FLAGS = (
 
 
 def main():
-  benchmarking = cli.load("benchmarking")
-  tables = cli.load("tables")
-  config = cli.load("config")
+  with cli.silence():
+    from nct_tf import benchmarking, config, tables
+
   measured = benchmarking.benchmark(
     config.TrainConfig(**cli.flag_values(*CONFIG_FLAGS)),
     benchmark_flags.NUM_STEPS.value,

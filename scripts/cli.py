@@ -1,13 +1,14 @@
 """What every script does around its work: flags, errors, silence."""
 
 import contextlib
-import importlib
 import logging
 import os
 import sys
 import tempfile
 
 from absl import app, flags, logging as absl_logging
+
+from nct_tf import errors
 
 
 def run(main, *flag_modules):
@@ -48,26 +49,14 @@ def flag_values(*flag_modules):
   }
 
 
-def load(name):
-  """Imports a module of `nct_tf` without TensorFlow's messages.
+@contextlib.contextmanager
+def silence():
+  """Holds back what TensorFlow writes while it is imported.
 
   Scripts import it when their flags are read, so that `--help` and bad flags
-  need not wait for TensorFlow.
-
-  Args:
-    name: str, such as `training`.
-
-  Returns:
-    the module.
+  need not wait for it. After an error, what was held back is given out.
   """
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  with _silence():
-    return importlib.import_module(f"nct_tf.{name}")
-
-
-@contextlib.contextmanager
-def _silence():
-  """Holds back what C++ code writes, and gives it out after an error."""
   sys.stderr.flush()
   original = os.dup(2)
   with tempfile.TemporaryFile() as messages:
@@ -90,7 +79,6 @@ def _guard(main):
     logger.addHandler(logging.StreamHandler())
     logger.setLevel(logging.INFO)
     logger.propagate = False
-  errors = importlib.import_module("nct_tf.errors")
   try:
     main()
   except (errors.InvalidInputError, errors.TrainingDivergedError) as error:

@@ -10,9 +10,9 @@ from scripts import cli
 
 
 def main():
-  plotting = cli.load("plotting")
-  tables = cli.load("tables")
-  workdir = cli.load("workdir")
+  with cli.silence():
+    from nct_tf import plotting, tables, workdir
+
   directories = [workdir.Workdir(path) for path in compare_flags.WORKDIRS.value]
   print(tables.format_results([each.read_result() for each in directories]))
   print(tables.RESULTS_LEGEND)

@@ -9,9 +9,9 @@ from scripts import cli
 
 
 def main():
-  evaluation = cli.load("evaluation")
-  tables = cli.load("tables")
-  workdir = cli.load("workdir")
+  with cli.silence():
+    from nct_tf import evaluation, tables, workdir
+
   directory = workdir.Workdir(workdir_flags.WORKDIR.value)
   scores = evaluation.evaluate_run(directory)
   directory.write_evaluation(scores)

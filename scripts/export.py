@@ -6,29 +6,24 @@ Example:
 
 from absl import flags
 
-from flags import export_flags, workdir_flags
+from flags import export_flags, version_flags, workdir_flags
 from scripts import cli
 
-FLAG_MODULES = (workdir_flags, export_flags)
-
-VERSION = flags.DEFINE_integer(
-  "version",
-  None,
-  "Version to export as, at least 1; the next that is free if not given.",
-  lower_bound=1,
-)
-flags.mark_flag_as_required("export_dir")
+FLAG_MODULES = (workdir_flags, export_flags, version_flags)
 
 
 def main():
-  exporting = cli.load("exporting")
-  model_building = cli.load("model_building")
-  workdir = cli.load("workdir")
+  with cli.silence():
+    from nct_tf import exporting, model_building, workdir
+
   model, _, result = model_building.restore(
     workdir.Workdir(workdir_flags.WORKDIR.value)
   )
-  exporting.export(model, result, export_flags.EXPORT_DIR.value, VERSION.value)
+  exporting.export(
+    model, result, export_flags.EXPORT_DIR.value, version_flags.VERSION.value
+  )
 
 
 if __name__ == "__main__":
+  flags.mark_flag_as_required("export_dir")
   cli.run(main, *FLAG_MODULES)

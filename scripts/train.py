@@ -29,8 +29,9 @@ FLAG_MODULES = (
 
 
 def main():
-  training = cli.load("training")
-  tables = cli.load("tables")
+  with cli.silence():
+    from nct_tf import tables, training
+
   config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   result = training.train_and_evaluate(config)
   print(tables.format_results([result]))

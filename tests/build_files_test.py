@@ -16,10 +16,13 @@ import typing
 from absl.testing import absltest, parameterized
 
 ROOT = pathlib.Path(__file__).parent.parent
-FILES = [ROOT / "setup.py"] + sorted(
+# All of the checkout, but for what is hidden, built, or an environment.
+FILES = sorted(
   path
-  for folder in ("nct_tf", "flags", "scripts", "tests")
-  for path in (ROOT / folder).rglob("*.py")
+  for top in ROOT.iterdir()
+  if not top.name.startswith((".", "bazel-"))
+  and not (top / "pyvenv.cfg").exists()
+  for path in ([top] if top.suffix == ".py" else top.rglob("*.py"))
 )
 FOLDERS = sorted({path.parent for path in FILES})
 
@@ -48,14 +51,6 @@ def imported_names(path):
       yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
       yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Call) and node.args:
-      # Scripts import by name, once they have read their flags.
-      prefix = {"importlib.import_module": "", "cli.load": "nct_tf."}.get(
-        ast.unparse(node.func)
-      )
-      argument = node.args[0]
-      if prefix is not None and isinstance(argument, ast.Constant):
-        yield prefix + argument.value
 
 
 def find_file(name):

@@ -70,6 +70,14 @@ class EvaluationTest(absltest.TestCase):
 
 
 class NanGuardTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    manager = tf.train.CheckpointManager(
+      tf.train.Checkpoint(), folder, max_to_keep=1
+    )
+    self.guard = callbacks.NanGuard(manager)
+
   def test_names_epoch_and_step(self):
     features = FEATURES.copy()
     features[5] = np.nan
@@ -77,7 +85,7 @@ class NanGuardTest(parameterized.TestCase):
       errors.TrainingDivergedError,
       "nan in epoch 1, step [123]: .*learning_rate",
     ):
-      fit(linear_model(), callbacks.NanGuard(), features=features)
+      fit(linear_model(), self.guard, features=features)
 
   def test_looks_at_what_the_last_step_did(self):
     model = linear_model()
@@ -91,7 +99,7 @@ class NanGuardTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       errors.TrainingDivergedError, "validation after epoch 1"
     ):
-      fit(model, callbacks.NanGuard(), poison)
+      fit(model, self.guard, poison)
 
 
 class FilesTest(absltest.TestCase):
@@ -131,18 +139,24 @@ class FilesTest(absltest.TestCase):
 
   def test_checkpoints_every_n_epochs_and_the_last(self):
     model = linear_model()
+    num_epochs_done = tf.Variable(0, dtype=tf.int64)
+    checkpoint = tf.train.Checkpoint(model=model, done=num_epochs_done)
     manager = tf.train.CheckpointManager(
-      tf.train.Checkpoint(model=model), str(self.folder), max_to_keep=9
+      checkpoint, str(self.folder), max_to_keep=9
     )
     fit(
       model,
-      callbacks.EpochCheckpoint(manager, num_epochs=5, every_epochs=2),
+      callbacks.EpochCheckpoint(
+        manager, num_epochs_done, num_epochs=5, every_epochs=2
+      ),
       num_epochs=5,
     )
     self.assertEqual(
       [path.rsplit("-", 1)[1] for path in manager.checkpoints],
       ["2", "4", "5"],
     )
+    checkpoint.restore(manager.checkpoints[1])
+    self.assertEqual(int(num_epochs_done), 4)
 
 
 if __name__ == "__main__":

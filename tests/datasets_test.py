@@ -65,6 +65,10 @@ class ExampleUnlabelledTest(_Builder):
       yield key, {**example, "label": -1 if is_test else example["label"]}
 
 
+class ExampleHiddenTest(ExampleUnlabelledTest):
+  SPLITS = {"train": 30, "test": 12, "validation": 9}
+
+
 class ExampleNoLabels(_Builder):
   def _info(self):
     return tfds.core.DatasetInfo(
@@ -107,6 +111,11 @@ class TfdsImagesTest(parameterized.TestCase):
     numbers = dataset.train_images.reshape(30, -1)
     np.testing.assert_array_equal(numbers.min(1), numbers.max(1))
     self.assertLen(dataset.test_labels, 6)  # The split `validation`.
+
+  def test_passes_a_test_split_without_labels_over(self):
+    data_dir = self.prepare(ExampleHiddenTest)
+    dataset = datasets.load("example_hidden_test", data_dir)
+    self.assertLen(dataset.test_labels, 9)
 
   def test_parts_a_dataset_of_one_split(self):
     data_dir = self.prepare(ExampleOneSplit)
@@ -212,6 +221,11 @@ class StratifiedSampleTest(absltest.TestCase):
     chosen = image_dataset.stratified_sample(labels, 50, 0, "n")
     np.testing.assert_array_equal(np.bincount(labels[chosen]), [30, 15, 5])
 
+  def test_all_but_a_few(self):
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    chosen = image_dataset.stratified_sample(labels, 98, 0, "n")
+    self.assertEqual(chosen.sum(), 98)
+
   def test_all_are_all(self):
     self.assertTrue(
       image_dataset.stratified_sample(np.arange(5), 5, 0, "n").all()
@@ -219,7 +233,7 @@ class StratifiedSampleTest(absltest.TestCase):
 
   def test_refuses_too_few(self):
     with self.assertRaisesRegex(
-      errors.InvalidInputError, "`n` must leave each class.*2 of 30"
+      errors.InvalidInputError, "`n` must give each class.*2 of 30"
     ):
       image_dataset.stratified_sample(np.arange(30) % 3, 2, 0, "n")
 

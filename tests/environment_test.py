@@ -61,9 +61,15 @@ class EnvironmentTest(absltest.TestCase):
     self.interpreter("python3", "3.9")
     self.assert_fails("python3 is 3.9", PATH=self.tools())
 
+  def test_a_folder_of_somebody_else_is_left_alone(self):
+    self.venv.mkdir()
+    (self.venv / "mine").write_text("")
+    self.assert_fails("is there and is not an environment", sys.executable)
+    self.assertTrue((self.venv / "mine").exists())
+
   def test_what_cannot_be_installed(self):
     self.assert_fails(
-      "installing failed: No matching distribution .*install.log",
+      r"installing failed: \S.*install.log",
       sys.executable,
       PIP_NO_INDEX="1",
       PIP_FIND_LINKS=str(self.folder),

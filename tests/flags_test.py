@@ -99,6 +99,7 @@ class FlagfileTest(parameterized.TestCase):
     ("unknown", "--colour=red\n", "'--colour=red'"),
     ("no_value", "--width\n", "'--width'"),
     ("no_number", "--width=wide\n", "width cannot be read"),
+    ("no_truth", "--final_bn=yes\n", "final_bn cannot be read: must be True"),
   )
   def test_refuses(self, text, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
@@ -132,6 +133,15 @@ class CombinationsTest(parameterized.TestCase):
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
       config.TrainConfig(**arguments)
+
+  @parameterized.parameters("learning_rate", "alpha_steepness", "weight_decay")
+  def test_refuses_infinity(self, name):
+    with self.assertRaisesRegex(errors.InvalidInputError, f"{name}=inf"):
+      config.TrainConfig(**{name: float("inf")})
+
+  def test_one_epoch_has_the_whole_learning_rate(self):
+    one = config.TrainConfig(num_epochs=1)
+    self.assertEqual(one.resolved_lr_decay_epochs, ())
 
   def test_derived_values(self):
     ninety = config.TrainConfig(num_epochs=50)

@@ -48,13 +48,13 @@ class TrainingDatasetTest(parameterized.TestCase):
       np.testing.assert_array_equal(targets["position"], np.arange(len(images)))
 
   @parameterized.parameters("none", "crop_flip")
-  def test_depends_on_seed_and_epoch_alone(self, augmentation):
-    whole = batches(num_epochs=4, augmentation=augmentation)
-    rest = batches(num_epochs=4, augmentation=augmentation, first_epoch=2)
-    for (a, _), (b, _) in zip(whole[10:], rest, strict=True):
+  def test_depends_on_the_seed_alone(self, augmentation):
+    longer = batches(num_epochs=4, augmentation=augmentation)
+    shorter = batches(num_epochs=2, augmentation=augmentation)
+    for (a, _), (b, _) in zip(longer, shorter, strict=False):
       np.testing.assert_array_equal(a, b)
     other = batches(num_epochs=4, augmentation=augmentation, seed=1)
-    self.assertTrue((whole[0][0] != other[0][0]).any())
+    self.assertTrue((longer[0][0] != other[0][0]).any())
 
   def test_augmentation_differs_from_epoch_to_epoch(self):
     result = batches(augmentation="crop_flip", batch_size=NUM_EXAMPLES)
@@ -68,10 +68,11 @@ class EvaluationDatasetTest(parameterized.TestCase):
   @parameterized.parameters(
     (1, 10, [10, 10, 3]),
     (2, 10, [10, 10, 3]),
-    (2, 99, [22, 1]),
+    (2, 22, [20, 3]),  # 22 and 1 would leave a replica without an example.
     (4, 10, [8, 8, 7]),
     (23, 99, [23]),
-    (50, 99, None),
+    (22, 99, [22] * 23),  # 22 and 1 again: everything 22 times.
+    (50, 99, [50] * 23),
   )
   def test_the_first_batch_splits_evenly(self, replicas, batch_size, sizes):
     dataset = input_pipeline.evaluation_dataset(
@@ -85,9 +86,7 @@ class EvaluationDatasetTest(parameterized.TestCase):
     labels = [targets["label"] for _, targets in dataset.as_numpy_iterator()]
     counts = np.bincount(np.concatenate(labels))
     self.assertLen(set(counts.tolist()), 1)
-    if sizes:
-      self.assertEqual([len(batch) for batch in labels], sizes)
-    self.assertEqual(len(labels[0]) % replicas, 0)
+    self.assertEqual([len(batch) for batch in labels], sizes)
 
   def test_keeps_order_and_normalises(self):
     dataset = input_pipeline.evaluation_dataset(

@@ -19,6 +19,9 @@ class ReadmeTest(absltest.TestCase):
     # Three classes, 30 % of whose training labels are wrong.
     self.assertGreater(accuracy, 80)
 
+  def test_no_figure_is_missing(self):
+    self.assertNotIn("@@", _TEXT)
+
   def test_its_links_lead_somewhere(self):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", _TEXT)
     self.assertGreater(len(links), 8)

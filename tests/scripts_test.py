@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
+TIMES = ("seconds", "examples_per_second")
 _TINY = (
   "--dataset=digits",
   "--num_train_examples=200",
@@ -17,6 +19,7 @@ _TINY = (
   "--noise_rate=0.4",
   "--network=mlp",
   "--width=8",
+  "--target_variability_min=0.3",
   "--num_epochs=2",
   "--batch_size=64",
 )
@@ -136,11 +139,22 @@ class WholeTest(ScriptsTestCase):
     self.succeed(
       "train", f"--flagfile={first / 'flags.txt'}", f"--workdir={second}"
     )
-    accuracies = [
-      json.loads((folder / "result.json").read_text())["last10_accuracy"]
+    histories = []
+    for folder in (first, second):
+      text = (folder / "history.csv").read_text()
+      histories.append(
+        [
+          {k: v for k, v in row.items() if k not in TIMES}
+          for row in csv.DictReader(text.splitlines())
+        ]
+      )
+    self.assertLen(histories[0], 2)
+    self.assertEqual(*histories)
+    checkpoints = [
+      (folder / "checkpoints" / "ckpt-2.data-00000-of-00001").read_bytes()
       for folder in (first, second)
     ]
-    self.assertEqual(*accuracies)
+    self.assertEqual(*checkpoints)
 
   def test_data_that_are_not_there(self):
     process = run(
@@ -154,6 +168,17 @@ class WholeTest(ScriptsTestCase):
       f"train: Dataset cifar10 is not in {self.folder}/cifar10/.*--download",
     )
     self.assertFalse((self.folder / "run").exists())
+
+  def test_divergence_is_one_line_after_the_progress_bar(self):
+    process = run(
+      "train", *_TINY, "--learning_rate=1e30", f"--workdir={self.folder / 'x'}"
+    )
+    self.assertEqual(process.returncode, 2)
+    self.assertRegex(
+      process.stderr.splitlines()[-1],
+      "^train: The loss became .* in epoch .*The last good checkpoint: ",
+    )
+    self.assertNotIn("Traceback", process.stderr)
 
   def test_an_unfinished_run_is_named(self):
     self.assert_one_line(

@@ -27,6 +27,7 @@ CONFIG = training.TrainConfig(
   noise_rate=0.5,
   network="mlp",
   width=8,
+  target_variability_min=0.3,
   num_epochs=2,
   batch_size=64,
 )
@@ -131,7 +132,7 @@ class FilesTest(RunTestCase):
     self.assertEqual("val_cohen_kappa" in history, addons.available())
     self.assertEqual(history["learning_rate"][0], 0.02)
     self.assertAlmostEqual(history["alpha"][0], 0.469841, places=5)
-    self.assertEqual(history["target_variability_rate"], [0.0, 0.0])
+    self.assertEqual(history["target_variability_rate"], [0.3, 0.3])
 
   def test_monitor_can_be_rare_or_off(self):
     directory, result = self.run_in(
@@ -214,14 +215,34 @@ class RepeatabilityTest(RunTestCase):
     )
     one, _ = self.run_in("one")
     two, _ = self.run_in("two", strategy="mirrored")
-    with self.assertRaisesRegex(
-      errors.InvalidInputError, "multiple of the 2 replicas. Received: 33"
-    ):
-      self.run_in("odd", strategy="mirrored", batch_size=33)
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
         self.history(two)[name], values, atol=1e-5, err_msg=name
       )
+
+  @parameterized.parameters(
+    (33, 200, "multiple of the 2 replicas. Received: 33"),
+    (66, 199, "last batch of 199 training examples at least one for each"),
+  )
+  def test_batches_that_replicas_cannot_share(self, batch_size, n, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      self.run_in(
+        "run",
+        strategy="mirrored",
+        batch_size=batch_size,
+        num_train_examples=n,
+      )
+
+  def test_mirrored_batch_norm_and_uneven_parts(self):
+    _, result = self.run_in(
+      "run",
+      strategy="mirrored",
+      network="simple_cnn",
+      validation_fraction=0.105,  # 21 examples.
+      export_dir=str(self.folder / "exports"),
+    )
+    self.assertGreater(result["best_accuracy"], 0.0)
+    self.assertTrue((self.folder / "exports" / "1").exists())
 
 
 class VariantsTest(RunTestCase):
@@ -229,6 +250,7 @@ class VariantsTest(RunTestCase):
     "num_train_examples": 1000,
     "noise_type": "none",
     "noise_rate": 0.0,
+    "target_variability_min": 0.0,
     "width": 64,
     "num_epochs": 4,
     "batch_size": 20,
@@ -272,7 +294,7 @@ class RefusalsTest(RunTestCase):
       "simple_cnn needs images of at least 4x4",
     ),
     ("examples", {"num_train_examples": 2000}, "at most 1437"),
-    ("validation", {"validation_fraction": 0.99}, "validation_fraction"),
+    ("validation", {"validation_fraction": 0.01}, "validation_fraction"),
     ("dataset", {"dataset": "no_such_dataset"}, "'no_such_dataset' is unknown"),
   )
   def test_nothing_is_written_for_bad_input(self, changes, message):
@@ -283,6 +305,30 @@ class RefusalsTest(RunTestCase):
   def test_needs_a_workdir(self):
     with self.assertRaisesRegex(errors.InvalidInputError, "`workdir`"):
       training.train_and_evaluate(CONFIG)
+
+  def test_an_export_dir_that_is_a_file_is_refused_before_training(self):
+    (self.folder / "file").write_text("mine")
+    with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
+      self.run_in("run", export_dir=str(self.folder / "file"))
+    self.assertFalse((self.folder / "run").exists())
+
+  def test_files_of_others_are_not_deleted(self):
+    checkpoints = self.folder / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "mine").write_text("")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "holds checkpoints, though no run"
+    ):
+      self.run_in("run")
+    self.assertTrue((checkpoints / "mine").exists())
+
+  def test_a_foreign_flag_file(self):
+    (self.folder / "run").mkdir()
+    (self.folder / "run" / "flags.txt").write_text("hello\n--width=3\n")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "another run's.*width is 3 there and 8 here"
+    ):
+      self.run_in("run")
 
   def test_a_workdir_that_is_a_file(self):
     (self.folder / "run").write_text("mine")
@@ -370,6 +416,7 @@ class SummaryTest(absltest.TestCase):
     )
     self.assertEqual(summary["best_accuracy"], 0.95)
     self.assertEqual(summary["best_epoch"], 4)
+    self.assertEqual(summary["best_selected_on"], "test")
     self.assertEqual(summary["last_accuracy"], 0.9)
     self.assertAlmostEqual(summary["last10_accuracy"], accuracy[10:].mean())
     self.assertAlmostEqual(summary["network1_accuracy"], 0.8)
@@ -377,6 +424,20 @@ class SummaryTest(absltest.TestCase):
     self.assertEqual(summary["seconds"], 40.0)
     self.assertEqual(summary["examples_per_second"], 100.0)
     json.dumps(summary)
+
+  def test_the_best_epoch_is_chosen_on_held_out_labels(self):
+    summary = training.summarize_history(
+      {
+        "val_ensemble_accuracy": np.array([0.3, 0.5, 0.4]),
+        "test_ensemble_accuracy": np.array([0.6, 0.7, 0.8]),
+        "test_accuracy_1": np.zeros(3),
+        "seconds": np.ones(3),
+        "examples_per_second": np.ones(3),
+      }
+    )
+    self.assertEqual(summary["best_epoch"], 1)
+    self.assertEqual(summary["best_accuracy"], 0.7)
+    self.assertEqual(summary["best_selected_on"], "validation")
 
 
 if __name__ == "__main__":

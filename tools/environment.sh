@@ -58,14 +58,24 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted" ] &&
 fi
 
 echo "Making $folder for Python $version (once; takes a minute or two)"
-rm -rf "$folder"
-"$python" -m venv "$folder" >/dev/null 2>&1 ||
-  fail "$python cannot make a virtual environment in $folder" \
-    "(Debian: apt-get install python3-venv)"
+# What is deleted is what this script made, which it knows by this file.
 log=$folder/install.log
+if [ -e "$folder" ] && [ ! -f "$log" ]; then
+  fail "$folder is there and is not an environment that 'make' made:" \
+    "choose another one with VENV=folder"
+fi
+rm -rf "$folder"
+{ mkdir -p "$folder" && : >"$log"; } 2>/dev/null || fail "$folder cannot be made"
+"$python" -m venv "$folder" >"$log" 2>&1 ||
+  fail "$python cannot make a virtual environment in $folder" \
+    "(Debian: apt-get install python3-venv; what it said: $log)"
 # An old pip backtracks for minutes; a current one does not.
-"$folder/bin/python" -m pip install --quiet --upgrade pip >"$log" 2>&1 &&
-  "$folder/bin/python" -m pip install --quiet --constraint "$constraints" \
-    --editable ".[test]" >>"$log" 2>&1 ||
-  fail "installing failed: $(sed -n 's/^ *ERROR: //p' "$log" | tail -n 1) (all of it: $log)"
+install() {
+  "$folder/bin/python" -m pip install --quiet "$@" >>"$log" 2>&1
+}
+install --upgrade pip &&
+  install --constraint "$constraints" setuptools &&
+  install --constraint "$constraints" --no-build-isolation \
+    --editable ".[test]" ||
+  fail "installing failed: $(sed -n 's/^ *ERROR: //p' "$log" | head -n 1) (all of it: $log)"
 echo "$version $wanted" >"$stamp"

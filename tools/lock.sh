@@ -2,15 +2,16 @@
 # Renews constraints/: resolves setup.py's requirements for each Python line.
 set -eu
 cd "$(dirname "$0")/.."
-python3 -m venv .venv-lock
-.venv-lock/bin/python -m pip install --quiet --upgrade pip uv
+venv=$(mktemp -d)
+trap 'rm -rf "$venv"' EXIT
+python3 -m venv "$venv"
+"$venv"/bin/python -m pip install --quiet --upgrade pip uv
 for version in 3.10 3.11 3.12 3.13; do
   {
     echo "# Made by 'make lock' from setup.py for Python $version on Linux."
-    .venv-lock/bin/uv pip compile setup.py --extra=test --quiet --upgrade \
+    "$venv"/bin/uv pip compile setup.py --extra=test --quiet --upgrade \
       --python-version="$version" --python-platform=linux \
       --no-header --no-annotate
   } >"constraints/python$version.new"
   mv "constraints/python$version.new" "constraints/python$version.txt"
 done
-rm -rf .venv-lock

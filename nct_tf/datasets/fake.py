@@ -28,7 +28,7 @@ def load(
   rng = np.random.default_rng(seed)
 
   def split(name, num_examples):
-    errors.check_range(name, num_examples, num_classes, float("inf"))
+    errors.check_range(f"fake_{name}", num_examples, num_classes, float("inf"))
     shape = (num_examples, height, height, num_channels)
     return (
       rng.integers(256, size=shape, dtype=np.uint8),

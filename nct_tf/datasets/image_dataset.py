@@ -128,17 +128,20 @@ def stratified_sample(labels, num_examples, seed, name):
   chosen = np.zeros(len(labels), bool)
   if num_examples == len(labels):
     return ~chosen
+  # Where fewer examples remain than there are classes, which of them do
+  # changes no proportion.
+  few_remain = len(labels) - num_examples < len(np.unique(labels))
   try:
     index, _ = model_selection.train_test_split(
       np.arange(len(labels)),
       train_size=num_examples,
-      stratify=labels,
+      stratify=None if few_remain else labels,
       random_state=seed,
     )
   except ValueError as error:
     raise errors.InvalidInputError(
-      f"Argument `{name}` must leave each class an example on either side. "
-      f"Received: {num_examples} of {len(labels)} examples ({error})"
+      f"Argument `{name}` must give each class an example. Received: "
+      f"{num_examples} of {len(labels)} examples ({error})"
     ) from error
   chosen[index] = True
   return chosen

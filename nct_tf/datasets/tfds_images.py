@@ -23,8 +23,9 @@ _TEST_SPLITS = ("test", "validation")
 def load(name, data_dir=None, download=False, image_size=None):
   """Reads a dataset into memory.
 
-  The test split is `test`, or `validation` where there is none; a dataset of
-  one split alone is parted, stratified, four to one.
+  The test split is `test`, or `validation` where there is none or where its
+  labels are kept back (-1); a dataset of one split alone is parted, stratified,
+  four to one.
 
   Args:
     name: str, as `tfds.builder` takes it, with `/config` where it has some.
@@ -58,10 +59,13 @@ def load(name, data_dir=None, download=False, image_size=None):
     return _read(builder, split, image_key, label_key, image_size)
 
   train_images, train_labels = read("train")
-  test_split = next((split for split in _TEST_SPLITS if split in splits), None)
-  if test_split:
-    test_images, test_labels = read(test_split)
-  else:
+  test_split = None
+  for split in (name for name in _TEST_SPLITS if name in splits):
+    test_split = split
+    test_images, test_labels = read(split)
+    if test_labels.min() >= 0:  # Some keep their test labels to themselves.
+      break
+  if test_split is None:
     is_test = image_dataset.stratified_sample(
       train_labels,
       round(_TEST_FRACTION * len(train_labels)),
@@ -93,7 +97,7 @@ def _builder(name, data_dir):
       "fashion_mnist, ...)"
       + (f"; near to it are {', '.join(similar)}" if similar else "")
     ) from None
-  except (ValueError, AssertionError) as error:
+  except (ValueError, AssertionError, ImportError) as error:
     raise errors.InvalidInputError(
       f"Dataset {name!r} cannot be made by tensorflow-datasets: "
       f"{_first_line(error)}"
