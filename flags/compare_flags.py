@@ -6,7 +6,6 @@ WORKDIRS = flags.DEFINE_list(
   "workdirs",
   None,
   "Folders of finished runs, separated by commas.",
-  required=True,
 )
 flags.register_validator(
   WORKDIRS,

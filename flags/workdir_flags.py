@@ -6,5 +6,4 @@ WORKDIR = flags.DEFINE_string(
   "workdir",
   None,
   "Folder of the run: flags, history, result, checkpoints, curves.",
-  required=True,
 )

@@ -11,7 +11,7 @@ from absl import app, flags, logging as absl_logging
 from nct_tf import errors
 
 
-def run(main, *flag_modules):
+def run(main, *flag_modules, required=()):
   """Runs a script.
 
   Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
@@ -20,7 +20,10 @@ def run(main, *flag_modules):
   Args:
     main: a function without arguments.
     *flag_modules: modules of `flags` that `--help` is to tell about.
+    required: names of flags that must be given. Not said where a flag is
+      defined, as a test that imports it need not give it.
   """
+  flags.mark_flags_as_required(list(required))
   for module in flag_modules:
     for flag in flags.FLAGS.get_flags_for_module(module.__name__):
       flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)

@@ -22,4 +22,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, compare_flags)
+  cli.run(main, compare_flags, required=["workdirs"])

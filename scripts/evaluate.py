@@ -20,4 +20,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, workdir_flags)
+  cli.run(main, workdir_flags, required=["workdir"])

@@ -4,8 +4,6 @@ Example:
   python -m scripts.export --workdir=runs/digits --export_dir=exports/digits
 """
 
-from absl import flags
-
 from flags import export_flags, version_flags, workdir_flags
 from scripts import cli
 
@@ -25,5 +23,4 @@ def main():
 
 
 if __name__ == "__main__":
-  flags.mark_flag_as_required("export_dir")
-  cli.run(main, *FLAG_MODULES)
+  cli.run(main, *FLAG_MODULES, required=["workdir", "export_dir"])

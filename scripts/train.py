@@ -39,4 +39,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, *FLAG_MODULES)
+  cli.run(main, *FLAG_MODULES, required=["workdir"])

@@ -4,7 +4,8 @@
 #   bazel_test.sh [BIN] [ARGUMENT...]
 #
 # BIN is the environment's folder of programs, .venv/bin if not given; the
-# arguments go to `bazel test //...`. Exits with 3 where there is no Bazel 4.2.
+# arguments go to `bazel test //...`. Exits with 77 where there is no Bazel 4.2: Bazel's own
+# codes are below that (3 says that tests failed).
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -19,13 +20,13 @@ fail() {
 }
 
 debian="Debian: apt-get install bazel-bootstrap bazel-rules-java"
-command -v bazel >/dev/null || fail 3 "no bazel found ($debian)"
+command -v bazel >/dev/null || fail 77 "no bazel found ($debian)"
 case $(bazel --version) in
   "bazel 4.2."* | "bazel no_version") ;; # Debian's does not know its own.
-  *) fail 3 "needed is Bazel 4.2, found is $(bazel --version) ($debian)" ;;
+  *) fail 77 "needed is Bazel 4.2, found is $(bazel --version) ($debian)" ;;
 esac
 [ -d /usr/share/bazel/rules/java ] ||
-  fail 3 "no /usr/share/bazel/rules/java ($debian)"
+  fail 77 "no /usr/share/bazel/rules/java ($debian)"
 [ -x "$bin/python3" ] || fail 1 "no python3 in $bin (make environment)"
 
 PATH=$(cd "$bin" && pwd):$PATH exec bazel test //... "$@"
