@@ -52,9 +52,10 @@ def training_dataset(
     channels]; dict of int32 [batch] `label`, `true_label` and `position` (in
     the global batch).
   """
-  images = tf.constant(images)
-  labels = tf.constant(np.asarray(labels, np.int32))
-  true_labels = tf.constant(np.asarray(true_labels, np.int32))
+  with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
+    images = tf.constant(images)
+    labels = tf.constant(np.asarray(labels, np.int32))
+    true_labels = tf.constant(np.asarray(true_labels, np.int32))
   fold_in = tf.random.experimental.stateless_fold_in
 
   def make_order(epoch):

@@ -4,8 +4,8 @@
 #   bazel_test.sh [BIN] [ARGUMENT...]
 #
 # BIN is the environment's folder of programs, .venv/bin if not given; the
-# arguments go to `bazel test //...`. Exits with 77 where there is no Bazel 4.2: Bazel's own
-# codes are below that (3 says that tests failed).
+# arguments go to `bazel test //...`. Exits with 77 where there is no Bazel 4.2;
+# Bazel's own codes are lower (3 says that tests failed).
 set -eu
 
 cd "$(dirname "$0")/.."

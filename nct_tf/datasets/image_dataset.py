@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from nct_tf import errors
 
+_CHUNK_SIZE = 1000  # Images.
+
 # Of the training split, as the paper's authors normalise; others are computed.
 _KNOWN_MOMENTS = {
   "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
@@ -76,16 +78,23 @@ class ImageDataset:
     """
     if self.name in _KNOWN_MOMENTS:
       return _KNOWN_MOMENTS[self.name]
-    pixels = self.train_images.reshape(-1, self.image_shape[-1])
-    # Counting values is exact and needs no copy of the images as floats.
+    # Counting values is exact, and needs no copy of the images as floats.
     values = np.arange(256) / 255
-    counts = np.stack(
-      [np.bincount(channel, minlength=256) for channel in pixels.T]
+    counts = sum(
+      np.stack([np.bincount(channel, minlength=256) for channel in chunk.T])
+      for chunk in self._pixels_in_chunks()
     )
-    mean = counts @ values / len(pixels)
-    variance = (counts * (values - mean[:, None]) ** 2).sum(1) / len(pixels)
+    num_pixels = counts[0].sum()
+    mean = counts @ values / num_pixels
+    variance = (counts * (values - mean[:, None]) ** 2).sum(1) / num_pixels
     std = np.where(variance > 0, np.sqrt(variance), 1.0)
     return tuple(mean.tolist()), tuple(std.tolist())
+
+  def _pixels_in_chunks(self):
+    """Yields uint8 arrays [num_pixels, channels] of the training images."""
+    for start in range(0, len(self.train_images), _CHUNK_SIZE):
+      chunk = self.train_images[start : start + _CHUNK_SIZE]
+      yield chunk.reshape(-1, self.image_shape[-1])
 
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
