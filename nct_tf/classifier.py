@@ -90,7 +90,8 @@ class Classifier(keras.Model):
       `true_label`, `position`.
 
     Raises:
-      ValueError: if there are no labels, or if there are sample weights.
+      ValueError: if there are no labels, if they are one-hot, or if there are
+        sample weights.
     """
     images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
     if targets is None or weights is not None:
@@ -100,6 +101,11 @@ class Classifier(keras.Model):
       )
     if not isinstance(targets, dict):
       # Keras adds an axis to labels that come as an array.
+      if targets.shape.rank == 2 and targets.shape[-1] != 1:
+        raise ValueError(
+          f"{type(self).__name__} takes labels as integers [batch], not "
+          f"one-hot. Received: labels of shape {targets.shape}"
+        )
       targets = {"label": tf.reshape(targets, [-1])}
     return images, {
       name: tf.cast(value, tf.int32) for name, value in targets.items()
@@ -135,9 +141,11 @@ class Classifier(keras.Model):
       objective: float32 scalar, see there.
     """
     variables = self.trainable_variables
-    gradients = tape.gradient(
-      objective, variables, unconnected_gradients="zero"
-    )
+    gradients = tape.gradient(objective, variables)
+    gradients = [  # None is of a variable that no loss depends on.
+      tf.zeros_like(variable) if gradient is None else gradient
+      for gradient, variable in zip(gradients, variables, strict=True)
+    ]
     if self.weight_decay:
       # The replicas' gradients will be added up, and their parts of it.
       num_replicas = tf.distribute.get_strategy().num_replicas_in_sync

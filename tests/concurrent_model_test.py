@@ -278,6 +278,26 @@ class KerasTest(absltest.TestCase):
     kernel = model.network1.get_weights()[0]
     self.assertLess(np.abs(kernel).max(), 0.1)
 
+  def test_refuses_one_hot_labels(self):
+    with self.assertRaisesRegex(ValueError, "not one-hot"):
+      self.model.fit(self.features, np.eye(3)[self.labels], verbose=0)
+
+  def test_ignores_variables_that_no_loss_depends_on(self):
+    network = linear(3)
+    network.unused = network.add_weight(
+      name="unused", shape=(2,), initializer="ones", trainable=True
+    )
+    model = concurrent_model.ConcurrentModel(
+      network, linear(3), weight_decay=0.1
+    )
+    model.compile(optimizer=keras.optimizers.SGD(0.5), jit_compile=False)
+    model.fit(self.features, self.labels, batch_size=64, verbose=0)
+    np.testing.assert_allclose(np.asarray(network.unused), 0.95, rtol=1e-6)
+
+  def test_takes_labels_of_any_integer_type(self):
+    for dtype in (np.uint8, np.int64):
+      self.model.fit(self.features, self.labels.astype(dtype), verbose=0)
+
   def test_refuses_sample_weights(self):
     with self.assertRaisesRegex(ValueError, "without sample weights"):
       self.model.fit(
