@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
-from nct_tf import input_pipeline, model_building, training
+from nct_tf import fitting, input_pipeline, model_building, training
 
 _NUM_CALIBRATION_BINS = 15
 
@@ -26,7 +26,7 @@ def evaluate_run(directory):
   batches = input_pipeline.evaluation_dataset(
     dataset.test_images,
     dataset.test_labels,
-    batch_size=training.EVALUATION_BATCH_SIZE,
+    batch_size=fitting.EVALUATION_BATCH_SIZE,
     mean=result["mean"],
     std=result["std"],
   )
