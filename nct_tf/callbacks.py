@@ -34,6 +34,38 @@ class EpochSchedule(keras.callbacks.Callback):
       logs[self.name] = self.schedule(epoch)
 
 
+class LearningRateSchedule(EpochSchedule):
+  """Sets the learning rate once an epoch, with the meaning PyTorch gives it.
+
+  Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
+  a drop the old velocity would run on for some steps, far too large for the
+  gradients to hold it. Scaled along with the rate, it makes every step
+  `rate * v` with `v = m * v + g`.
+
+  Args:
+    schedule: a pure function from the 0-based epoch to a float.
+    optimizer: a Keras optimizer.
+    velocities: a function without arguments that gives its velocities, a list
+      of variables.
+  """
+
+  def __init__(self, schedule, optimizer, velocities):
+    super().__init__(
+      "learning_rate",
+      schedule,
+      lambda rate: setattr(optimizer, "learning_rate", rate),
+    )
+    self.velocities = velocities
+
+  def on_epoch_begin(self, epoch, logs=None):
+    super().on_epoch_begin(epoch)
+    before = self.schedule(max(epoch - 1, 0))
+    ratio = self.schedule(epoch) / before
+    if ratio != 1:
+      for velocity in self.velocities():
+        velocity.assign(velocity * ratio)
+
+
 class Evaluation(keras.callbacks.Callback):
   """Evaluates the model on a dataset of its own at the end of an epoch.
 

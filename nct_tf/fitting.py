@@ -5,7 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from nct_tf import callbacks, input_pipeline, schedules
+from nct_tf import callbacks, input_pipeline, optimizers, schedules
 
 EVALUATION_BATCH_SIZE = 256
 
@@ -106,10 +106,10 @@ def _schedule_callbacks(model, config):
 
   schedule = callbacks.EpochSchedule
   result = [
-    schedule(
-      "learning_rate",
+    callbacks.LearningRateSchedule(
       learning_rate,
-      lambda value: setattr(model.optimizer, "learning_rate", value),
+      model.optimizer,
+      lambda: optimizers.velocities(config.optimizer, model.optimizer),
     )
   ]
   if config.optimizer == "sgdw":

@@ -23,6 +23,24 @@ def couples_weight_decay(name, decoupled_weight_decay):
   return name == "sgd" and not decoupled_weight_decay
 
 
+def velocities(name, optimizer):
+  """Returns the variables in which an optimizer keeps rate times gradient.
+
+  Args:
+    name: str, one of `OPTIMIZERS`.
+    optimizer: what `create` made.
+
+  Returns:
+    list of variables; empty where the optimizer keeps none such, or has not
+    made its first step.
+  """
+  if name == "sgd":
+    return list(getattr(optimizer, "momentums", []))
+  if name == "sgdw":
+    return optimizer.weights[1:]  # The first counts the steps.
+  return []
+
+
 def create(name, learning_rate, momentum=0.9, weight_decay=0.0):
   """Makes an optimizer.
 

@@ -6,7 +6,7 @@ from sklearn import metrics as sklearn_metrics
 from nct_tf import addons, callbacks, config, errors, optimizers, schedules
 
 
-def train_one_weight(optimizer, num_epochs=3, learning_rate=None):
+def train_one_weight(optimizer, num_epochs=3, learning_rate=None, extra=()):
   """Minimises w, one step an epoch; returns w after each, from 1."""
   model = keras.Sequential(
     [keras.Input((1,)), keras.layers.Dense(1, use_bias=False)]
@@ -14,7 +14,6 @@ def train_one_weight(optimizer, num_epochs=3, learning_rate=None):
   model.compile(optimizer=optimizer, loss=lambda y, z: z, jit_compile=False)
   model.set_weights([np.ones((1, 1))])
   values = []
-  extra = []
   if learning_rate:
     extra = [
       callbacks.EpochSchedule(name, schedule, setter(optimizer, name))
@@ -73,6 +72,31 @@ class OptimizersTest(parameterized.TestCase):
         )
         self.assertLess(values[0], 0.95)
         np.testing.assert_allclose(values[1:], values[0], atol=1e-6)
+
+  @parameterized.parameters("sgd", "sgdw")
+  def test_velocity_drops_with_the_rate_as_in_pytorch(self, name):
+    if name == "sgdw" and not addons.available():
+      self.skipTest("SGDW needs tensorflow-addons")
+
+    def rate(epoch):
+      return schedules.step_decay(epoch, 0.1, (2,), 0.1)
+
+    optimizer = optimizers.create(name, 0.1, 0.9)
+    values = train_one_weight(
+      optimizer,
+      num_epochs=5,
+      extra=[
+        callbacks.LearningRateSchedule(
+          rate, optimizer, lambda: optimizers.velocities(name, optimizer)
+        )
+      ],
+    )
+    weight, velocity, expected = 1.0, 0.0, []
+    for epoch in range(5):
+      velocity = 0.9 * velocity + 1.0
+      weight -= rate(epoch) * velocity
+      expected.append(weight)
+    np.testing.assert_allclose(values, expected, atol=1e-6)
 
   def test_sgdw_decay_follows_the_rate_when_told_to(self):
     if not addons.available():
