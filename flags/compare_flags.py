@@ -18,3 +18,8 @@ FIGURE = flags.DEFINE_string(
   "PNG file for loss and accuracy on clean and on wrong labels, a column a "
   "run; none is drawn if not given.",
 )
+flags.register_validator(
+  FIGURE,
+  lambda path: path is None or path.lower().endswith(".png"),
+  "must end in .png",
+)

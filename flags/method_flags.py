@@ -7,7 +7,8 @@ METHOD = flags.DEFINE_enum(
   "nct",
   ["nct", "standard"],
   "nct is Noisy Concurrent Training of two networks; standard trains one "
-  "network with plain cross entropy, to which the flags below do not apply.",
+  "network with plain cross entropy, without --temperature, --alpha_... and "
+  "--target_variability_....",
 )
 TEMPERATURE = flags.DEFINE_float(
   "temperature",

@@ -218,13 +218,15 @@ class ProgressBar(keras.callbacks.Callback):
     num_epochs: int.
     steps_per_epoch: int.
     description: str, what stands before the bar.
+    validation: str, what the validation data are.
   """
 
-  def __init__(self, num_epochs, steps_per_epoch, description):
+  def __init__(self, num_epochs, steps_per_epoch, description, validation):
     super().__init__()
     self.num_epochs = num_epochs
     self.steps_per_epoch = steps_per_epoch
     self.description = description
+    self.validation = validation
     self._bar = None
 
   def on_train_begin(self, logs=None):
@@ -245,7 +247,9 @@ class ProgressBar(keras.callbacks.Callback):
   def on_epoch_end(self, epoch, logs=None):
     self._bar.n = epoch + 1
     accuracy = logs["val_ensemble_accuracy"]
-    self._bar.set_postfix_str(f"val accuracy {accuracy:.1%}", refresh=False)
+    self._bar.set_postfix_str(
+      f"{self.validation} accuracy {accuracy:.1%}", refresh=False
+    )
 
   def close(self):
     """Leaves the bar as it is, also where training was broken off."""

@@ -44,7 +44,12 @@ def fit(model, config, dataset, noisy, directory):
     )
 
   validation = noisy.validation if len(noisy.validation) else noisy.test
-  progress = callbacks.ProgressBar(config.num_epochs, num_steps, config.method)
+  progress = callbacks.ProgressBar(
+    config.num_epochs,
+    num_steps,
+    config.method,
+    "validation" if len(noisy.validation) else "test",
+  )
   with contextlib.closing(progress):
     model.fit(
       input_pipeline.training_dataset(

@@ -36,8 +36,12 @@ def plot_memorisation(directories, path):
   for column, directory in enumerate(directories):
     result, history = directory.read_result(), directory.read_history()
     _plot_run(axes[:, column], history)
-    axes[0, column].set_title(
-      _METHOD_TITLES.get(result["method"], result["method"]), fontsize=11
+    title = _METHOD_TITLES.get(result["method"], result["method"])
+    if num_runs > 1:
+      title += f"\n{directory.path.name}"
+    axes[0, column].set_title(title, fontsize=10)
+    axes[1, column].xaxis.set_major_locator(
+      ticker.MaxNLocator(nbins=6, integer=True)
     )
     axes[1, column].set_xlabel("epoch")
   axes[0, 0].set_ylabel("cross entropy (nats)")

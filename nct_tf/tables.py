@@ -33,26 +33,28 @@ def format_table(rows, header):
   return "\n".join(text)
 
 
-def format_results(results):
+def format_results(results, names):
   """Returns a table of runs.
 
   Args:
     results: sequence of dicts of `result.json`.
+    names: sequence of str, what to call each of them.
   """
   rows = [
     (
+      name,
       result["method"],
+      str(result["num_epochs"]),
       _percent(result["best_accuracy"]),
       _percent(result["last_accuracy"]),
       _percent(result["last10_accuracy"]),
       _percent(result["train_accuracy_noisy"]),
       f"{result['seconds']:.0f} s",
     )
-    for result in results
+    for name, result in zip(names, results, strict=True)
   ]
-  return format_table(
-    rows, ("method", "best", "last", "last 10", "memorised", "time")
-  )
+  figures = ("best", "last", "last 10", "memorised", "time")
+  return format_table(rows, ("run", "method", "epochs", *figures))
 
 
 def format_evaluation(scores):

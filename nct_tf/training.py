@@ -68,7 +68,8 @@ def train_and_evaluate(config):
     **summarize_history(history),
   }
   directory.write_result(result)
-  plotting.plot_memorisation([directory], directory.memorisation_file)
+  if config.monitor_every_epochs:
+    plotting.plot_memorisation([directory], directory.memorisation_file)
   if config.export_dir:
     # Rebuilt in float32, and outside of any strategy.
     model, _, _ = model_building.restore(directory)

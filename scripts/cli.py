@@ -23,7 +23,10 @@ def run(main, *flag_modules, required=()):
     required: names of flags that must be given. Not said where a flag is
       defined, as a test that imports it need not give it.
   """
-  flags.mark_flags_as_required(list(required))
+  for name in required:
+    flags.register_validator(
+      name, lambda value: value is not None, "it must be given"
+    )
   for module in flag_modules:
     for flag in flags.FLAGS.get_flags_for_module(module.__name__):
       flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)

@@ -1,4 +1,4 @@
-"""Prints finished runs in a table, and draws their memorisation side by side.
+r"""Prints finished runs in a table, and draws their memorisation side by side.
 
 Example:
   python -m scripts.compare --workdirs=runs/nct,runs/standard \
@@ -14,7 +14,8 @@ def main():
     from nct_tf import plotting, tables, workdir
 
   directories = [workdir.Workdir(path) for path in compare_flags.WORKDIRS.value]
-  print(tables.format_results([each.read_result() for each in directories]))
+  results = [each.read_result() for each in directories]
+  print(tables.format_results(results, compare_flags.WORKDIRS.value))
   print(tables.RESULTS_LEGEND)
   if compare_flags.FIGURE.value:
     plotting.plot_memorisation(directories, compare_flags.FIGURE.value)

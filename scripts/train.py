@@ -1,4 +1,4 @@
-"""Trains an image classifier on labels that cannot be trusted.
+r"""Trains an image classifier on labels that cannot be trusted.
 
 Example:
   python -m scripts.train --dataset=digits --network=simple_cnn --width=16 \
@@ -34,7 +34,7 @@ def main():
 
   config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   result = training.train_and_evaluate(config)
-  print(tables.format_results([result]))
+  print(tables.format_results([result], [config.workdir]))
   print(f"Everything is in {config.workdir}")
 
 

@@ -148,8 +148,11 @@ class TfdsImagesTest(parameterized.TestCase):
     self.assertLen(dataset.train_labels, 30)
 
   def test_suggests_names(self):
-    with self.assertRaisesRegex(errors.InvalidInputError, "cifar10"):
-      datasets.load("cifar_10")
+    for name in ("cifar_10", "cifar-10", "CIFAR10"):
+      with self.assertRaisesRegex(
+        errors.InvalidInputError, "near to it are .*cifar10"
+      ):
+        datasets.load(name)
     with self.assertRaisesRegex(errors.InvalidInputError, "digits"):
       datasets.load("digts")
 

@@ -13,18 +13,20 @@ class TablesTest(absltest.TestCase):
   def test_results(self):
     result = {
       "method": "nct",
+      "num_epochs": 40,
       "best_accuracy": 0.95,
       "last_accuracy": 0.9,
       "last10_accuracy": 0.912,
       "train_accuracy_noisy": None,
       "seconds": 12.3,
     }
-    lines = tables.format_results([result, result]).splitlines()
+    lines = tables.format_results([result, result], "ab").splitlines()
     self.assertEqual(
-      " ".join(lines[0].split()), "method best last last 10 memorised time"
+      " ".join(lines[0].split()),
+      "run method epochs best last last 10 memorised time",
     )
     self.assertEqual(
-      " ".join(lines[2].split()), "nct 95.0 % 90.0 % 91.2 % - 12 s"
+      " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % - 12 s"
     )
 
   def test_a_matrix_of_many_classes_is_left_to_the_file(self):

@@ -143,6 +143,7 @@ class FilesTest(RunTestCase):
     self.assertIsNotNone(result["train_accuracy_noisy"])
     directory, result = self.run_in("off", monitor_every_epochs=0)
     self.assertNotIn("train_loss_noisy", self.history(directory))
+    self.assertFalse(directory.memorisation_file.exists())
     self.assertIsNone(result["train_accuracy_noisy"])
 
   def test_clean_data_are_fine(self):

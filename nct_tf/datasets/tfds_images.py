@@ -89,19 +89,19 @@ def _builder(name, data_dir):
   try:
     return tfds.builder(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError:
-    known = ["digits", "fake", *tfds.list_builders()]
-    similar = difflib.get_close_matches(name, known, n=5)
-    raise errors.InvalidInputError(
-      f"Dataset {name!r} is unknown: known are digits, fake, and the image "
-      "classification datasets of tensorflow-datasets (cifar10, cifar100, "
-      "fashion_mnist, ...)"
-      + (f"; near to it are {', '.join(similar)}" if similar else "")
-    ) from None
+    reason = "is unknown"
   except (ValueError, AssertionError, ImportError) as error:
-    raise errors.InvalidInputError(
-      f"Dataset {name!r} cannot be made by tensorflow-datasets: "
-      f"{_first_line(error)}"
-    ) from error
+    reason = f"cannot be made by tensorflow-datasets ({_first_line(error)})"
+  known = ["digits", "fake", *tfds.list_builders()]
+  similar = difflib.get_close_matches(
+    name.lower().replace("-", "_"), known, n=5
+  )
+  raise errors.InvalidInputError(
+    f"Dataset {name!r} {reason}: there are digits, fake, and the image "
+    "classification datasets of tensorflow-datasets (cifar10, cifar100, "
+    "fashion_mnist, ...)"
+    + (f"; near to it are {', '.join(similar)}" if similar else "")
+  )
 
 
 def _keys(name, features):
