@@ -1,10 +1,11 @@
-"""Which version an export becomes."""
+"""Which version of a SavedModel."""
 
 from absl import flags
 
 VERSION = flags.DEFINE_integer(
   "version",
   None,
-  "Version to export as, at least 1; the next that is free if not given.",
+  "Version of the SavedModel, at least 1: what to export it as (the one after "
+  "the highest, if not given), or which to ask (the highest).",
   lower_bound=1,
 )

@@ -45,3 +45,7 @@ def check_choice(name, value, choices):
 
 class TrainingDivergedError(RuntimeError):
   """The loss is no longer a finite number."""
+
+
+class ServerError(RuntimeError):
+  """A server is not there, or does not answer as it ought to."""

@@ -5,93 +5,164 @@ import io
 import logging
 import os
 import pathlib
-import shutil
 import tempfile
 
 import keras
-import tensorflow as tf
+import numpy as np
 
-from nct_tf import classifier, errors, preprocessing
+from nct_tf import errors, model_building, preprocessing
+from nct_tf.serving import (
+  model_card,
+  server_config,
+  serving_api,
+  session as session_lib,
+  signatures,
+  version_folders,
+  warmup,
+)
 
 _logger = logging.getLogger(__name__)
 
+# Between the graph in Keras and the exported one.
+_MAX_DIFFERENCE = 1e-3
 
-def export(model, result, export_dir, version=None):
-  """Writes `export_dir/<version>/`, whole or not at all.
 
-  Its signature `serving_default` takes `images`, uint8 [batch, height, width,
-  channels], and gives `probabilities`, float32 [batch, num_classes]: the
-  normalisation of the training is inside.
+def export_run(
+  directory, export_dir, version=None, keep=None, members=False, top_k=5
+):
+  """Publishes the model of a finished run as `export_dir/<version>/`.
+
+  The version appears there whole or not at all, and is tried out before it
+  does. Beside the versions stand TF Serving's configuration files.
 
   Args:
-    model: a `Classifier`.
-    result: dict of the run's `result.json`.
+    directory: a `Workdir`.
     export_dir: str, the folder of all versions.
     version: int, at least 1; None for the next that is free.
+    keep: int, at least 1; how many versions stay, this one and the highest
+      of the others. None for all.
+    members: bool, whether to offer each network alone, too.
+    top_k: int, at least 1, see `signatures.create`.
 
   Returns:
     the path of the new version.
 
   Raises:
-    InvalidInputError: if the version exists, or nothing can be written.
+    InvalidInputError: if there is no finished run, if the version exists, or
+      if nothing can be written.
   """
   check_writable(export_dir)
-  base = pathlib.Path(export_dir)
-  try:
-    target = base / str(version or _next_version(base))
-    if target.exists():
-      raise errors.InvalidInputError(
-        f"Version {target.name} exists in {base} already: give another "
-        "--version, or none for the next that is free"
-      )
-    # TF Serving takes whole numbers for versions and passes this name over.
-    temporary = base / f".tmp-{target.name}-{os.getpid()}"
-    try:
-      _write(model, result, temporary)
-      os.rename(temporary, target)
-    finally:
-      shutil.rmtree(temporary, ignore_errors=True)
-  except OSError as error:
+  model, config, result = model_building.restore(directory)
+  images = directory.read_warmup_images()
+  if members and len(model.networks) == 1:
     raise errors.InvalidInputError(
-      f"Nothing can be exported to {base}: {error.strerror}"
-    ) from error
-  _logger.info("Exported the ensemble to %s", target)
-  return target
+      f"Argument `members` needs two networks, and the method "
+      f"{result['method']} has one, which serving_default is"
+    )
+  base = pathlib.Path(export_dir)
+  name = server_config.model_name(base)
+
+  def write(path, version):
+    write_saved_model(model, result, path, top_k, members)
+    _write_texts(path, config, result, name, version)
+    _warm_up(path, _try_out(path, model, result, images), name)
+
+  with _explain(export_dir), version_folders.lock(base):
+    version = version_folders.publish(base, write, version)
+    _tidy(base, version, keep)
+  _logger.info("Exported version %d to %s", version, base / str(version))
+  return base / str(version)
 
 
 def check_writable(export_dir):
   """Makes the folder; raises `InvalidInputError` if nothing can go there."""
-  try:
+  with _explain(export_dir):
     os.makedirs(export_dir, exist_ok=True)
     with tempfile.TemporaryFile(dir=export_dir):
       pass
+
+
+@contextlib.contextmanager
+def _explain(export_dir):
+  try:
+    yield
   except OSError as error:
     raise errors.InvalidInputError(
-      f"Nothing can be exported to {export_dir}: {error.strerror}"
+      f"Nothing can be exported to {export_dir}: {error.strerror or error}"
     ) from error
 
 
-def _next_version(base):
-  versions = [
-    int(child.name) for child in base.iterdir() if child.name.isdigit()
-  ]
-  return max(versions, default=0) + 1
+def write_saved_model(model, result, path, top_k=5, members=False):
+  """Writes a SavedModel with the signatures of `signatures.create`, no more.
 
-
-def _write(model, result, path):
-  signature = tf.TensorSpec(
-    [None, *result["image_shape"]], tf.uint8, name="images"
-  )
-
-  def serve(images):
-    normalized = preprocessing.normalize(images, result["mean"], result["std"])
-    joint = classifier.ensemble_logits(model.logits(normalized))
-    return {"probabilities": tf.nn.softmax(joint)}
-
-  # `tf.saved_model.save` of a Keras 3 model would load in Python alone.
+  Args:
+    model: a `Classifier`.
+    result: dict with the `image_shape`, `class_names`, `mean` and `std` of
+      `result.json`.
+    path: `pathlib.Path` of a folder that is not there yet.
+    top_k: int, see `signatures.create`.
+    members: bool, see there.
+  """
+  # `tf.saved_model.save` of a Keras 3 model would load in Python alone; and
+  # were the networks tracked, it would write each variable twice. What the
+  # signatures use is written anyway.
   archive = keras.export.ExportArchive()
-  for network in model.networks:
-    archive.track(network)
-  archive.add_endpoint("serving_default", serve, input_signature=[signature])
+  functions = signatures.create(model, result, top_k, members)
+  for name, (function, spec) in functions.items():
+    archive.add_endpoint(name, function, input_signature=[spec])
   with contextlib.redirect_stdout(io.StringIO()):  # It prints a report.
     archive.write_out(str(path))
+
+
+def _write_texts(path, config, result, name, version):
+  labels = "".join(f"{label}\n" for label in result["class_names"])
+  (path / "assets").mkdir(exist_ok=True)
+  (path / "assets" / "labels.txt").write_text(labels, encoding="utf-8")
+  (path / model_card.FILE).write_text(
+    model_card.format_card(config, result, name, version), encoding="utf-8"
+  )
+
+
+def _try_out(path, model, result, images):
+  """Asks the SavedModel all that it is to be warmed up with.
+
+  A server would refuse to load a version that answers one of them by an
+  error, so such a version must not come to stand.
+
+  Returns:
+    the requests.
+  """
+  normalized = preprocessing.normalize(images, result["mean"], result["std"])
+  expected = model(normalized, training=False).numpy()
+  with session_lib.SavedModelSession(path) as session:
+    requests = warmup.create_requests(session.signatures, images)
+    for name, _, value in requests:
+      session.run(name, value)
+    answer = session.run("serving_default", images)["probabilities"]
+  if not np.allclose(answer, expected, atol=_MAX_DIFFERENCE):
+    raise RuntimeError(
+      f"The SavedModel answers otherwise than the model, by up to "
+      f"{np.abs(answer - expected).max()}"
+    )
+  return requests
+
+
+def _warm_up(path, requests, name):
+  if serving_api.available():
+    warmup.write(path, requests, name)
+  else:
+    _logger.warning(
+      "No warm-up requests are written: they need tensorflow-serving-api "
+      "(pip install -e '.[serving]')"
+    )
+
+
+def _tidy(base, version, keep):
+  """Brings what stands beside a new version in line with it."""
+  versions = version_folders.find(base)
+  others = sorted(set(versions) - {version})
+  doomed = others[: -(keep - 1) or None] if keep else []
+  # The labels must never name a version that is gone.
+  server_config.write(base, sorted(set(versions) - set(doomed)))
+  for number in doomed:
+    version_folders.remove(versions[number])

@@ -32,6 +32,20 @@ def normalize(images, mean, std):
   return tf.cast(images, tf.float32) * (1.0 / (255.0 * std)) - mean / std
 
 
+def resize(images, size):
+  """Resizes bilinearly, antialiased, without regard to the aspect ratio.
+
+  Args:
+    images: uint8 [height, width, channels], or a batch of them.
+    size: two ints, (height, width) in pixels.
+
+  Returns:
+    a uint8 tensor.
+  """
+  resized = tf.image.resize(images, size, antialias=True)
+  return tf.cast(tf.round(resized), tf.uint8)
+
+
 def random_crop_flip(images, seed, padding=_PADDING):
   """Pads with zeros, crops at random to the old size, mirrors every second.
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import nct_tf
 from nct_tf import (
   config as config_lib,
   datasets,
@@ -19,8 +20,10 @@ from nct_tf import (
   model_building,
   noisy_dataset,
   plotting,
+  provenance,
   workdir as workdir_lib,
 )
+from nct_tf.serving import server_config
 
 TrainConfig = config_lib.TrainConfig
 
@@ -61,6 +64,9 @@ def train_and_evaluate(config):
 
   directory.start(config)
   noise = directory.write_noise(noisy)
+  directory.write_warmup_images(
+    noisy.train.images[: max(server_config.BATCH_SIZES)]
+  )
   history = fitting.fit(model, config, dataset, noisy, directory)
   result = {
     **_describe_run(config, dataset, noisy, model),
@@ -72,8 +78,7 @@ def train_and_evaluate(config):
     plotting.plot_memorisation([directory], directory.memorisation_file)
   if config.export_dir:
     # Rebuilt in float32, and outside of any strategy.
-    model, _, _ = model_building.restore(directory)
-    exporting.export(model, result, config.export_dir)
+    exporting.export_run(directory, config.export_dir)
   return result
 
 
@@ -155,6 +160,8 @@ def _describe_run(config, dataset, noisy, model):
     "class_names": list(dataset.class_names),
     "mean": list(mean),
     "std": list(std),
+    "nct_tf": nct_tf.__version__,
+    "git_commit": provenance.git_commit(),
     "tensorflow": tf.__version__,
     "keras": keras.__version__,
   }

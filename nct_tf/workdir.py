@@ -2,13 +2,12 @@
 
 import csv
 import json
-import os
 import pathlib
 import shutil
 
 import numpy as np
 
-from nct_tf import config as config_lib, errors
+from nct_tf import config as config_lib, errors, files
 
 
 class Workdir:
@@ -24,6 +23,7 @@ class Workdir:
     self.history_file = self.path / "history.csv"
     self.result_file = self.path / "result.json"
     self.noise_file = self.path / "noise.npz"
+    self.warmup_images_file = self.path / "warmup_images.npy"
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
     self.checkpoints_dir = self.path / "checkpoints"
@@ -64,7 +64,7 @@ class Workdir:
           shutil.rmtree(file)
         else:
           file.unlink(missing_ok=True)
-      _write_atomically(self.flags_file, config.to_flagfile())
+      files.write_atomically(self.flags_file, config.to_flagfile())
     except OSError as error:
       raise errors.InvalidInputError(
         f"Workdir {self.path} cannot be written to: {error.strerror}"
@@ -155,18 +155,32 @@ class Workdir:
     np.savez_compressed(self.noise_file, **arrays, is_validation=is_validation)
     return arrays
 
+  def write_warmup_images(self, images):
+    """Keeps training images for an export.
+
+    Args:
+      images: uint8 array [num_images, height, width, channels].
+    """
+    np.save(self.warmup_images_file, images)
+
+  def read_warmup_images(self):
+    """Returns what `write_warmup_images` kept; raises if it is not there."""
+    try:
+      return np.load(self.warmup_images_file)
+    except (OSError, ValueError, EOFError) as error:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} has no readable {self.warmup_images_file.name}, "
+        f"the images that an export is tried with: {error}"
+      ) from error
+
   def write_result(self, result):
     """Writes `result.json`, whole or not at all."""
-    _write_atomically(self.result_file, json.dumps(result, indent=2) + "\n")
+    files.write_atomically(
+      self.result_file, json.dumps(result, indent=2) + "\n"
+    )
 
   def write_evaluation(self, evaluation):
     """Writes `evaluation.json`, whole or not at all."""
-    _write_atomically(
+    files.write_atomically(
       self.evaluation_file, json.dumps(evaluation, indent=2) + "\n"
     )
-
-
-def _write_atomically(file, text):
-  temporary = file.with_name(f".{file.name}.tmp")
-  temporary.write_text(text, encoding="utf-8")
-  os.replace(temporary, file)

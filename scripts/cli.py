@@ -10,6 +10,12 @@ from absl import app, flags, logging as absl_logging
 
 from nct_tf import errors
 
+_EXPECTED_ERRORS = (
+  errors.InvalidInputError,
+  errors.TrainingDivergedError,
+  errors.ServerError,
+)
+
 
 def run(main, *flag_modules, required=()):
   """Runs a script.
@@ -80,6 +86,8 @@ def silence():
 
 def _guard(main):
   absl_logging.set_verbosity(absl_logging.WARNING)
+  # It tells of each repetition, where the last error says it all.
+  logging.getLogger("urllib3").setLevel(logging.ERROR)
   logger = logging.getLogger("nct_tf")
   if not logger.handlers:
     logger.addHandler(logging.StreamHandler())
@@ -87,8 +95,10 @@ def _guard(main):
     logger.propagate = False
   try:
     main()
-  except (errors.InvalidInputError, errors.TrainingDivergedError) as error:
+  except _EXPECTED_ERRORS as error:
     _fail(error)
+  except BrokenPipeError:  # Of `| head`: nobody wants the rest.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
   except KeyboardInterrupt:
     _fail("interrupted")
 

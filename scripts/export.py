@@ -1,24 +1,26 @@
-"""Exports the ensemble of a finished run as a SavedModel.
+"""Publishes a finished run as a version of a SavedModel, for TF Serving.
 
 Example:
   python -m scripts.export --workdir=runs/digits --export_dir=exports/digits
 """
 
-from flags import export_flags, version_flags, workdir_flags
+from flags import export_dir_flags, export_flags, version_flags, workdir_flags
 from scripts import cli
 
-FLAG_MODULES = (workdir_flags, export_flags, version_flags)
+FLAG_MODULES = (workdir_flags, export_dir_flags, version_flags, export_flags)
 
 
 def main():
   with cli.silence():
-    from nct_tf import exporting, model_building, workdir
+    from nct_tf import exporting, workdir
 
-  model, _, result = model_building.restore(
-    workdir.Workdir(workdir_flags.WORKDIR.value)
-  )
-  exporting.export(
-    model, result, export_flags.EXPORT_DIR.value, version_flags.VERSION.value
+  exporting.export_run(
+    workdir.Workdir(workdir_flags.WORKDIR.value),
+    export_dir_flags.EXPORT_DIR.value,
+    version=version_flags.VERSION.value,
+    keep=export_flags.KEEP.value,
+    members=export_flags.MEMBERS.value,
+    top_k=export_flags.TOP_K.value,
   )
 
 

@@ -8,7 +8,7 @@ Example:
 
 from flags import (
   data_flags,
-  export_flags,
+  export_dir_flags,
   method_flags,
   network_flags,
   runtime_flags,
@@ -24,7 +24,7 @@ FLAG_MODULES = (
   training_flags,
   runtime_flags,
   workdir_flags,
-  export_flags,
+  export_dir_flags,
 )
 
 

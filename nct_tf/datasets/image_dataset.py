@@ -5,9 +5,8 @@ import functools
 
 import numpy as np
 from sklearn import model_selection
-import tensorflow as tf
 
-from nct_tf import errors
+from nct_tf import errors, preprocessing
 
 _CHUNK_SIZE = 1000  # Images.
 
@@ -98,25 +97,12 @@ class ImageDataset:
 
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
+    size = (image_size, image_size)
     return dataclasses.replace(
       self,
-      train_images=resize_images(self.train_images, image_size).numpy(),
-      test_images=resize_images(self.test_images, image_size).numpy(),
+      train_images=preprocessing.resize(self.train_images, size).numpy(),
+      test_images=preprocessing.resize(self.test_images, size).numpy(),
     )
-
-
-def resize_images(images, image_size):
-  """Resizes to squares, bilinearly and antialiased.
-
-  Args:
-    images: uint8 [height, width, channels], or a batch of them.
-    image_size: int, the side in pixels.
-
-  Returns:
-    a uint8 tensor.
-  """
-  resized = tf.image.resize(images, [image_size, image_size], antialias=True)
-  return tf.cast(tf.round(resized), tf.uint8)
 
 
 def stratified_sample(labels, num_examples, seed, name):

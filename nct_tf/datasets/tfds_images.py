@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 import tqdm
 
-from nct_tf import errors
+from nct_tf import errors, preprocessing
 from nct_tf.datasets import image_dataset
 
 _logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def _read(builder, split, image_key, label_key, image_size):
   def to_pair(example):
     image = example[image_key]
     if image_size is not None:
-      image = image_dataset.resize_images(image, image_size)
+      image = preprocessing.resize(image, (image_size, image_size))
     return image, example[label_key]
 
   batches = (

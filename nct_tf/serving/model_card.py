@@ -1,0 +1,153 @@
+"""What an export tells people about itself."""
+
+import tensorflow as tf
+
+FILE = "MODEL_CARD.md"
+
+_METHODS = {
+  "nct": (
+    "Noisy Concurrent Training (Sarfraz, Arani, Zonooz, WACV 2021): two "
+    "networks that learn together, each from its labels and from the other's "
+    "predictions. The prediction is that of their ensemble, the softmax of the "
+    "mean of their logits."
+  ),
+  "standard": "One network trained with plain cross entropy.",
+}
+
+_CARD = """\
+# {name}, version {version}
+
+An image classifier that was trained on labels that cannot be trusted, by nct_tf
+{nct_tf}.
+
+## Data
+
+| | |
+|---|---|
+| dataset | {dataset} |
+| training examples | {num_train_examples} |
+| images | {height} x {width} pixels, {channels} |
+| classes | {num_classes}: {class_names} |
+| label noise | {noise} |
+
+## Method
+
+{method}
+
+| | |
+|---|---|
+| network | {network}, width {network_width} |
+| parameters | {num_parameters:,} in all |
+| epochs | {num_epochs}; the weights are those of the last |
+| seed | {seed}, of the noise {noise_seed} |
+
+The whole configuration, as a flag file:
+
+```
+{flags}```
+
+## Scores
+
+On the clean test split, unless said otherwise.
+
+| | accuracy |
+|---|---|
+{scores}
+
+The best epoch was chosen on {best_selected_on}.
+
+## Limits
+
+* The probabilities rank well, but are no frequencies: who learns from soft and
+  from random labels is never sure.
+* It knows the classes above and no others; whatever it is shown, it names one
+  of them.{disagreement}
+* Pictures are resized to {height} x {width} pixels without regard to their
+  aspect ratio; a rotation in their EXIF data is not obeyed.
+* It was measured on one test split, in one run. Measure it on your own data
+  before you rely on it.
+
+## Versions
+
+| | |
+|---|---|
+| nct_tf | {nct_tf} |
+| git commit | {git_commit} |
+| trained with | TensorFlow {tensorflow}, Keras {keras} |
+| exported with | TensorFlow {exported_tensorflow} |
+
+Serve it with a TF Serving at least as new as the TensorFlow above.
+"""
+
+_DISAGREEMENT = """ A high
+  `disagreement` of the two networks is a warning of an image unlike those that
+  they were trained on."""
+
+_MAX_NAMED_CLASSES = 20
+
+
+def format_card(config, result, name, version):
+  """Returns the model card of a run, in Markdown.
+
+  Args:
+    config: the run's `TrainConfig`.
+    result: dict of its `result.json`.
+    name: str, under which the model is served.
+    version: int.
+  """
+  height, width, channels = result["image_shape"]
+  return _CARD.format(
+    **{
+      **result,
+      "name": name,
+      "version": version,
+      "height": height,
+      "width": width,
+      "channels": {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels"),
+      "num_classes": len(result["class_names"]),
+      "class_names": _list(result["class_names"]),
+      "noise": _noise(result),
+      "method": _METHODS[result["method"]],
+      "network_width": result["width"],
+      "flags": config.to_flagfile(),
+      "scores": _scores(result),
+      "best_selected_on": {
+        "test": "the test split itself, so its accuracy is optimistic",
+        "validation": "held-out examples with noisy labels",
+      }[result["best_selected_on"]],
+      "disagreement": _DISAGREEMENT if result["method"] == "nct" else "",
+      "git_commit": result["git_commit"] or "unknown",
+      "exported_tensorflow": tf.__version__,
+    }
+  )
+
+
+def _list(names):
+  text = ", ".join(names[:_MAX_NAMED_CLASSES])
+  return text + (", ..." if len(names) > _MAX_NAMED_CLASSES else "")
+
+
+def _noise(result):
+  if result["noise_type"] == "none":
+    return "none was added; what was there is unknown"
+  return (
+    f"{result['noise_type']}, nominal rate {result['noise_rate']:.1%}; "
+    f"{result['actual_noise_rate']:.1%} of the labels are wrong"
+  )
+
+
+def _scores(result):
+  named = {
+    "last epoch": "last_accuracy",
+    "mean of the last ten epochs": "last10_accuracy",
+    "best epoch": "best_accuracy",
+    "network 1 alone": "network1_accuracy",
+    "network 2 alone": "network2_accuracy",
+    "right training labels that are reproduced": "train_accuracy_clean",
+    "wrong training labels that are reproduced": "train_accuracy_noisy",
+  }
+  return "\n".join(
+    f"| {label} | {result[key]:.1%} |"
+    for label, key in named.items()
+    if result[key] is not None
+  )

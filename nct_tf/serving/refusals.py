@@ -1,0 +1,34 @@
+"""What a model or a server says when it does not answer."""
+
+import re
+
+from nct_tf import errors
+
+# Which one the clients ask.
+SIGNATURE = "serving_bytes"
+
+
+class RefusedError(errors.InvalidInputError):
+  """The model refused a request for what is in it."""
+
+
+def no_signature(where, signatures):
+  """Returns the message for a model that takes no encoded images."""
+  return (
+    f"{where} has no signature {SIGNATURE}, but {', '.join(sorted(signatures))}"
+  )
+
+
+def reason(message):
+  """Returns the reason in a message of TensorFlow's, without its wrapping."""
+  text = str(message).removeprefix("Graph execution error:").lstrip()
+  text = re.sub(r"\{\{[^}]*\}\}", " ", text.partition("\n")[0])
+  asserted = re.search(r"assertion failed: (.*)", text)
+  if asserted:
+    text = " ".join(re.findall(r"\[(.*?)\]", asserted[1]))
+  return " ".join(text.split())
+
+
+def first_line(error):
+  """Returns the first line of an error's text."""
+  return str(error).partition("\n")[0]

@@ -1,0 +1,211 @@
+"""What an exported model can be asked: its signatures, as graphs."""
+
+import tensorflow as tf
+
+from nct_tf import classifier, losses, preprocessing
+
+# Of images that come encoded: 8192 x 8192. What is larger would not be a
+# picture, but an attack on the server's memory.
+MAX_PIXELS = 2**26
+
+# Channels that the decoder can make of any picture.
+DECODABLE_CHANNELS = (1, 3)
+
+EXAMPLE_FEATURE = "image/encoded"
+
+_IMAGE_BYTES = tf.TensorSpec([None], tf.string, name="image_bytes")
+_EXAMPLES = tf.TensorSpec([None], tf.string, name="inputs")
+
+# More than a server has cores: a batch of any size keeps them all busy.
+_NUM_PARALLEL_IMAGES = 64
+
+_PNG_SIGNATURE = (0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A)
+_JPEG_SIGNATURE = (0xFF, 0xD8, 0xFF)
+_HEADER_SIZE = 24  # Up to the end of a PNG's width and height.
+
+
+def create(model, result, top_k=5, members=False):
+  """Returns the functions that a SavedModel of this model offers.
+
+  All take a batch of any size but 0 and hold the preprocessing. Where there
+  are two networks, `serving_default` and `serving_bytes` answer for their
+  ensemble.
+
+  * `serving_default`: `images`, uint8 [batch, height, width, channels].
+  * `serving_bytes`: `image_bytes`, string [batch], JPEG or PNG of any size.
+  * `classify`: `inputs`, string [batch], each a serialized `tf.Example` with
+    the bytes feature `image/encoded`.
+  * `serving_network1`, `serving_network2`: as `serving_default`, of one
+    network alone.
+
+  `classify` answers `classes`, string, and `scores`, float32, both [batch,
+  top_k], the likeliest first; the others `probabilities`, float32 [batch,
+  num_classes], `class_id`, int64 [batch], `class_name`, string [batch],
+  `score`, float32 [batch], the probability of that class, and, where there
+  are two networks, `disagreement`, float32 [batch], the Kullback-Leibler
+  divergence KL(network 1 || network 2) of their predictions, in nats.
+
+  Args:
+    model: a `Classifier`.
+    result: dict of the run's `result.json`.
+    top_k: int, at least 1; how many classes `classify` names, at most all.
+    members: bool, whether to offer each network alone.
+
+  Returns:
+    dict from the signature's name to a pair: a function of a tensor that
+    returns a dict of tensors, and the `tf.TensorSpec` of its argument. Without
+    the signatures that decode where the images have other than 1 or 3
+    channels.
+  """
+  images = tf.TensorSpec(
+    [None, *result["image_shape"]], tf.uint8, name="images"
+  )
+  networks = [
+    _network_function(network, images, result["mean"], result["std"])
+    for network in model.networks
+  ]
+  ensemble = _Questions(networks, images, result["class_names"])
+  functions = {"serving_default": (ensemble.ask_images, images)}
+  if images.shape[-1] in DECODABLE_CHANNELS:
+    functions["serving_bytes"] = (ensemble.ask_bytes, _IMAGE_BYTES)
+    functions["classify"] = (
+      lambda inputs: ensemble.classify(inputs, top_k),
+      _EXAMPLES,
+    )
+  if members:
+    for number, network in enumerate(networks, start=1):
+      member = _Questions([network], images, result["class_names"])
+      functions[f"serving_network{number}"] = (member.ask_images, images)
+  return functions
+
+
+def _network_function(network, images, mean, std):
+  """Returns a function from images to logits, float32 [batch, num_classes].
+
+  It is traced once, so that the network stands in the SavedModel once, however
+  many signatures use it.
+  """
+
+  @tf.function(input_signature=[images])
+  def logits(images):
+    normalized = preprocessing.normalize(images, mean, std)
+    return tf.cast(network(normalized, training=False), tf.float32)
+
+  return logits
+
+
+class _Questions:
+  """What can be asked of one network, or of the ensemble of two.
+
+  Args:
+    networks: list of what `_network_function` returns.
+    images: `tf.TensorSpec` of a batch of images.
+    class_names: sequence of str.
+  """
+
+  def __init__(self, networks, images, class_names):
+    self._networks = networks
+    self._images = images
+    self._class_names = tf.constant(class_names)
+
+  def ask_images(self, images):
+    return self._answer(_check(images, self._images))
+
+  def ask_bytes(self, image_bytes):
+    return self._answer(self._decode(_check(image_bytes, _IMAGE_BYTES)))
+
+  def classify(self, inputs, top_k):
+    features = tf.io.parse_example(
+      _check(inputs, _EXAMPLES),
+      {EXAMPLE_FEATURE: tf.io.FixedLenFeature([], tf.string)},
+    )
+    answer = self._answer(self._decode(features[EXAMPLE_FEATURE]))
+    scores, class_ids = tf.math.top_k(
+      answer["probabilities"], min(top_k, self._class_names.shape[0])
+    )
+    classes = tf.gather(self._class_names, class_ids)
+    return {"classes": classes, "scores": scores}
+
+  def _decode(self, image_bytes):
+    shape = self._images.shape[1:]
+    return tf.map_fn(
+      lambda contents: _decode_one(contents, shape),
+      image_bytes,
+      parallel_iterations=_NUM_PARALLEL_IMAGES,
+      fn_output_signature=tf.TensorSpec(shape, tf.uint8),
+    )
+
+  def _answer(self, images):
+    logits = [network(images) for network in self._networks]
+    probabilities = tf.nn.softmax(classifier.ensemble_logits(logits))
+    class_id = tf.argmax(probabilities, axis=-1)
+    answer = {
+      "probabilities": probabilities,
+      "class_id": class_id,
+      "class_name": tf.gather(self._class_names, class_id),
+      "score": tf.reduce_max(probabilities, axis=-1),
+    }
+    if len(logits) == 2:
+      # Mimicry at temperature 1 is the divergence itself.
+      divergence = losses.mimicry_loss(logits[1], logits[0], temperature=1.0)
+      answer["disagreement"] = tf.maximum(divergence, 0.0)  # Rounding.
+    return answer
+
+
+def _check(values, spec):
+  """Refuses an empty batch, and shapes that are not the argument's.
+
+  Loaders let any shape in, and a convolution would take many.
+  """
+  values = tf.ensure_shape(values, spec.shape)
+  check = tf.debugging.Assert(
+    tf.shape(values)[0] > 0,
+    [f"`{spec.name}` must hold at least one entry, and is empty"],
+  )
+  with tf.control_dependencies([check]):
+    return tf.identity(values)
+
+
+def _decode_one(contents, shape):
+  with tf.control_dependencies([_check_size(contents)]):
+    image = tf.io.decode_image(
+      contents, channels=shape[-1], expand_animations=False
+    )
+  return preprocessing.resize(image, shape[:2])
+
+
+def _check_size(contents):
+  """Refuses what is no JPEG or PNG or is too large, before it is decoded."""
+  header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER_SIZE)
+  is_png = _starts_with(header, _PNG_SIGNATURE)
+  is_jpeg = _starts_with(header, _JPEG_SIGNATURE)
+  known = tf.debugging.Assert(
+    is_png | is_jpeg,
+    ["each image must be a JPEG or PNG, and one is not"],
+  )
+  with tf.control_dependencies([known]):
+    num_pixels = tf.cond(
+      is_png,
+      lambda: _big_endian(header[16:20]) * _big_endian(header[20:24]),
+      lambda: tf.reduce_prod(
+        tf.cast(tf.io.extract_jpeg_shape(contents)[:2], tf.int64)
+      ),
+    )
+  return tf.debugging.Assert(
+    num_pixels <= MAX_PIXELS,
+    [
+      f"each image must have at most {MAX_PIXELS} pixels, and one has",
+      num_pixels,
+    ],
+  )
+
+
+def _starts_with(header, signature):
+  return tf.reduce_all(
+    header[: len(signature)] == tf.constant(signature, tf.uint8)
+  )
+
+
+def _big_endian(four_bytes):
+  weights = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
+  return tf.reduce_sum(tf.cast(four_bytes, tf.int64) * weights)

@@ -1,0 +1,102 @@
+"""Folders of a model's versions, as TF Serving watches them.
+
+`BASE/3/` is version 3; names that are no whole number are passed over there.
+A version appears under its name complete or not at all, and disappears whole,
+whenever the process is killed.
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+
+from nct_tf import errors
+
+_LOCK_FILE = ".export.lock"
+_TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def lock(base):
+  """Lets one process at a time change the versions in a folder.
+
+  Another one waits for its turn; a process that dies gives it free. What dead
+  processes left half-done is deleted.
+
+  Args:
+    base: `pathlib.Path` of the folder of all versions.
+  """
+  with open(base / _LOCK_FILE, "w", encoding="utf-8") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    for leftover in base.glob(f"{_TEMPORARY}*"):
+      shutil.rmtree(leftover)
+    yield
+
+
+def find(base):
+  """Returns the versions that stand: dict from int to path, ascending."""
+  children = pathlib.Path(base).iterdir()
+  versions = {
+    int(child.name): child
+    for child in children
+    if re.fullmatch("[0-9]+", child.name)
+  }
+  return dict(sorted(versions.items()))
+
+
+def publish(base, write, version=None):
+  """Adds a version. Needs `lock`.
+
+  Args:
+    base: `pathlib.Path` of the folder of all versions.
+    write: function of the path to write to, which does not exist yet, and of
+      the version.
+    version: int, at least 1; None for the one after the highest.
+
+  Returns:
+    int, the version.
+
+  Raises:
+    InvalidInputError: if the version exists.
+  """
+  versions = find(base)
+  version = version or max(versions, default=0) + 1
+  if version in versions:
+    raise errors.InvalidInputError(
+      f"Version {version} exists in {base} already: give another --version, "
+      "or none for the next that is free"
+    )
+  temporary = base / f"{_TEMPORARY}{version}"
+  try:
+    write(temporary, version)
+    _sync(temporary)
+    os.rename(temporary, base / str(version))
+    _sync_one(base)
+  finally:
+    shutil.rmtree(temporary, ignore_errors=True)
+  return version
+
+
+def remove(path):
+  """Removes a version. Needs `lock`."""
+  # Deleting takes a while, and a server must not see half of it.
+  doomed = path.with_name(f"{_TEMPORARY}removed-{path.name}")
+  os.rename(path, doomed)
+  shutil.rmtree(doomed)
+
+
+def _sync(folder):
+  """Has all of a folder written to the disk."""
+  for path in folder.rglob("*"):
+    _sync_one(path)
+  _sync_one(folder)
+
+
+def _sync_one(path):
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
