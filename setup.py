@@ -24,6 +24,7 @@ _SECOND_STACK = 'python_version >= "3.12"'
 _REQUIREMENTS = [
   "absl-py",
   "matplotlib",
+  "requests",
   "scikit-learn",
   "tensorflow-datasets==4.9.10",
   "tqdm",
@@ -46,6 +47,12 @@ _REQUIREMENTS = [
   f"keras==3.15.*; {_SECOND_STACK}",
 ]
 
+# TF Serving's messages: for warm-up requests and for gRPC clients.
+_SERVING_REQUIREMENTS = [
+  f"tensorflow-serving-api==2.15.1; {_FIRST_STACK}",
+  f"tensorflow-serving-api==2.21.*; {_SECOND_STACK}",
+]
+
 setuptools.setup(
   name="nct-tf",
   version=_VERSION,
@@ -59,5 +66,8 @@ setuptools.setup(
   packages=setuptools.find_packages(include=["nct_tf", "nct_tf.*"]),
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,
-  extras_require={"test": ["pytest", "pytest-xdist", "ruff"]},
+  extras_require={
+    "serving": _SERVING_REQUIREMENTS,
+    "test": ["pytest", "pytest-xdist", "ruff"],
+  },
 )

@@ -1,7 +1,18 @@
-"""How much is timed."""
+"""What is timed, and how often."""
 
 from absl import flags
 
+SUITE = flags.DEFINE_enum(
+  "suite",
+  "training",
+  ["training", "serving"],
+  "What to time: a training step and the input pipeline, or the signatures of "
+  "an export.",
+)
 NUM_STEPS = flags.DEFINE_integer(
-  "num_steps", 20, "Training steps of each kind to time.", lower_bound=1
+  "num_steps",
+  20,
+  "Training steps of each kind to time, or requests of each signature and "
+  "size of a batch.",
+  lower_bound=1,
 )

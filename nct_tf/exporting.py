@@ -135,7 +135,9 @@ def _try_out(path, model, result, images):
   normalized = preprocessing.normalize(images, result["mean"], result["std"])
   expected = model(normalized, training=False).numpy()
   with session_lib.SavedModelSession(path) as session:
-    requests = warmup.create_requests(session.signatures, images)
+    requests = warmup.create_requests(
+      session.signatures, images, server_config.BATCH_SIZES
+    )
     for name, _, value in requests:
       session.run(name, value)
     answer = session.run("serving_default", images)["probabilities"]

@@ -123,5 +123,37 @@ def format_benchmark(benchmark):
   return format_table(rows, header)
 
 
+def format_serving_benchmark(benchmark):
+  """Returns a table of what `serving_benchmarking.benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  rows = [
+    (
+      latency["signature"],
+      str(latency["batch_size"]),
+      f"{1000 * latency['p50_seconds']:.2f} ms",
+      f"{1000 * latency['p99_seconds']:.2f} ms",
+      f"{latency['images_per_second']:,.0f}",
+      f"{latency['ratio']:.2f}",
+    )
+    for latency in benchmark["latencies"]
+  ]
+  header = ("signature", "batch", "p50", "p99", "images/s", "x one network")
+  shares = ", ".join(
+    f"{_percent(share)} at batch {size}"
+    for size, share in benchmark["decoding_share"].items()
+  )
+  size = "x".join(map(str, benchmark["image_shape"]))
+  return "\n".join(
+    [
+      f"{benchmark['network']}, width {benchmark['width']}, images of {size}",
+      format_table(rows, header),
+      f"decoding's share of serving_bytes: {shares}",
+    ]
+  )
+
+
 def _percent(fraction):
   return "-" if fraction is None else f"{100 * fraction:.1f} %"

@@ -1,10 +1,11 @@
-"""Times a training step of NCT, one of a single network, and the pipeline.
+"""Times training, or what is served, beside one network alone.
 
-Example:
+Examples:
   python -m scripts.benchmark --network=preact_resnet18 --batch_size=64
+  python -m scripts.benchmark --suite=serving --network=preact_resnet18
 
 The images are random ones, of --fake_image_size. The flags are those of
-scripts.train; what has no bearing on the time of a step is passed over.
+scripts.train; what has no bearing on the times is passed over.
 """
 
 import json
@@ -30,13 +31,20 @@ CONFIG_FLAGS = (
 
 def main():
   with cli.silence():
-    from nct_tf import benchmarking, config, tables
+    from nct_tf import benchmarking, config, serving_benchmarking, tables
 
-  measured = benchmarking.benchmark(
+  benchmark, format_table = {
+    "training": (benchmarking.benchmark, tables.format_benchmark),
+    "serving": (
+      serving_benchmarking.benchmark,
+      tables.format_serving_benchmark,
+    ),
+  }[benchmark_flags.SUITE.value]
+  measured = benchmark(
     config.TrainConfig(**cli.flag_values(*CONFIG_FLAGS)),
     benchmark_flags.NUM_STEPS.value,
   )
-  print(tables.format_benchmark(measured))
+  print(format_table(measured))
   print(json.dumps(measured))
 
 

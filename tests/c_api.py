@@ -72,7 +72,7 @@ class Library:
     message = self.call("TF_Message", status, returns=ctypes.c_char_p)
     self.call("TF_DeleteStatus", status, returns=None)
     if code:
-      raise CError(code, message.decode())
+      raise CError(code, message.decode(errors="replace"))
 
   def new(self, name, *arguments):
     """As `call`, of a function that returns a pointer."""

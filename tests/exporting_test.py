@@ -1,4 +1,3 @@
-import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -8,102 +7,380 @@ from absl.testing import absltest, parameterized
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
-from nct_tf import config, datasets, errors, exporting, model_building
+from nct_tf import (
+  config,
+  errors,
+  exporting,
+  model_building,
+  preprocessing,
+  training,
+  workdir,
+)
+from nct_tf.serving import session
+from tests import pictures
+
+_CLASSES = [f"class {number}" for number in range(7)]
 
 
-class ExportTest(parameterized.TestCase):
+def softmax(logits):
+  exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+  return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+class SignaturesTest(parameterized.TestCase):
+  """What the graph answers, against the networks in Keras and NumPy."""
+
+  def export(self, shape=(8, 8, 3), network="mlp", method="nct", **options):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.path = pathlib.Path(folder, "1")
+    keras.utils.set_random_seed(1)
+    self.model = model_building.create(
+      config.TrainConfig(network=network, width=8, method=method),
+      shape,
+      len(_CLASSES),
+    )
+    channels = shape[-1]
+    self.result = {
+      "image_shape": list(shape),
+      "class_names": _CLASSES,
+      "mean": [0.2, 0.3, 0.4, 0.5][:channels],
+      "std": [0.4, 0.3, 0.2, 0.1][:channels],
+    }
+    exporting.write_saved_model(self.model, self.result, self.path, **options)
+    self.session = self.enter_context(session.SavedModelSession(self.path))
+    self.images = np.random.default_rng(0).integers(
+      256, size=(5, *shape), dtype=np.uint8
+    )
+
+  def logits(self, images):
+    normalized = (images / 255 - self.result["mean"]) / self.result["std"]
+    return [
+      network.predict(normalized.astype(np.float32), verbose=0)
+      for network in self.model.networks
+    ]
+
+  def assert_answer(self, answer, logits):
+    probabilities = softmax(np.mean(logits, axis=0))
+    classes = probabilities.argmax(-1)
+    expected = {
+      "probabilities": probabilities,
+      "class_id": classes,
+      "score": probabilities.max(-1),
+    }
+    if len(logits) == 2:
+      one, two = (softmax(values).astype(np.float64) for values in logits)
+      expected["disagreement"] = np.sum(one * np.log(one / two), axis=-1)
+    self.assertEqual(set(answer), {*expected, "class_name"})
+    for name, values in expected.items():
+      np.testing.assert_allclose(answer[name], values, atol=1e-5)
+    self.assertEqual(
+      [name.decode() for name in answer["class_name"]],
+      [_CLASSES[index] for index in classes],
+    )
+    self.assertEqual(answer["probabilities"].dtype, np.float32)
+    self.assertEqual(answer["class_id"].dtype, np.int64)
+
+  @parameterized.parameters("nct", "standard")
+  def test_pixels(self, method):
+    self.export(method=method)
+    for size in (1, 5):
+      images = self.images[:size]
+      self.assert_answer(
+        self.session.run("serving_default", images), self.logits(images)
+      )
+
+  @parameterized.parameters((8, 8, 3), (9, 6, 1))
+  def test_bytes_of_that_size_are_the_pixels(self, *shape):
+    self.export(shape)
+    encoded = [tf.io.encode_png(image).numpy() for image in self.images]
+    self.assert_answer(
+      self.session.run("serving_bytes", encoded), self.logits(self.images)
+    )
+
+  def test_bytes_of_any_size_are_decoded_as_in_training(self):
+    self.export()
+    encoded = [
+      pictures.png(50, 3),
+      pictures.jpeg(8, 8),
+      pictures.jpeg(100, 80, 1),
+      pictures.png(1, 1, 4),
+      pictures.png(7, 9, 2),
+    ]
+    images = [
+      preprocessing.resize(
+        tf.io.decode_image(contents, channels=3, expand_animations=False),
+        (8, 8),
+      )
+      for contents in encoded
+    ]
+    self.assert_answer(
+      self.session.run("serving_bytes", encoded), self.logits(np.stack(images))
+    )
+
+  @parameterized.parameters((3, 3), (100, 7))
+  def test_classify(self, top_k, num_named):
+    self.export(top_k=top_k)
+    examples = [
+      pictures.example(tf.io.encode_png(image).numpy()) for image in self.images
+    ]
+    answer = self.session.run("classify", examples)
+    self.assertEqual(set(answer), {"classes", "scores"})
+    probabilities = softmax(np.mean(self.logits(self.images), axis=0))
+    order = np.argsort(-probabilities, axis=-1)[:, :num_named]
+    np.testing.assert_allclose(
+      answer["scores"],
+      np.take_along_axis(probabilities, order, axis=-1),
+      atol=1e-5,
+    )
+    self.assertEqual(
+      answer["classes"].tolist(),
+      [[_CLASSES[index].encode() for index in row] for row in order],
+    )
+
+  def test_members(self):
+    self.export(members=True)
+    for number, logits in enumerate(self.logits(self.images), start=1):
+      self.assert_answer(
+        self.session.run(f"serving_network{number}", self.images), [logits]
+      )
+
+  def test_equal_networks_do_not_disagree(self):
+    self.export()
+    self.model.network2.set_weights(self.model.network1.get_weights())
+    self.path = self.path.with_name("2")
+    exporting.write_saved_model(self.model, self.result, self.path)
+    with session.SavedModelSession(self.path) as twins:
+      answer = twins.run("serving_default", self.images)
+    np.testing.assert_allclose(answer["disagreement"], 0, atol=1e-6)
+
+  def test_specifications(self):
+    self.export(members=True)
+    definitions = self.session.signatures
+    self.assertEqual(
+      {
+        name: [
+          (argument, tf.as_dtype(tensor.dtype).name, tensor_shape(tensor))
+          for argument, tensor in definition.inputs.items()
+        ]
+        for name, definition in definitions.items()
+      },
+      {
+        "serving_default": [("images", "uint8", [-1, 8, 8, 3])],
+        "serving_bytes": [("image_bytes", "string", [-1])],
+        "classify": [("inputs", "string", [-1])],
+        "serving_network1": [("images", "uint8", [-1, 8, 8, 3])],
+        "serving_network2": [("images", "uint8", [-1, 8, 8, 3])],
+      },
+    )
+    for definition in definitions.values():
+      for tensor in definition.outputs.values():
+        self.assertEqual(tensor_shape(tensor)[0], -1)
+
+  def test_two_channels_cannot_be_decoded(self):
+    self.export((8, 8, 2))
+    self.assertEqual(list(self.session.signatures), ["serving_default"])
+
+  def test_inference_alone_is_in_it(self):
+    self.export((32, 32, 3), network="preact_resnet18")
+    num_bytes = sum(
+      np.asarray(weight).nbytes
+      for network in self.model.networks
+      for weight in network.get_weights()
+    )
+    size = sum(
+      file.stat().st_size for file in self.path.rglob("*") if file.is_file()
+    )
+    self.assertLess(size, 1.05 * num_bytes + 2**20)
+    variables = tf.train.list_variables(str(self.path / "variables/variables"))
+    stored = sum(
+      np.prod(shape, dtype=int)
+      for name, shape in variables
+      if not name.startswith(("_CHECKPOINTABLE", "save_counter"))
+    )
+    self.assertEqual(4 * stored, num_bytes)
+    nodes = self.nodes()
+    self.assertIn("Conv2D", {node.op for node in nodes})
+    for node in nodes:
+      self.assertNotRegex(
+        node.op, "Grad$|GradV|Backprop|Dropout|Random|AssignSub|Apply"
+      )
+      if "FusedBatchNorm" in node.op:
+        self.assertFalse(node.attr["is_training"].b, node.name)
+
+  def nodes(self):
+    saved_model = saved_model_pb2.SavedModel.FromString(
+      (self.path / "saved_model.pb").read_bytes()
+    )
+    (meta_graph,) = saved_model.meta_graphs
+    nodes = list(meta_graph.graph_def.node)
+    for function in meta_graph.graph_def.library.function:
+      nodes += function.node_def
+    return nodes
+
+
+def tensor_shape(tensor):
+  return [dimension.size for dimension in tensor.tensor_shape.dim]
+
+
+class ExportRunTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.directories = {}
+    for method in ("nct", "standard"):
+      cls.directories[method] = workdir.Workdir(
+        pathlib.Path(folder.name, method)
+      )
+      training.train_and_evaluate(
+        config.TrainConfig(
+          dataset="digits",
+          num_train_examples=100,
+          augmentation="none",
+          noise_type="pair_flip",
+          noise_rate=0.3,
+          network="mlp",
+          width=8,
+          method=method,
+          num_epochs=1,
+          batch_size=50,
+          workdir=str(cls.directories[method].path),
+        )
+      )
+
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(
       self.enter_context(tempfile.TemporaryDirectory())
     )
-    keras.utils.set_random_seed(0)
-    self.dataset = datasets.load("digits")
-    mean, std = self.dataset.moments
-    self.result = {"image_shape": [8, 8, 1], "mean": mean, "std": std}
 
-  def model(self, **changes):
-    run = dataclasses.replace(
-      config.TrainConfig(network="preact_resnet10", width=4), **changes
+  def export(self, method="nct", **options):
+    return exporting.export_run(
+      self.directories[method], self.folder / "digits", **options
     )
-    return model_building.create(run, (8, 8, 1), 10)
 
-  def expected(self, model, images):
-    normalized = (images / 255 - self.result["mean"]) / self.result["std"]
-    logits = np.mean(
+  def versions(self):
+    return sorted(
+      path.name
+      for path in (self.folder / "digits").iterdir()
+      if path.name[0].isdigit()
+    )
+
+  def test_what_stands_there(self):
+    path = self.export()
+    self.assertEqual(path, self.folder / "digits" / "1")
+    self.assertEqual(
+      {str(file.relative_to(path)) for file in path.rglob("*.*")},
+      {
+        "MODEL_CARD.md",
+        "assets.extra",
+        "assets/labels.txt",
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+      },
+    )
+    labels = (path / "assets/labels.txt").read_text().splitlines()
+    self.assertEqual(labels, [str(number) for number in range(10)])
+    self.assertEqual(
+      sorted(file.name for file in path.parent.iterdir()),
       [
-        network.predict(normalized.astype(np.float32), verbose=0)
-        for network in model.networks
+        ".export.lock",
+        "1",
+        "batching_parameters.txt",
+        "models.config",
+        "monitoring.config",
       ],
-      axis=0,
     )
-    return tf.nn.softmax(logits).numpy()
 
   @parameterized.parameters("nct", "standard")
-  def test_takes_bytes_and_gives_the_ensembles_probabilities(self, method):
-    model = self.model(method=method)
-    path = exporting.export(model, self.result, self.folder)
-    self.assertEqual(path, self.folder / "1")
-    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    _, inputs = serve.structured_input_signature
-    self.assertEqual(list(inputs), ["images"])
-    self.assertEqual(inputs["images"].dtype, tf.uint8)
-    self.assertEqual(inputs["images"].shape.as_list(), [None, 8, 8, 1])
-    for num_images in (1, 7):
-      images = self.dataset.test_images[:num_images]
-      np.testing.assert_allclose(
-        serve(tf.constant(images))["probabilities"],
-        self.expected(model, images),
-        atol=1e-5,
-      )
+  def test_the_model_card(self, method):
+    card = (self.export(method) / "MODEL_CARD.md").read_text()
+    result = self.directories[method].read_result()
+    for text in (
+      "# digits, version 1",
+      "pair_flip, nominal rate 30.0%",
+      f"| last epoch | {result['last_accuracy']:.1%} |",
+      "--network=mlp",
+      f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+      f"| git commit | {result['git_commit'] or 'unknown'} |",
+    ):
+      self.assertIn(text, card)
+    self.assertEqual("disagreement" in card, method == "nct")
+    self.assertNotIn("None", card)
 
-  def test_the_session_loader_runs_it(self):
-    # TF Serving's own loader: an export may load in Python and fail there.
-    model = self.model()
-    path = exporting.export(model, self.result, self.folder)
-    images = self.dataset.test_images[:3]
-    np.save(self.folder / "images.npy", images)
-    subprocess.run(
+  def test_keep(self):
+    for version in (None, 5, 6, None):
+      self.export(version=version)
+    self.assertEqual(self.versions(), ["1", "5", "6", "7"])
+    self.export(keep=3)
+    self.assertEqual(self.versions(), ["6", "7", "8"])
+    self.export(version=2, keep=2)
+    self.assertEqual(self.versions(), ["2", "8"])
+    self.export(keep=1)
+    self.assertEqual(self.versions(), ["9"])
+    with self.assertRaisesRegex(errors.InvalidInputError, "9 exists"):
+      self.export(version=9, keep=1)
+    self.assertEqual(self.versions(), ["9"])
+
+  def test_members_of_one_network_are_refused(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "`members` needs"):
+      self.export("standard", members=True)
+
+  def test_a_file_in_the_way(self):
+    (self.folder / "digits").write_text("")
+    with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
+      self.export()
+
+  def test_without_warmup_images(self):
+    run_dir = self.directories["standard"]
+    images = run_dir.warmup_images_file.read_bytes()
+    self.addCleanup(run_dir.warmup_images_file.write_bytes, images)
+    run_dir.warmup_images_file.write_bytes(images[:50])
+    with self.assertRaisesRegex(errors.InvalidInputError, "warmup_images.npy"):
+      self.export("standard")
+    self.assertEqual(self.versions(), [])
+
+  def saved_model_cli(self, *arguments):
+    return subprocess.run(
       [
         sys.executable,
         "-c",
         "from tensorflow.python.tools import saved_model_cli as c; c.main()",
-        "run",
-        f"--dir={path}",
-        "--tag_set=serve",
-        "--signature_def=serving_default",
-        f"--inputs=images={self.folder / 'images.npy'}",
-        f"--outdir={self.folder}",
+        *arguments,
       ],
       check=True,
       capture_output=True,
+      text=True,
+    ).stdout
+
+  def test_saved_model_cli(self):
+    path = self.export()
+    shown = self.saved_model_cli("show", "--all", f"--dir={path}")
+    for name in ("serving_default", "serving_bytes", "classify"):
+      self.assertIn(f"signature_def['{name}']", shown)
+    images = np.random.default_rng(0).integers(
+      256, size=(3, 8, 8, 1), dtype=np.uint8
     )
+    np.save(self.folder / "images.npy", images)
+    self.saved_model_cli(
+      "run",
+      f"--dir={path}",
+      "--tag_set=serve",
+      "--signature_def=serving_default",
+      f"--inputs=images={self.folder / 'images.npy'}",
+      f"--outdir={self.folder}",
+    )
+    model, _, result = model_building.restore(self.directories["nct"])
     np.testing.assert_allclose(
       np.load(self.folder / "probabilities.npy"),
-      self.expected(model, images),
+      model(preprocessing.normalize(images, result["mean"], result["std"])),
       atol=1e-5,
     )
-
-  def test_versions(self):
-    model = self.model()
-    (self.folder / "0007").mkdir()
-    (self.folder / "notes").mkdir()
-    first = exporting.export(model, self.result, self.folder)
-    self.assertEqual(first.name, "8")
-    chosen = exporting.export(model, self.result, self.folder, version=3)
-    self.assertEqual(chosen.name, "3")
-    with self.assertRaisesRegex(errors.InvalidInputError, "Version 3 exists"):
-      exporting.export(model, self.result, self.folder, version=3)
-    self.assertEqual(
-      sorted(path.name for path in self.folder.iterdir()),
-      ["0007", "3", "8", "notes"],
-    )
-
-  def test_a_file_in_the_way(self):
-    (self.folder / "file").write_text("")
-    with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
-      exporting.export(self.model(), self.result, self.folder / "file")
 
 
 if __name__ == "__main__":

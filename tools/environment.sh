@@ -76,6 +76,6 @@ install() {
 install --upgrade pip &&
   install --constraint "$constraints" setuptools &&
   install --constraint "$constraints" --no-build-isolation \
-    --editable ".[test]" ||
+    --editable ".[serving,test]" ||
   fail "installing failed: $(sed -n 's/^ *ERROR: //p' "$log" | head -n 1) (all of it: $log)"
 echo "$version $wanted" >"$stamp"

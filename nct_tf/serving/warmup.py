@@ -5,19 +5,20 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from nct_tf.serving import server_config, signatures
+from nct_tf.serving import signatures
 
 # Relative to the folder of the version; a fixed name of TF Serving's.
 FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
 
 
-def create_requests(definitions, images):
+def create_requests(definitions, images, batch_sizes):
   """Makes a request for each signature and each size of a batch.
 
   Args:
     definitions: dict from the signature's name to its `SignatureDef`.
     images: uint8 array [num_images, height, width, channels], real ones;
       where a batch is larger, they come again.
+    batch_sizes: sequence of int.
 
   Returns:
     list of triples: the signature's name, that of its only input, and the
@@ -27,7 +28,7 @@ def create_requests(definitions, images):
   for name, definition in sorted(definitions.items()):
     (argument,) = definition.inputs
     values = _values(argument, images)
-    for size in server_config.BATCH_SIZES:
+    for size in batch_sizes:
       batch = values[np.arange(size) % len(values)]
       requests.append((name, argument, batch))
   return requests

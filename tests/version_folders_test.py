@@ -1,0 +1,128 @@
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import tempfile
+import time
+
+from absl.testing import absltest, parameterized
+
+from nct_tf import errors
+from nct_tf.serving import version_folders
+
+_NUM_FILES = 30
+_NUM_KILLS = 40
+
+
+def write_files(path, version):
+  path.mkdir()
+  (path / "variables").mkdir()
+  for number in range(_NUM_FILES):
+    (path / "variables" / str(number)).write_text(f"{version} " * 1000)
+
+
+# Forks of a process that has no threads: others of this one's might have.
+_PROCESSES = multiprocessing.get_context("forkserver")
+
+
+def publish_once(base):
+  with version_folders.lock(base):
+    version_folders.publish(base, write_files)
+
+
+def publish_forever(base, keep, ready):
+  """Publishes versions, and removes the oldest, until it is killed."""
+  ready.set()
+  while True:
+    with version_folders.lock(base):
+      version_folders.publish(base, write_files)
+      for path in list(version_folders.find(base).values())[:-keep]:
+        version_folders.remove(path)
+
+
+class VersionFoldersTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.base = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+
+  def publish(self, version=None):
+    with version_folders.lock(self.base):
+      return version_folders.publish(self.base, write_files, version)
+
+  def assert_whole(self, path):
+    contents = {file.name: file.read_text() for file in path.glob("*/*")}
+    self.assertLen(contents, _NUM_FILES, path)
+    self.assertEqual(set(contents.values()), {f"{path.name} " * 1000})
+
+  def test_the_next_free_version(self):
+    for name in ("0007", "notes", "8.tmp", "-9", "²"):
+      (self.base / name).mkdir()
+    self.assertEqual(self.publish(), 8)
+    self.assertEqual(self.publish(version=3), 3)
+    self.assertEqual(self.publish(), 9)
+    self.assertEqual(list(version_folders.find(self.base)), [3, 7, 8, 9])
+    self.assert_whole(self.base / "9")
+
+  @parameterized.parameters(7, 12)
+  def test_a_version_is_never_overwritten(self, version):
+    (self.base / "0007").mkdir()
+    (self.base / "12").write_text("a file in the way")
+    with self.assertRaisesRegex(errors.InvalidInputError, f"{version} exists"):
+      self.publish(version)
+    self.assertEqual((self.base / "12").read_text(), "a file in the way")
+
+  def test_nothing_stays_of_what_fails(self):
+    def write(path, version):
+      write_files(path, version)
+      raise OSError("No space left on device")
+
+    with self.assertRaises(OSError), version_folders.lock(self.base):
+      version_folders.publish(self.base, write)
+    self.assertEqual(
+      [path.name for path in self.base.iterdir()], [".export.lock"]
+    )
+
+  def test_killed_at_any_instant_no_version_is_half_there(self):
+    rng = random.Random(0)
+    num_leftovers = num_versions = 0
+    for _ in range(_NUM_KILLS):
+      ready = _PROCESSES.Event()
+      process = _PROCESSES.Process(
+        target=publish_forever, args=(self.base, 2, ready)
+      )
+      process.start()
+      ready.wait()
+      time.sleep(rng.uniform(0, 0.05))
+      os.kill(process.pid, signal.SIGKILL)
+      process.join()
+      versions = version_folders.find(self.base)
+      for path in versions.values():
+        self.assert_whole(path)
+      self.assertLessEqual(len(versions), 3)
+      num_leftovers += bool(list(self.base.glob(".tmp-*")))
+      num_versions = max(versions, default=0)
+    # They did come in the middle of something.
+    self.assertGreater(num_leftovers, _NUM_KILLS // 4)
+    self.assertGreater(num_versions, 10)
+    self.publish()
+    self.assertEmpty(list(self.base.glob(".tmp-*")))
+
+  def test_processes_wait_for_each_other(self):
+    processes = [
+      _PROCESSES.Process(target=publish_once, args=(self.base,))
+      for _ in range(8)
+    ]
+    for process in processes:
+      process.start()
+    for process in processes:
+      process.join()
+      self.assertEqual(process.exitcode, 0)
+    versions = version_folders.find(self.base)
+    self.assertEqual(list(versions), list(range(1, 9)))
+    for path in versions.values():
+      self.assert_whole(path)
+
+
+if __name__ == "__main__":
+  absltest.main()
