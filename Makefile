@@ -10,11 +10,12 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
   --noise_type=symmetric_inclusive --noise_rate=0.5 \
   --network=simple_cnn --width=64 --num_epochs=100
 
-.PHONY: help environment train test bazel lint format lock clean
+.PHONY: help environment train test test-long bazel lint format lock clean
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
+	@echo "make test-long   kill an export forty times (10 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"
 	@echo "make lock    renew constraints/ from setup.py"
@@ -35,6 +36,9 @@ train: environment
 
 test: environment
 	@$(RUN) -m pytest
+
+test-long: environment
+	@NCT_TF_LONG_TESTS=1 $(RUN) -m pytest tests/export_kill_test.py
 
 bazel: environment
 	@tools/bazel_test.sh "$(VENV)/bin"

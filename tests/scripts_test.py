@@ -71,13 +71,37 @@ class BadFlagsTest(ScriptsTestCase):
     self.assert_one_line(run(script), "--workdirs?=None: it must be given")
 
   @parameterized.parameters(
-    "train", "evaluate", "export", "compare", "benchmark"
+    "train", "evaluate", "export", "predict", "compare", "benchmark"
   )
   def test_help(self, script):
     process = run(script, "--help")
     self.assertEqual(process.returncode, 0)
     self.assertIn(f"python -m scripts.{script}", process.stdout)
     self.assertNotIn("--pdb", process.stdout)
+
+  @parameterized.parameters(
+    ((), "Exactly one of .export_dir, rest_url, grpc_address."),
+    (("--export_dir=x", "--rest_url=y"), "Exactly one of .export_dir, rest"),
+    (("--rest_url=y", "--version=1", "--version_label=z"), "version_label"),
+    (("--rest_url=y", "--timeout_seconds=0"), "--timeout_seconds=0"),
+    (("--rest_url=y", "--num_retries=5"), "--num_retries=5"),
+    (("--rest_url=y", "--format=xml"), "one of <table|csv|jsonl>"),
+    (("--rest_url=localhost:1",), "must begin with http://"),
+  )
+  def test_predict_answers_in_one_line(self, arguments, pattern):
+    process = run("predict", f"--images={__file__}", *arguments)
+    self.assert_one_line(process, pattern)
+
+  def test_predict_needs_images(self):
+    self.assert_one_line(
+      run("predict", "--export_dir=x"), "--images=None: it must be given"
+    )
+
+  @parameterized.parameters("--version=0", "--keep=0", "--top_k=0")
+  def test_export_answers_in_one_line(self, argument):
+    process = run("export", "--workdir=x", "--export_dir=unused", argument)
+    self.assert_one_line(process, argument)
+    self.assertFalse((_ROOT / "unused").exists())
 
   def test_help_tells_ranges_and_choices(self):
     text = " ".join(run("train", "--help").stdout.split())
@@ -122,6 +146,17 @@ class WholeTest(ScriptsTestCase):
     for version in ("1", "2"):
       self.succeed("export", f"--workdir={workdir}", f"--export_dir={exports}")
       self.assertTrue((exports / version / "saved_model.pb").exists())
+    again = run(
+      "export",
+      f"--workdir={workdir}",
+      f"--export_dir={exports}",
+      "--version=2",
+    )
+    self.assert_one_line(again, "export: Version 2 exists in .* already")
+    self.assert_one_line(
+      run("predict", f"--export_dir={exports}", "--version=7", "--images=/dev"),
+      "predict: .* has no version 7, but 1, 2",
+    )
 
     compared = self.succeed(
       "compare",
@@ -199,6 +234,37 @@ class WholeTest(ScriptsTestCase):
     self.assertGreater(measured["nct_step_seconds"], 0)
     self.assertGreater(measured["pipeline_images_per_second"], 0)
     self.assertIn("the first over twice the second", process.stdout)
+
+  def test_benchmark_of_serving(self):
+    process = self.succeed(
+      "benchmark",
+      "--suite=serving",
+      "--network=mlp",
+      "--fake_image_size=8",
+      "--num_steps=3",
+    )
+    measured = json.loads(process.stdout.splitlines()[-1])
+    self.assertEqual(
+      {
+        (latency["signature"], latency["batch_size"])
+        for latency in measured["latencies"]
+      },
+      {
+        (signature, size)
+        for signature in (
+          "serving_default",
+          "serving_bytes",
+          "classify",
+          "serving_network1",
+          "serving_network2",
+        )
+        for size in (1, 8, 64)
+      },
+    )
+    for latency in measured["latencies"]:
+      self.assertGreater(latency["p50_seconds"], 0)
+      self.assertGreaterEqual(latency["p99_seconds"], latency["p50_seconds"])
+    self.assertIn("decoding's share", process.stdout)
 
 
 class ThinTest(absltest.TestCase):

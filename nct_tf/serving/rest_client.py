@@ -42,7 +42,7 @@ class RestClient:
     adapter = adapters.HTTPAdapter(
       max_retries=urllib3.Retry(
         num_retries,
-        read=0,
+        read=False,  # A late answer is an error, as it is over gRPC.
         backoff_factor=0.2,
         status_forcelist=(429, 502, 503, 504),
         allowed_methods=None,
@@ -57,12 +57,9 @@ class RestClient:
     response = self._request("GET", f"{self._url}/metadata")
     if response.status_code != requests.codes.ok:
       raise errors.ServerError(f"{self._url} is not served: {_error(response)}")
-    try:
-      signatures = response.json()["metadata"]["signature_def"]["signature_def"]
-    except (ValueError, KeyError, TypeError):
-      raise errors.ServerError(
-        f"{self._url}/metadata does not answer as TF Serving does"
-      ) from None
+    signatures = self._read(
+      response, "metadata", "signature_def", "signature_def"
+    )
     if refusals.SIGNATURE not in signatures:
       raise errors.ServerError(refusals.no_signature(self._url, signatures))
 
@@ -87,7 +84,19 @@ class RestClient:
       raise errors.ServerError(
         f"{self._url} answers {response.status_code}: {_error(response)}"
       )
-    return response.json()["outputs"]
+    return self._read(response, "outputs")
+
+  def _read(self, response, *keys):
+    """Returns a dict in the answer of the server."""
+    try:
+      value = response.json()
+      for key in keys:
+        value = value[key]
+      return dict(value)
+    except (ValueError, KeyError, TypeError):
+      raise errors.ServerError(
+        f"{self._url} does not answer as TF Serving does"
+      ) from None
 
   def _request(self, method, url, body=None):
     try:
