@@ -9,6 +9,7 @@ import tempfile
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from nct_tf import errors, model_building, preprocessing
 from nct_tf.serving import (
@@ -87,9 +88,17 @@ def _explain(export_dir):
   try:
     yield
   except OSError as error:
-    raise errors.InvalidInputError(
-      f"Nothing can be exported to {export_dir}: {error.strerror or error}"
-    ) from error
+    reason, cause = error.strerror or error, error
+  except (
+    tf.errors.ResourceExhaustedError,  # The disk is full.
+    tf.errors.PermissionDeniedError,
+  ) as error:
+    reason, cause = error.message.rpartition("; ")[2], error
+  else:
+    return
+  raise errors.InvalidInputError(
+    f"Nothing can be exported to {export_dir}: {reason}"
+  ) from cause
 
 
 def write_saved_model(model, result, path, top_k=5, members=False):

@@ -10,6 +10,11 @@ memorised: the share of wrong training labels that the ensemble reproduces."""
 _MAX_MATRIX_CLASSES = 20
 
 
+def percent(fraction):
+  """Returns a fraction as text in percent; "-" for None."""
+  return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
 def format_table(rows, header):
   """Lays out text in columns: the first to the left, the others to the right.
 
@@ -45,10 +50,10 @@ def format_results(results, names):
       name,
       result["method"],
       str(result["num_epochs"]),
-      _percent(result["best_accuracy"]),
-      _percent(result["last_accuracy"]),
-      _percent(result["last10_accuracy"]),
-      _percent(result["train_accuracy_noisy"]),
+      percent(result["best_accuracy"]),
+      percent(result["last_accuracy"]),
+      percent(result["last10_accuracy"]),
+      percent(result["train_accuracy_noisy"]),
       f"{result['seconds']:.0f} s",
     )
     for name, result in zip(names, results, strict=True)
@@ -64,7 +69,7 @@ def format_evaluation(scores):
     scores: its dict.
   """
   overall = [
-    (name.replace("_", " "), _percent(scores[name]))
+    (name.replace("_", " "), percent(scores[name]))
     for name in ("ensemble_accuracy", "network1_accuracy", "network2_accuracy")
     if name in scores
   ]
@@ -78,7 +83,7 @@ def format_evaluation(scores):
   ]
   classes = list(scores["per_class_accuracy"])
   per_class = [
-    (name, _percent(value))
+    (name, percent(value))
     for name, value in scores["per_class_accuracy"].items()
   ]
   parts = [
@@ -142,7 +147,7 @@ def format_serving_benchmark(benchmark):
   ]
   header = ("signature", "batch", "p50", "p99", "images/s", "x one network")
   shares = ", ".join(
-    f"{_percent(share)} at batch {size}"
+    f"{percent(share)} at batch {size}"
     for size, share in benchmark["decoding_share"].items()
   )
   size = "x".join(map(str, benchmark["image_shape"]))
@@ -153,7 +158,3 @@ def format_serving_benchmark(benchmark):
       f"decoding's share of serving_bytes: {shares}",
     ]
   )
-
-
-def _percent(fraction):
-  return "-" if fraction is None else f"{100 * fraction:.1f} %"

@@ -303,8 +303,8 @@ class ExportRunTest(parameterized.TestCase):
     result = self.directories[method].read_result()
     for text in (
       "# digits, version 1",
-      "pair_flip, nominal rate 30.0%",
-      f"| last epoch | {result['last_accuracy']:.1%} |",
+      "pair_flip, nominal rate 30.0 %",
+      f"| last epoch | {100 * result['last_accuracy']:.1f} % |",
       "--network=mlp",
       f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
       f"| git commit | {result['git_commit'] or 'unknown'} |",
@@ -335,6 +335,22 @@ class ExportRunTest(parameterized.TestCase):
     (self.folder / "digits").write_text("")
     with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
       self.export()
+
+  @parameterized.parameters(64, 160)
+  def test_a_full_disk(self, num_kilobytes):
+    disk = self.folder / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+      ["mount", "-t", "tmpfs", "-o", f"size={num_kilobytes}k", "none", disk],
+      capture_output=True,
+      check=False,
+    )
+    if mounted.returncode:
+      self.skipTest("this user cannot mount a small disk")
+    self.addCleanup(subprocess.run, ["umount", str(disk)], check=True)
+    with self.assertRaisesRegex(errors.InvalidInputError, "No space left"):
+      exporting.export_run(self.directories["nct"], disk, members=True)
+    self.assertEqual([path.name for path in disk.iterdir()], [".export.lock"])
 
   def test_without_warmup_images(self):
     run_dir = self.directories["standard"]

@@ -2,14 +2,16 @@
 
 import tensorflow as tf
 
+from nct_tf import tables
+
 FILE = "MODEL_CARD.md"
 
 _METHODS = {
   "nct": (
-    "Noisy Concurrent Training (Sarfraz, Arani, Zonooz, WACV 2021): two "
-    "networks that learn together, each from its labels and from the other's "
-    "predictions. The prediction is that of their ensemble, the softmax of the "
-    "mean of their logits."
+    "Noisy Concurrent Training (Sarfraz, Arani, Zonooz, WACV 2021): two\n"
+    "networks that learn together, each from its labels and from the other's\n"
+    "predictions. The prediction is that of their ensemble, the softmax of\n"
+    "the mean of their logits."
   ),
   "standard": "One network trained with plain cross entropy.",
 }
@@ -61,9 +63,10 @@ The best epoch was chosen on {best_selected_on}.
 * The probabilities rank well, but are no frequencies: who learns from soft and
   from random labels is never sure.
 * It knows the classes above and no others; whatever it is shown, it names one
-  of them.{disagreement}
-* Pictures are resized to {height} x {width} pixels without regard to their
-  aspect ratio; a rotation in their EXIF data is not obeyed.
+  of them.
+{disagreement}\
+* Pictures are resized to {height} x {width} pixels, whatever their shape; a
+  rotation in their EXIF data is not obeyed.
 * It was measured on one test split, in one run. Measure it on your own data
   before you rely on it.
 
@@ -79,9 +82,10 @@ The best epoch was chosen on {best_selected_on}.
 Serve it with a TF Serving at least as new as the TensorFlow above.
 """
 
-_DISAGREEMENT = """ A high
-  `disagreement` of the two networks is a warning of an image unlike those that
-  they were trained on."""
+_DISAGREEMENT = """\
+* A high `disagreement` of the two networks is a warning of an image unlike
+  those that they were trained on, and no proof.
+"""
 
 _MAX_NAMED_CLASSES = 20
 
@@ -131,8 +135,9 @@ def _noise(result):
   if result["noise_type"] == "none":
     return "none was added; what was there is unknown"
   return (
-    f"{result['noise_type']}, nominal rate {result['noise_rate']:.1%}; "
-    f"{result['actual_noise_rate']:.1%} of the labels are wrong"
+    f"{result['noise_type']}, nominal rate "
+    f"{tables.percent(result['noise_rate'])}; "
+    f"{tables.percent(result['actual_noise_rate'])} of the labels are wrong"
   )
 
 
@@ -147,7 +152,7 @@ def _scores(result):
     "wrong training labels that are reproduced": "train_accuracy_noisy",
   }
   return "\n".join(
-    f"| {label} | {result[key]:.1%} |"
+    f"| {label} | {tables.percent(result[key])} |"
     for label, key in named.items()
     if result[key] is not None
   )
