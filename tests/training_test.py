@@ -88,6 +88,7 @@ class FilesTest(RunTestCase):
         "noise.npz",
         "result.json",
         "tensorboard",
+        "warmup_images.npy",
       ],
     )
     self.assertContainsSubset(RESULT_KEYS, result)
