@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import grpc
@@ -246,6 +247,13 @@ class GrpcTest(parameterized.TestCase):
       client = over_grpc(address)
       with self.assertRaisesRegex(error, message):
         client.predict([b"x"])
+
+  def test_without_tensorflow_serving_api(self):
+    with (
+      mock.patch.dict(sys.modules, {"tensorflow_serving": None}),
+      self.assertRaisesRegex(errors.InvalidInputError, "pip install"),
+    ):
+      over_grpc("localhost:1")
 
 
 class ScriptTest(absltest.TestCase):

@@ -15,8 +15,8 @@ import time
 from absl.testing import absltest
 import numpy as np
 
-from nct_tf import config, training
 from nct_tf.serving import server_config, session, version_folders
+from tests import tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _IS_LONG = bool(os.environ.get("NCT_TF_LONG_TESTS"))
@@ -40,18 +40,7 @@ class ExportKillTest(absltest.TestCase):
     self.workdir = self.folder / "run"
     self.base = self.folder / "exports"
     self.base.mkdir()
-    training.train_and_evaluate(
-      config.TrainConfig(
-        dataset="digits",
-        num_train_examples=100,
-        augmentation="none",
-        network="mlp",
-        width=8,
-        num_epochs=1,
-        batch_size=50,
-        workdir=str(self.workdir),
-      )
-    )
+    tiny_run.train(self.workdir)
 
   def start(self):
     return subprocess.Popen(

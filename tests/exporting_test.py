@@ -2,6 +2,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import keras
@@ -15,11 +16,9 @@ from nct_tf import (
   exporting,
   model_building,
   preprocessing,
-  training,
-  workdir,
 )
 from nct_tf.serving import session
-from tests import pictures
+from tests import pictures, tiny_run
 
 _CLASSES = [f"class {number}" for number in range(7)]
 
@@ -232,23 +231,8 @@ class ExportRunTest(parameterized.TestCase):
     cls.addClassCleanup(folder.cleanup)
     cls.directories = {}
     for method in ("nct", "standard"):
-      cls.directories[method] = workdir.Workdir(
-        pathlib.Path(folder.name, method)
-      )
-      training.train_and_evaluate(
-        config.TrainConfig(
-          dataset="digits",
-          num_train_examples=100,
-          augmentation="none",
-          noise_type="pair_flip",
-          noise_rate=0.3,
-          network="mlp",
-          width=8,
-          method=method,
-          num_epochs=1,
-          batch_size=50,
-          workdir=str(cls.directories[method].path),
-        )
+      cls.directories[method] = tiny_run.train(
+        pathlib.Path(folder.name, method), method=method
       )
 
   def setUp(self):
@@ -351,6 +335,18 @@ class ExportRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, "No space left"):
       exporting.export_run(self.directories["nct"], disk, members=True)
     self.assertEqual([path.name for path in disk.iterdir()], [".export.lock"])
+
+  def test_without_tensorflow_serving_api(self):
+    # None is how Python marks a module that is known not to be there.
+    with (
+      mock.patch.dict(sys.modules, {"tensorflow_serving": None}),
+      self.assertLogs("nct_tf", "WARNING") as logs,
+    ):
+      path = self.export()
+    self.assertFalse((path / "assets.extra").exists())
+    self.assertIn("pip install", logs.output[0])
+    with session.SavedModelSession(path) as model:
+      self.assertIn("classify", model.signatures)
 
   def test_without_warmup_images(self):
     run_dir = self.directories["standard"]

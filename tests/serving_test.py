@@ -23,47 +23,19 @@ import unittest
 from absl.testing import absltest, parameterized
 import numpy as np
 import requests
-import tensorflow as tf
 
-from nct_tf import config, errors, exporting, training, workdir
+from nct_tf import errors, exporting
 from nct_tf.serving import (
   grpc_client,
   local_client,
   refusals,
   rest_client,
 )
+from tests import pictures, tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
 _START_SECONDS = 60
-
-
-def train(folder, **changes):
-  """Trains a small network; returns its `Workdir`."""
-  options = {
-    "dataset": "digits",
-    "num_train_examples": 200,
-    "augmentation": "none",
-    "noise_type": "symmetric_exclusive",
-    "noise_rate": 0.2,
-    "network": "mlp",
-    "width": 16,
-    "num_epochs": 2,
-    "batch_size": 32,
-    "monitor_every_epochs": 0,
-  }
-  directory = workdir.Workdir(folder)
-  training.train_and_evaluate(
-    config.TrainConfig(workdir=str(folder), **{**options, **changes})
-  )
-  return directory
-
-
-def png(height, width, seed=0):
-  """Returns a random picture, encoded."""
-  rng = np.random.default_rng(seed)
-  image = rng.integers(256, size=(height, width, 3), dtype=np.uint8)
-  return tf.io.encode_png(image).numpy()
 
 
 def free_ports(number):
@@ -134,14 +106,14 @@ class ServerTestCase(parameterized.TestCase):
     folder = pathlib.Path(tempfile.mkdtemp())
     cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
     cls.export_dir = folder / "exports" / "digits"
-    cls.run_dir = train(folder / "run")
+    cls.run_dir = tiny_run.train(folder / "run")
     exporting.export_run(cls.run_dir, cls.export_dir, members=True)
     cls.server = ModelServer(cls.COMMAND, cls.export_dir)
     cls.addClassCleanup(cls.server.stop)
     cls.images = folder / "images"
     cls.images.mkdir()
     for index in range(40):
-      contents = png(5 + index, 60 - index, seed=index)
+      contents = pictures.png(5 + index, 60 - index, 3, seed=index)
       (cls.images / f"{index:02}.png").write_bytes(contents)
 
   def setUp(self):
@@ -177,16 +149,16 @@ class ServerTestCase(parameterized.TestCase):
 
   @parameterized.parameters("rest", "grpc")
   def test_answers_as_the_model_does_here(self, kind):
-    pictures = [png(8, 8), png(200, 30, seed=1)]
-    for batch in (pictures[:1], pictures):
+    encoded = [pictures.png(8, 8, 3), pictures.png(200, 30, 3, seed=1)]
+    for batch in (encoded[:1], encoded):
       self.assert_same_answer(
         self.client(kind).predict(batch), self.local.predict(batch)
       )
 
   @parameterized.product(kind=("rest", "grpc"), version=(1, "stable", "canary"))
   def test_a_version_by_number_and_by_label(self, kind, version):
-    answer = self.client(kind, version=version).predict([png(8, 8)])
-    self.assert_same_answer(answer, self.local.predict([png(8, 8)]))
+    answer = self.client(kind, version=version).predict([pictures.png(8, 8, 3)])
+    self.assert_same_answer(answer, self.local.predict([pictures.png(8, 8, 3)]))
 
   @parameterized.product(
     kind=("rest", "grpc"),
@@ -208,15 +180,15 @@ class ServerTestCase(parameterized.TestCase):
     bad=(
       (b"hello", "must be a JPEG or PNG"),
       (b"", "must be a JPEG or PNG"),
-      (png(30, 30)[:300], "Invalid PNG"),
+      (pictures.png(30, 30, 3)[:300], "Invalid PNG"),
     ),
   )
   def test_a_bad_image_is_refused_and_the_next_is_not(self, kind, bad):
     contents, message = bad
     client = self.client(kind)
     with self.assertRaisesRegex(refusals.RefusedError, message):
-      client.predict([png(8, 8), contents])
-    self.assertLen(client.predict([png(8, 8)])["score"], 1)
+      client.predict([pictures.png(8, 8, 3), contents])
+    self.assertLen(client.predict([pictures.png(8, 8, 3)])["score"], 1)
 
   @parameterized.parameters("rest", "grpc")
   def test_an_empty_batch_is_refused(self, kind):

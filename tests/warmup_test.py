@@ -6,32 +6,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from nct_tf import config, exporting, training, workdir
+from nct_tf import exporting, training
 from nct_tf.serving import server_config, session
+from tests import tiny_run
 
 
 class WarmupTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    self.directory = workdir.Workdir(folder / "run")
-    run = config.TrainConfig(
-      dataset="digits",
-      num_train_examples=40,
-      augmentation="none",
-      network="mlp",
-      width=8,
-      num_epochs=1,
-      batch_size=20,
-      workdir=str(folder / "run"),
-    )
-    training.train_and_evaluate(run)
+    directory = tiny_run.train(folder / "run")
+    run = directory.read_config()
     self.train_images = training.load_noisy_dataset(
       run, training.load_dataset(run)
     ).train.images
-    self.path = exporting.export_run(
-      self.directory, folder / "digits", members=True
-    )
+    self.path = exporting.export_run(directory, folder / "digits", members=True)
 
   def logs(self):
     file = self.path / "assets.extra" / "tf_serving_warmup_requests"

@@ -1,0 +1,27 @@
+"""A run that is over in seconds, for tests of what comes after training."""
+
+from nct_tf import config, training, workdir
+
+
+def tiny_config(**changes):
+  """Returns the `TrainConfig`."""
+  options = {
+    "dataset": "digits",
+    "num_train_examples": 100,
+    "augmentation": "none",
+    "noise_type": "pair_flip",
+    "noise_rate": 0.3,
+    "network": "mlp",
+    "width": 8,
+    "num_epochs": 1,
+    "batch_size": 50,
+    "monitor_every_epochs": 0,
+    **changes,
+  }
+  return config.TrainConfig(**options)
+
+
+def train(folder, **changes):
+  """Trains into a folder; returns its `Workdir`."""
+  training.train_and_evaluate(tiny_config(workdir=str(folder), **changes))
+  return workdir.Workdir(folder)
