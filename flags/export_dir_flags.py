@@ -1,10 +1,10 @@
-"""Where SavedModels go."""
+"""Where SavedModels are."""
 
 from absl import flags
 
 EXPORT_DIR = flags.DEFINE_string(
   "export_dir",
   None,
-  "Folder that gets the ensemble as a SavedModel, in a subfolder named by its "
-  "version, a whole number.",
+  "Folder of a model's versions, SavedModels in subfolders that are named by "
+  "whole numbers.",
 )

@@ -6,8 +6,8 @@ IMAGES = flags.DEFINE_list(
   "images",
   None,
   "What to classify, separated by commas: JPEG and PNG files, folders (all "
-  ".jpg, .jpeg and .png in and below them), and patterns with *, **, ? and "
-  "[...].",
+  ".jpg, .jpeg and .png in and below them, but for links to folders), and "
+  "patterns with *, **, ? and [...].",
 )
 FORMAT = flags.DEFINE_enum(
   "format",
@@ -40,14 +40,15 @@ VERSION_LABEL = flags.DEFINE_string(
 TIMEOUT_SECONDS = flags.DEFINE_float(
   "timeout_seconds",
   30.0,
-  "Seconds that the server may take for one answer, above 0.",
+  "Seconds that the server may take for one answer, above 0; over gRPC with "
+  "all repetitions.",
   lower_bound=0.001,
 )
 NUM_RETRIES = flags.DEFINE_integer(
   "num_retries",
   3,
   "How often a request is repeated, in growing intervals, when the server "
-  "cannot be reached or has too much to do.",
+  "cannot be reached, hangs up or has too much to do; 0 to 4.",
   lower_bound=0,
   upper_bound=4,
 )

@@ -52,7 +52,13 @@ def export_run(
     InvalidInputError: if there is no finished run, if the version exists, or
       if nothing can be written.
   """
-  check_writable(export_dir)
+  for argument, value, high in (
+    ("version", version, version_folders.MAX_VERSION),
+    ("keep", keep, float("inf")),
+    ("top_k", top_k, float("inf")),
+  ):
+    if value is not None:
+      errors.check_range(argument, value, 1, high)
   model, config, result = model_building.restore(directory)
   images = directory.read_warmup_images()
   if members and len(model.networks) == 1:
@@ -60,13 +66,15 @@ def export_run(
       f"Argument `members` needs two networks, and the method "
       f"{result['method']} has one, which serving_default is"
     )
+  check_writable(export_dir)
   base = pathlib.Path(export_dir)
   name = server_config.model_name(base)
 
   def write(path, version):
     write_saved_model(model, result, path, top_k, members)
     _write_texts(path, config, result, name, version)
-    _warm_up(path, _try_out(path, model, result, images), name)
+    sizes = server_config.batch_sizes(base)
+    _warm_up(path, _try_out(path, model, result, images, sizes), name)
 
   with _explain(export_dir), version_folders.lock(base):
     version = version_folders.publish(base, write, version)
@@ -124,7 +132,9 @@ def write_saved_model(model, result, path, top_k=5, members=False):
 
 
 def _write_texts(path, config, result, name, version):
-  labels = "".join(f"{label}\n" for label in result["class_names"])
+  # A line a class, whatever their names are.
+  names = [label.replace("\n", "\\n") for label in result["class_names"]]
+  labels = "".join(f"{name}\n" for name in names)
   (path / "assets").mkdir(exist_ok=True)
   (path / "assets" / "labels.txt").write_text(labels, encoding="utf-8")
   (path / model_card.FILE).write_text(
@@ -132,7 +142,7 @@ def _write_texts(path, config, result, name, version):
   )
 
 
-def _try_out(path, model, result, images):
+def _try_out(path, model, result, images, batch_sizes):
   """Asks the SavedModel all that it is to be warmed up with.
 
   A server would refuse to load a version that answers one of them by an
@@ -144,9 +154,7 @@ def _try_out(path, model, result, images):
   normalized = preprocessing.normalize(images, result["mean"], result["std"])
   expected = model(normalized, training=False).numpy()
   with session_lib.SavedModelSession(path) as session:
-    requests = warmup.create_requests(
-      session.signatures, images, server_config.BATCH_SIZES
-    )
+    requests = warmup.create_requests(session.signatures, images, batch_sizes)
     for name, _, value in requests:
       session.run(name, value)
     answer = session.run("serving_default", images)["probabilities"]

@@ -10,6 +10,10 @@ def write_atomically(path, text):
     path: `pathlib.Path`.
     text: str.
   """
+  path = path.resolve()  # A link stays one.
   temporary = path.with_name(f".{path.name}.tmp")
-  temporary.write_text(text, encoding="utf-8")
+  with open(temporary, "w", encoding="utf-8") as file:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
   os.replace(temporary, path)

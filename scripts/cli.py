@@ -31,7 +31,7 @@ def run(main, *flag_modules, required=()):
   """
   for name in required:
     flags.register_validator(
-      name, lambda value: value is not None, "it must be given"
+      name, lambda value: value not in (None, "", []), "it must be given"
     )
   for module in flag_modules:
     for flag in flags.FLAGS.get_flags_for_module(module.__name__):

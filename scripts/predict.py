@@ -24,6 +24,8 @@ FLAG_MODULES = (predict_flags, export_dir_flags, version_flags)
 def main():
   from nct_tf.serving import image_files, prediction_formats
 
+  # Names of files are bytes, and come out as they were.
+  sys.stdout.reconfigure(errors="surrogateescape")
   rows = image_files.classify(
     _create_client(), image_files.find(predict_flags.IMAGES.value)
   )
@@ -37,14 +39,14 @@ def _create_client():
     predict_flags.TIMEOUT_SECONDS.value,
     predict_flags.NUM_RETRIES.value,
   )
-  if predict_flags.REST_URL.value:
+  if predict_flags.REST_URL.value is not None:
     from nct_tf.serving import rest_client
 
     return rest_client.RestClient(predict_flags.REST_URL.value, *options)
   with cli.silence():
     from nct_tf.serving import grpc_client, local_client
 
-  if predict_flags.GRPC_ADDRESS.value:
+  if predict_flags.GRPC_ADDRESS.value is not None:
     return grpc_client.GrpcClient(predict_flags.GRPC_ADDRESS.value, *options)
   return local_client.LocalClient(
     export_dir_flags.EXPORT_DIR.value, version_flags.VERSION.value
@@ -56,4 +58,5 @@ if __name__ == "__main__":
     ["export_dir", "rest_url", "grpc_address"], required=True
   )
   flags.mark_flags_as_mutual_exclusive(["version", "version_label"])
+  flags.mark_flags_as_mutual_exclusive(["export_dir", "version_label"])
   cli.run(main, *FLAG_MODULES, required=["images"])

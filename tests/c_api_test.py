@@ -23,21 +23,21 @@ _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _SCRIPT = _ROOT / "tests" / "c_api.py"
 _PACKAGE = pathlib.Path(importlib.util.find_spec("tensorflow").origin).parent
 _INVALID_ARGUMENT = 3
-_RESULT = {
-  "image_shape": [32, 32, 3],
-  "class_names": ["cat", "dog", "Übermut"],
-  "mean": [0.5, 0.4, 0.3],
-  "std": [0.2, 0.3, 0.4],
-}
 
 
-def export(path, network="mlp", method="nct"):
-  """Exports random networks; returns path."""
+def export(path, network="mlp", method="nct", shape=(32, 32, 3)):
+  """Exports random networks."""
   keras.utils.set_random_seed(0)
   run = config.TrainConfig(network=network, width=4, method=method)
-  model = model_building.create(run, _RESULT["image_shape"], 3)
-  exporting.write_saved_model(model, _RESULT, path, members=True)
-  return path
+  model = model_building.create(run, shape, 3)
+  channels = shape[-1]
+  result = {
+    "image_shape": shape,
+    "class_names": ["cat", "dog", "Übermut"],
+    "mean": [0.5, 0.4, 0.3][:channels],
+    "std": [0.2, 0.3, 0.4][:channels],
+  }
+  exporting.write_saved_model(model, result, path, members=True)
 
 
 def ask(path, requests, python=sys.executable, package=_PACKAGE):
@@ -73,9 +73,9 @@ def strings(*values):
   return np.array(values, object)
 
 
-def good_requests():
+def good_requests(shape=(32, 32, 3)):
   """Returns a request for each signature."""
-  images = np.stack([pictures.noise(32, 32, seed=seed) for seed in range(3)])
+  images = np.stack([pictures.noise(*shape, seed=seed) for seed in range(3)])
   encoded = [pictures.png(40, 50), pictures.jpeg(32, 32, 1)]
   return [
     ("serving_default", {"images": images}),
@@ -119,11 +119,17 @@ class CApiTest(CApiTestCase):
     names = answer["answers"][0]["outputs"]["class_name"]
     self.assertContainsSubset(
       {text.decode() for text in c_api.decode(names)},
-      set(_RESULT["class_names"]),
+      {"cat", "dog", "Übermut"},
     )
     # Neither the package's Python nor ours was there.
     for module in answer["modules"]:
       self.assertNotRegex(module, r"^(keras|nct_tf|tensorflow\.python)\b")
+
+  def test_gray_images_that_are_not_square(self):
+    shape = (24, 40, 1)
+    export(self.path, "simple_cnn", shape=shape)
+    requests = good_requests(shape)
+    self.assert_answers(ask(self.path, requests)["answers"], requests)
 
   def test_refuses_bad_requests_and_goes_on(self):
     export(self.path)
@@ -147,6 +153,10 @@ class CApiTest(CApiTestCase):
       "one of two": ("image_bytes", strings(whole, b"text")),
       "a GIF": ("image_bytes", strings(b"GIF89a\xff\xff\xff\xff" + bytes(99))),
       "20,000 x 20,000": ("image_bytes", strings(pictures.huge_png())),
+      "another chunk first": (
+        "image_bytes",
+        strings(pictures.huge_png(first_chunk=True)),
+      ),
       "no feature": ("inputs", strings(pictures.example(whole, "image"))),
       "no example": ("inputs", strings(b"\xff\xff")),
       "an empty example": ("inputs", strings(b"")),
@@ -173,8 +183,8 @@ class CApiTest(CApiTestCase):
       "empty batch": "`images` must hold at least one",
       "empty batch of bytes": "`image_bytes` must hold at least one",
       "half a JPEG": "Invalid JPEG",
-      "text": "must be a JPEG or PNG",
-      "20,000 x 20,000": r"at most 67108864 pixels.*\[400000000\]",
+      "text": "neither a JPEG nor a PNG",
+      "20,000 x 20,000": r"more than 67108864 pixels:\] \[400000000\]",
       "no feature": "image/encoded.*required",
     }.items():
       self.assertRegex(messages[name], pattern)

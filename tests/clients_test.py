@@ -27,9 +27,6 @@ from nct_tf import errors
 from nct_tf.serving import grpc_client, refusals, rest_client
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
-_METADATA = {
-  "metadata": {"signature_def": {"signature_def": {"serving_bytes": {}}}}
-}
 _OUTPUTS = {"class_name": ["cat"], "class_id": [0], "score": [0.5]}
 
 
@@ -47,7 +44,7 @@ def http(answers):
   """Serves a list of answers, one a request, then hangs up.
 
   Args:
-    answers: list of pairs: status; dict for JSON, or str.
+    answers: list of pairs: status, 0 for none at all; dict for JSON, or str.
 
   Yields:
     a pair: the URL; a list to which the requests are added.
@@ -60,7 +57,7 @@ def http(answers):
     def answer(self):
       size = int(self.headers.get("Content-Length", 0))
       requests.append((self.path, self.rfile.read(size)))
-      if len(requests) > len(answers):
+      if len(requests) > len(answers) or not answers[len(requests) - 1][0]:
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
         return
@@ -133,6 +130,19 @@ class RestTest(parameterized.TestCase):
       self.assertEqual(rest(url).predict([b"x"]), _OUTPUTS)
     self.assertLen(requests, 5)
     self.assertEqual(requests[2], requests[4])
+
+  def test_hangs_up_once(self):
+    answers = [(0, ""), (200, _METADATA), (0, ""), (200, {"outputs": _OUTPUTS})]
+    with http(answers) as (url, requests):
+      self.assertEqual(rest(url).predict([b"x"]), _OUTPUTS)
+    self.assertLen(requests, 4)
+
+  def test_names_are_quoted(self):
+    with http([(200, _METADATA)]) as (url, requests):
+      rest_client.RestClient(url, "a/b #1?", "c d", 5.0, 0)
+    self.assertEqual(
+      requests[0][0], "/v1/models/a%2Fb%20%231%3F/labels/c%20d/metadata"
+    )
 
   def test_too_much_to_do_for_good(self):
     with http([(503, {"error": "queue is full"})] * 9) as (url, requests):
@@ -233,7 +243,7 @@ class GrpcTest(parameterized.TestCase):
   def test_too_much_to_do_for_a_while(self):
     codes = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED]
     with self.serve(codes) as address:
-      answer = over_grpc(address).predict([b"x"])
+      answer = over_grpc(address).predict([bytes(2**20)])
     self.assertEqual(answer["class_name"], [b"cat"])
 
   @parameterized.parameters(
@@ -261,7 +271,7 @@ class ScriptTest(absltest.TestCase):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     for number in range(70):
       (folder / f"{number:02}.png").write_bytes(b"x")
-    many = {name: value * 32 for name, value in _OUTPUTS.items()}
+    many = {name: value * 64 for name, value in _OUTPUTS.items()}
     answers = [(200, _METADATA), (200, {"outputs": many})]
     with http(answers) as (url, _):
       process = subprocess.run(
@@ -285,7 +295,7 @@ class ScriptTest(absltest.TestCase):
     self.assertEqual(process.returncode, 2)
     self.assertEqual(
       [row["path"] for row in rows],
-      [str(folder / f"{number:02}.png") for number in range(32)],
+      [str(folder / f"{number:02}.png") for number in range(64)],
     )
     self.assertIsNone(rows[0]["disagreement"])
     self.assertLen(process.stderr.splitlines(), 1)

@@ -202,6 +202,8 @@ class SignaturesTest(parameterized.TestCase):
     nodes = self.nodes()
     self.assertIn("Conv2D", {node.op for node in nodes})
     for node in nodes:
+      if node.op == "While":  # Over the images of a batch.
+        self.assertGreater(node.attr["parallel_iterations"].i, 8)
       self.assertNotRegex(
         node.op, "Grad$|GradV|Backprop|Dropout|Random|AssignSub|Apply"
       )
@@ -315,6 +317,37 @@ class ExportRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, "`members` needs"):
       self.export("standard", members=True)
 
+  @parameterized.parameters(
+    ("version", 0), ("version", -5), ("keep", 0), ("keep", -1), ("top_k", 0)
+  )
+  def test_numbers_below_one_are_refused(self, name, value):
+    with self.assertRaisesRegex(errors.InvalidInputError, f"`{name}` must"):
+      self.export(**{name: value})
+    self.assertFalse((self.folder / "digits").exists())
+
+  def test_what_answers_otherwise_than_the_model_is_not_published(self):
+    write = exporting.write_saved_model
+
+    def write_another(model, *arguments):
+      weights = [-weight for weight in model.network1.get_weights()]
+      model.network1.set_weights(weights)
+      write(model, *arguments)
+      model.network1.set_weights([-weight for weight in weights])
+
+    with (
+      mock.patch.object(exporting, "write_saved_model", write_another),
+      self.assertRaisesRegex(RuntimeError, "answers otherwise"),
+    ):
+      self.export()
+    self.assertEqual(self.versions(), [])
+
+  def test_warm_up_has_the_sizes_of_the_batching_file(self):
+    base = self.export().parent
+    (base / "batching_parameters.txt").write_text("allowed_batch_sizes: 3")
+    file = self.export() / "assets.extra" / "tf_serving_warmup_requests"
+    records = tf.data.TFRecordDataset(str(file))
+    self.assertLen(list(records), 3)  # One for each signature.
+
   def test_a_file_in_the_way(self):
     (self.folder / "digits").write_text("")
     with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
@@ -355,7 +388,7 @@ class ExportRunTest(parameterized.TestCase):
     run_dir.warmup_images_file.write_bytes(images[:50])
     with self.assertRaisesRegex(errors.InvalidInputError, "warmup_images.npy"):
       self.export("standard")
-    self.assertEqual(self.versions(), [])
+    self.assertFalse((self.folder / "digits").exists())
 
   def saved_model_cli(self, *arguments):
     return subprocess.run(

@@ -1,12 +1,25 @@
+import errno
 import itertools
 import os
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from nct_tf import errors
 from nct_tf.serving import image_files, refusals
+
+
+def refuse(function, name):
+  """Returns a function that may not read folders of a name."""
+
+  def refusing(path):
+    if os.path.basename(path) == name:
+      raise PermissionError(errno.EACCES, "Permission denied", path)
+    return function(path)
+
+  return refusing
 
 
 class Client:
@@ -89,7 +102,7 @@ class ClassifyTest(ImageFilesTestCase):
         "disagreement": 0.1,
       },
     )
-    self.assertEqual(client.sizes, [32, 32, 6])
+    self.assertEqual(client.sizes, [64, 6])
 
   def test_bad_ones_are_told_apart(self):
     paths = [self.write(str(n)) for n in range(8)]
@@ -109,6 +122,33 @@ class ClassifyTest(ImageFilesTestCase):
       },
     )
     self.assertEqual([row["path"] for row in rows], paths)
+
+  def test_a_bad_one_is_found_by_halves(self):
+    client = Client()
+    paths = [self.write(str(n)) for n in range(64)]
+    self.write("40", b"text")
+    rows = list(image_files.classify(client, paths))
+    self.assertEqual([n for n, row in enumerate(rows) if "error" in row], [40])
+    self.assertEqual(len(client.sizes), 1 + 2 * 6)
+
+  @parameterized.parameters(
+    {"class_id": [1], "class_name": ["a"]},
+    {"class_id": [1], "class_name": ["a"], "score": 0.5},
+    {"class_id": [1], "class_name": ["a"], "score": [0.5, 0.5]},
+  )
+  def test_a_model_of_somebody_else(self, **answer):
+    client = Client()
+    client.predict = lambda _: answer
+    with self.assertRaisesRegex(errors.ServerError, "with a score for each"):
+      list(image_files.classify(client, [self.write("one")]))
+
+  def test_a_folder_that_cannot_be_searched(self):
+    self.write("a/one.png")
+    with mock.patch("os.scandir", side_effect=refuse(os.scandir, "b")):
+      self.write("b/two.png")
+      (first, second) = image_files.find([str(self.folder)])
+    self.assertTrue(first.endswith("a/one.png"))
+    self.assertEqual(second, str(self.folder / "b"))
 
   def test_nothing_but_unreadable_ones_asks_nobody(self):
     client = Client()

@@ -53,14 +53,26 @@ class RefusalError(Exception):
 class Models:
   """The versions of all models that a configuration names."""
 
-  def __init__(self, config):
+  def __init__(self, config_file):
     package = pathlib.Path(importlib.util.find_spec("tensorflow").origin).parent
     self._library = c_api.Library(package)
-    self._configs = {
-      entry.name: entry for entry in config.model_config_list.config
-    }
+    self._config_file = config_file
     self._loaded = {}
     self._lock = threading.Lock()
+
+  def _config(self, name):
+    """Returns the entry of a model, as it stands in the file now."""
+    config = text_format.Parse(
+      self._config_file.read_text(encoding="utf-8"),
+      model_server_config_pb2.ModelServerConfig(),
+    )
+    for entry in config.model_config_list.config:
+      if entry.name == name:
+        return entry
+    raise RefusalError(
+      grpc.StatusCode.NOT_FOUND,
+      f"Servable not found for request: Latest({name})",
+    )
 
   def find(self, spec):
     """Returns version and model of a ModelSpec."""
@@ -68,7 +80,7 @@ class Models:
     if spec.HasField("version"):
       version = spec.version.value
     elif spec.version_label:
-      labels = self._configs[spec.name].version_labels
+      labels = self._config(spec.name).version_labels
       if spec.version_label not in labels:
         raise RefusalError(
           grpc.StatusCode.INVALID_ARGUMENT,
@@ -86,12 +98,7 @@ class Models:
 
   def versions(self, name):
     """Returns dict from version to model, loading what is new."""
-    if name not in self._configs:
-      raise RefusalError(
-        grpc.StatusCode.NOT_FOUND,
-        f"Servable not found for request: Latest({name})",
-      )
-    base = pathlib.Path(self._configs[name].base_path)
+    base = pathlib.Path(self._config(name).base_path)
     versions = {}
     with self._lock:
       for path in base.iterdir():
@@ -386,11 +393,7 @@ def main():
   parser.add_argument("--rest_api_port", type=int)
   parser.add_argument("--model_config_file")
   arguments, _ = parser.parse_known_args()
-  config = text_format.Parse(
-    pathlib.Path(arguments.model_config_file).read_text(encoding="utf-8"),
-    model_server_config_pb2.ModelServerConfig(),
-  )
-  servicer = Servicer(Models(config))
+  servicer = Servicer(Models(pathlib.Path(arguments.model_config_file)))
   server = grpc.server(futures.ThreadPoolExecutor(4))
   prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
     servicer, server

@@ -23,8 +23,14 @@ def jpeg(*shape, seed=0):
   return tf.io.encode_jpeg(noise(*shape, seed=seed)).numpy()
 
 
-def huge_png(side=20_000):
-  """Returns a black PNG of a bit a pixel: small as a file, not as an image."""
+def huge_png(side=20_000, first_chunk=False):
+  """Returns a black PNG of a bit a pixel: small as a file, not as an image.
+
+  Args:
+    side: int, its width and height in pixels.
+    first_chunk: bool, whether the header comes second, where decoders that
+      are lenient find it, after a chunk that looks like that of a tiny image.
+  """
 
   def chunk(kind, data):
     body = kind + data
@@ -33,8 +39,10 @@ def huge_png(side=20_000):
 
   header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
   rows = bytes(side * (1 + (side + 7) // 8))
+  tiny = chunk(b"teSt", struct.pack(">II", 1, 1)) if first_chunk else b""
   return (
     b"\x89PNG\r\n\x1a\n"
+    + tiny
     + chunk(b"IHDR", header)
     + chunk(b"IDAT", zlib.compress(rows, 1))
     + chunk(b"IEND", b"")

@@ -84,9 +84,13 @@ class BadFlagsTest(ScriptsTestCase):
     (("--export_dir=x", "--rest_url=y"), "Exactly one of .export_dir, rest"),
     (("--rest_url=y", "--version=1", "--version_label=z"), "version_label"),
     (("--rest_url=y", "--timeout_seconds=0"), "--timeout_seconds=0"),
+    (("--rest_url=y", f"--version={2**63}"), "--version=9223372036854775808"),
     (("--rest_url=y", "--num_retries=5"), "--num_retries=5"),
     (("--rest_url=y", "--format=xml"), "one of <table|csv|jsonl>"),
     (("--rest_url=localhost:1",), "must begin with http://"),
+    (("--rest_url=",), "must begin with http://"),
+    (("--export_dir=x", "--version_label=y"), "export_dir, version_label"),
+    (("--export_dir=x", "--images="), "--images=: it must be given|--images="),
   )
   def test_predict_answers_in_one_line(self, arguments, pattern):
     process = run("predict", f"--images={__file__}", *arguments)

@@ -114,6 +114,63 @@ class ServerConfigTest(parameterized.TestCase):
     )
     self.assertEqual(self.models().version_labels["stable"], 1)
 
+  @parameterized.parameters(
+    ("version_labels { key: 'canary' value: 2 }", 3),
+    ('version_labels: { key: "canary", value: 2 }', 3),
+    ('version_labels {\n value:2\n key:"canary"\n}', 3),
+    ('version_labels { key: "beta" value: 2 }', 2),
+    ('# version_labels { key: "canary" value: 2 }', 2),
+  )
+  def test_any_way_to_write_a_label(self, written, expected):
+    server_config.write(self.base, [1, 2])
+    file = self.base / "models.config"
+    label = 'version_labels { key: "canary" value: 2 }'
+    file.write_text(file.read_text().replace(label, written))
+    server_config.write(self.base, [1, 2, 3])
+    self.assertIn(written.replace("2", str(expected)), file.read_text())
+
+  def test_another_models_labels_are_left_alone(self):
+    server_config.write(self.base, [1])
+    file = self.base / "models.config"
+    other = (
+      'config { name: "dogs" base_path: "/dogs" # } \'\n'
+      '  version_labels { key: "stable" value: 12 }\n'
+      '  version_labels { key: "canary" value: 17 } }\n'
+    )
+    text = file.read_text()
+    begin = text.index("config {", text.index("model_config_list") + 17)
+    file.write_text(text[:begin] + other + text[begin:])
+    server_config.write(self.base, [3, 4])
+    dogs, cats = self.read(
+      "models.config", model_server_config_pb2.ModelServerConfig()
+    ).model_config_list.config
+    self.assertEqual(dict(dogs.version_labels), {"stable": 12, "canary": 17})
+    self.assertEqual(dict(cats.version_labels), {"stable": 3, "canary": 4})
+
+  def test_a_folder_that_was_moved_is_said(self):
+    server_config.write(self.base, [1])
+    moved = self.base.rename(self.base.with_name("dogs"))
+    with self.assertLogs("nct_tf", "WARNING") as logs:
+      server_config.write(moved, [1, 2])
+    self.assertIn("has no entry for", logs.output[0])
+
+  def test_a_removed_stable_version_is_said(self):
+    server_config.write(self.base, [1])
+    with self.assertLogs("nct_tf", "WARNING") as logs:
+      server_config.write(self.base, [2, 3])
+    self.assertIn("stable moves from version 1", logs.output[0])
+
+  @parameterized.parameters(
+    ("allowed_batch_sizes: 2\nallowed_batch_sizes: 8", [2, 8]),
+    ("allowed_batch_sizes: [ 2, 8 ]", [2, 8]),
+    ("max_batch_size { value: 8 } # allowed_batch_sizes: 99", [8]),
+    ("# nothing", [1, 4, 16, 64]),
+  )
+  def test_batch_sizes_are_those_of_the_file(self, text, sizes):
+    self.assertEqual(server_config.batch_sizes(self.base), [1, 4, 16, 64])
+    (self.base / "batching_parameters.txt").write_text(text)
+    self.assertEqual(server_config.batch_sizes(self.base), sizes)
+
   def test_batching(self):
     server_config.write(self.base, [1])
     batching = self.read(

@@ -5,6 +5,7 @@ import random
 import signal
 import tempfile
 import time
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
@@ -82,6 +83,46 @@ class VersionFoldersTest(parameterized.TestCase):
     self.assertEqual(
       [path.name for path in self.base.iterdir()], [".export.lock"]
     )
+
+  def test_what_is_not_its_own_stays(self):
+    for name in (".tmp-mine", ".tmp-", ".tmp-3.bak"):
+      (self.base / name).mkdir()
+    self.publish()
+    self.assertLen(list(self.base.glob(".tmp-*")), 3)
+
+  def test_versions_that_are_no_folders_are_removed(self):
+    self.publish()
+    (self.base / "2").write_text("")
+    (self.base / "3").symlink_to("1")
+    with version_folders.lock(self.base):
+      for version in (2, 3):
+        version_folders.remove(version_folders.find(self.base)[version])
+    self.assertEqual(list(version_folders.find(self.base)), [1])
+    self.assert_whole(self.base / "1")
+
+  def test_a_number_too_large_for_a_server_is_no_version(self):
+    (self.base / str(2**63)).mkdir()
+    self.assertEqual(self.publish(), 1)
+
+  def test_all_is_on_the_disk_before_it_appears(self):
+    events = []
+
+    def fsync(descriptor):
+      events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    def rename(source, target):
+      events.append("rename")
+      original(source, target)
+
+    original = os.rename
+    with mock.patch.multiple(os, fsync=fsync, rename=rename):
+      self.publish()
+    at = events.index("rename")
+    temporary = str(self.base / ".tmp-1")
+    synced = {path.removeprefix(temporary) for path in events[:at]}
+    wanted = {f"/variables/{number}" for number in range(_NUM_FILES)}
+    self.assertEqual(synced, {"", "/variables", *wanted})
+    self.assertEqual(events[at + 1 :], [str(self.base)])
 
   def test_killed_at_any_instant_no_version_is_half_there(self):
     rng = random.Random(0)

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import errors
 from nct_tf.serving import refusals, serving_api
+
+_MAX_REQUEST_BYTES = 2**30
 
 _BACKOFF = {
   "initialBackoff": "0.2s",
@@ -44,6 +47,8 @@ class GrpcClient:
     options = [
       ("grpc.max_send_message_length", -1),
       ("grpc.max_receive_message_length", -1),
+      # What is larger than this is never repeated.
+      ("grpc.per_rpc_retry_buffer_size", _MAX_REQUEST_BYTES),
     ]
     if num_retries:
       policy = {**_BACKOFF, "maxAttempts": num_retries + 1}
@@ -81,7 +86,11 @@ class GrpcClient:
     request = predict_pb2.PredictRequest()
     self._name_model(request.model_spec)
     request.model_spec.signature_name = refusals.SIGNATURE
-    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(image_bytes))
+    # An array of objects: one of strings is as wide as the longest of them.
+    contents = np.array(image_bytes, object)
+    request.inputs["image_bytes"].CopyFrom(
+      tf.make_tensor_proto(contents, dtype=tf.string)
+    )
     response = self._ask(self._stub.Predict, request)
     return {
       name: tf.make_ndarray(tensor).tolist()

@@ -11,14 +11,16 @@ from nct_tf.serving import refusals
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 # A request ends at whichever is reached first.
-_MAX_BATCH_SIZE = 32
+_MAX_BATCH_SIZE = 64
 _MAX_BATCH_BYTES = 2**24
+
+_REQUIRED = ("class_id", "class_name", "score")
 
 _MAX_FILE_BYTES = 2**28
 
 
 def find(patterns):
-  """Finds images, without holding all of their names.
+  """Finds images, holding the names of one folder or one pattern at a time.
 
   Args:
     patterns: sequence of str: files, folders (searched with all below them)
@@ -31,12 +33,19 @@ def find(patterns):
     InvalidInputError: if one of the patterns leads nowhere.
   """
   for pattern in patterns:
-    if next(_expand(pattern), None) is None:
+    if not _leads_somewhere(pattern):
       raise errors.InvalidInputError(
         f"--images={pattern} is no file, no folder with {', '.join(SUFFIXES)}, "
         "and no pattern that any file matches"
       )
   return itertools.chain.from_iterable(map(_expand, patterns))
+
+
+def _leads_somewhere(pattern):
+  if os.path.exists(pattern):
+    return next(_expand(pattern), None) is not None
+  found = glob.iglob(pattern, recursive=True)
+  return any(not os.path.isdir(path) for path in found)
 
 
 def _expand(pattern):
@@ -51,11 +60,15 @@ def _expand(pattern):
 
 
 def _walk(folder):
-  for parent, folders, names in os.walk(folder):
+  unreadable = []
+  for parent, folders, names in os.walk(
+    folder, onerror=lambda error: unreadable.append(error.filename)
+  ):
     folders.sort()
     for name in sorted(names):
       if name.lower().endswith(SUFFIXES):
         yield os.path.join(parent, name)
+  yield from unreadable  # To be told of, as an image that cannot be read is.
 
 
 def classify(client, paths):
@@ -115,16 +128,31 @@ def _ask(client, images):
   except refusals.RefusedError as error:
     if len(images) == 1:
       return [{"error": str(error)}]
-    # One bad image spoils a request: they are tried apart.
-    return [row for image in images for row in _ask(client, [image])]
-  return [_row(answer, index) for index in range(len(images))]
+    # One bad image spoils a request: it is looked for by halves.
+    half = len(images) // 2
+    return _ask(client, images[:half]) + _ask(client, images[half:])
+  return _rows(answer, len(images))
 
 
-def _row(answer, index):
-  name = answer["class_name"][index]
-  return {
-    "class_id": answer["class_id"][index],
-    "class_name": name.decode() if isinstance(name, bytes) else name,
-    "score": answer["score"][index],
-    "disagreement": answer.get("disagreement", {index: None})[index],
-  }
+def _rows(answer, num_images):
+  """Returns a dict for each image of an answer that may be of any model."""
+  columns = {name: answer.get(name) for name in _REQUIRED}
+  for name, values in columns.items():
+    if not isinstance(values, list) or len(values) != num_images:
+      raise errors.ServerError(
+        f"The model does not answer with a {name} for each image: it is none "
+        "that nct_tf exported"
+      )
+  # A model of one network has none.
+  disagreement = answer.get("disagreement", [None] * num_images)
+  return [
+    {
+      "class_id": class_id,
+      "class_name": name.decode() if isinstance(name, bytes) else name,
+      "score": score,
+      "disagreement": difference,
+    }
+    for class_id, name, score, difference in zip(
+      *columns.values(), disagreement, strict=True
+    )
+  ]

@@ -60,8 +60,7 @@ The best epoch was chosen on {best_selected_on}.
 
 ## Limits
 
-* The probabilities rank well, but are no frequencies: who learns from soft and
-  from random labels is never sure.
+* {probabilities}
 * It knows the classes above and no others; whatever it is shown, it names one
   of them.
 {disagreement}\
@@ -79,13 +78,24 @@ The best epoch was chosen on {best_selected_on}.
 | trained with | TensorFlow {tensorflow}, Keras {keras} |
 | exported with | TensorFlow {exported_tensorflow} |
 
-Serve it with a TF Serving at least as new as the TensorFlow above.
+Serve it with a TF Serving at least as new as the TensorFlow that exported it.
 """
 
 _DISAGREEMENT = """\
 * A high `disagreement` of the two networks is a warning of an image unlike
   those that they were trained on, and no proof.
 """
+
+_PROBABILITIES = {
+  "nct": (
+    "The probabilities rank well, but are no frequencies: who learns from\n"
+    "  soft and from random labels is never sure."
+  ),
+  "standard": (
+    "The probabilities are no frequencies: a network that learned wrong\n"
+    "  labels by heart is sure of itself."
+  ),
+}
 
 _MAX_NAMED_CLASSES = 20
 
@@ -119,6 +129,7 @@ def format_card(config, result, name, version):
         "test": "the test split itself, so its accuracy is optimistic",
         "validation": "held-out examples with noisy labels",
       }[result["best_selected_on"]],
+      "probabilities": _PROBABILITIES[result["method"]],
       "disagreement": _DISAGREEMENT if result["method"] == "nct" else "",
       "git_commit": result["git_commit"] or "unknown",
       "exported_tensorflow": tf.__version__,
@@ -128,6 +139,7 @@ def format_card(config, result, name, version):
 
 def _list(names):
   text = ", ".join(names[:_MAX_NAMED_CLASSES])
+  text = text.replace("|", "\\|").replace("\n", "\\n")  # Of a table.
   return text + (", ..." if len(names) > _MAX_NAMED_CLASSES else "")
 
 

@@ -61,15 +61,19 @@ def _table(file):
 
   def write_row(row):
     if "error" in row:
-      write_line("-", "-", "-", f"{row['path']}: {row['error']}")
+      write_line("-", "-", "-", f"{_one_line(row['path'])}: {row['error']}")
       return
     write_line(
       f"{row['score']:.1%}",
       "-" if row["disagreement"] is None else f"{row['disagreement']:.4f}",
       row["class_name"],
-      row["path"],
+      _one_line(row["path"]),
     )
 
   write_line("score", "disagreement", "class", "image")
   write_line("-" * 7, "-" * 12, "-" * _MIN_NAME_WIDTH, "-" * 5)
   return write_row
+
+
+def _one_line(path):
+  return path.replace("\n", "\\n")

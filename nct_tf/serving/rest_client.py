@@ -1,6 +1,7 @@
 """Predictions of a TF Serving over HTTP."""
 
 import base64
+from urllib import parse
 
 import requests
 from requests import adapters
@@ -8,6 +9,15 @@ import urllib3
 
 from nct_tf import errors
 from nct_tf.serving import refusals
+
+
+class _Retry(urllib3.Retry):
+  """Repeats all but what came too late, which is an error over gRPC too."""
+
+  def increment(self, *args, error=None, **kwargs):
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+      raise error
+    return super().increment(*args, error=error, **kwargs)
 
 
 class RestClient:
@@ -32,17 +42,17 @@ class RestClient:
         f"Argument `rest_url` must begin with http:// or https://. Received: "
         f"{url}"
       )
-    self._url = f"{url.rstrip('/')}/v1/models/{model_name}"
+    name = parse.quote(model_name, safe="")
+    self._url = f"{url.rstrip('/')}/v1/models/{name}"
     if isinstance(version, int):
       self._url += f"/versions/{version}"
     elif version:
-      self._url += f"/labels/{version}"
+      self._url += f"/labels/{parse.quote(version, safe='')}"
     self._timeout_seconds = timeout_seconds
     self._session = requests.Session()
     adapter = adapters.HTTPAdapter(
-      max_retries=urllib3.Retry(
+      max_retries=_Retry(
         num_retries,
-        read=False,  # A late answer is an error, as it is over gRPC.
         backoff_factor=0.2,
         status_forcelist=(429, 502, 503, 504),
         allowed_methods=None,

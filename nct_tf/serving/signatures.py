@@ -19,8 +19,9 @@ _EXAMPLES = tf.TensorSpec([None], tf.string, name="inputs")
 # More than a server has cores: a batch of any size keeps them all busy.
 _NUM_PARALLEL_IMAGES = 64
 
-_PNG_SIGNATURE = (0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A)
-_JPEG_SIGNATURE = (0xFF, 0xD8, 0xFF)
+# With the header's length and name: only there stand width and height next.
+_PNG_SIGNATURE = tuple(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+_JPEG_SIGNATURE = tuple(b"\xff\xd8\xff")
 _HEADER_SIZE = 24  # Up to the end of a PNG's width and height.
 
 
@@ -181,7 +182,7 @@ def _check_size(contents):
   is_jpeg = _starts_with(header, _JPEG_SIGNATURE)
   known = tf.debugging.Assert(
     is_png | is_jpeg,
-    ["each image must be a JPEG or PNG, and one is not"],
+    ["an image is neither a JPEG nor a PNG"],
   )
   with tf.control_dependencies([known]):
     num_pixels = tf.cond(
@@ -194,7 +195,7 @@ def _check_size(contents):
   return tf.debugging.Assert(
     num_pixels <= MAX_PIXELS,
     [
-      f"each image must have at most {MAX_PIXELS} pixels, and one has",
+      f"an image has more than {MAX_PIXELS} pixels:",
       num_pixels,
     ],
   )

@@ -16,6 +16,9 @@ from nct_tf import errors
 
 _LOCK_FILE = ".export.lock"
 _TEMPORARY = ".tmp-"
+_LEFTOVER = r"\.tmp-(removed-)?[0-9]+"
+
+MAX_VERSION = 2**63 - 1  # TF Serving's, beyond which a name is no version.
 
 
 @contextlib.contextmanager
@@ -30,8 +33,9 @@ def lock(base):
   """
   with open(base / _LOCK_FILE, "w", encoding="utf-8") as file:
     fcntl.flock(file, fcntl.LOCK_EX)
-    for leftover in base.glob(f"{_TEMPORARY}*"):
-      shutil.rmtree(leftover)
+    for child in base.iterdir():
+      if re.fullmatch(_LEFTOVER, child.name):
+        _delete(child)
     yield
 
 
@@ -41,7 +45,7 @@ def find(base):
   versions = {
     int(child.name): child
     for child in children
-    if re.fullmatch("[0-9]+", child.name)
+    if re.fullmatch("[0-9]+", child.name) and int(child.name) <= MAX_VERSION
   }
   return dict(sorted(versions.items()))
 
@@ -82,9 +86,16 @@ def publish(base, write, version=None):
 def remove(path):
   """Removes a version. Needs `lock`."""
   # Deleting takes a while, and a server must not see half of it.
-  doomed = path.with_name(f"{_TEMPORARY}removed-{path.name}")
-  os.rename(path, doomed)
-  shutil.rmtree(doomed)
+  hidden = path.with_name(f"{_TEMPORARY}removed-{path.name}")
+  os.rename(path, hidden)
+  _delete(hidden)
+
+
+def _delete(path):
+  if path.is_dir() and not path.is_symlink():
+    shutil.rmtree(path)
+  else:
+    path.unlink()
 
 
 def _sync(folder):
