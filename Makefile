@@ -15,7 +15,7 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill an export forty times (10 minutes)"
+	@echo "make test-long   kill an export forty times (2 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"
 	@echo "make lock    renew constraints/ from setup.py"

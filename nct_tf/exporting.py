@@ -185,3 +185,4 @@ def _tidy(base, version, keep):
   server_config.write(base, sorted(set(versions) - set(doomed)))
   for number in doomed:
     version_folders.remove(versions[number])
+    _logger.info("Removed version %d", number)

@@ -1,6 +1,7 @@
 """What every script does around its work: flags, errors, silence."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -98,9 +99,19 @@ def _guard(main):
   except _EXPECTED_ERRORS as error:
     _fail(error)
   except BrokenPipeError:  # Of `| head`: nobody wants the rest.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop_output()
+  except OSError as error:
+    if error.errno != errno.ENOSPC:
+      raise
+    _drop_output()
+    _fail(f"cannot write any further: {error.strerror}")
   except KeyboardInterrupt:
     _fail("interrupted")
+
+
+def _drop_output():
+  """Keeps Python from writing once more, at its end, what it could not."""
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message):

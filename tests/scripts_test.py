@@ -9,6 +9,8 @@ import tempfile
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from tests import tiny_run
+
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 TIMES = ("seconds", "examples_per_second")
 _TINY = (
@@ -269,6 +271,30 @@ class WholeTest(ScriptsTestCase):
       self.assertGreater(latency["p50_seconds"], 0)
       self.assertGreaterEqual(latency["p99_seconds"], latency["p50_seconds"])
     self.assertIn("decoding's share", process.stdout)
+
+  def test_a_full_disk_ends_it_in_one_line(self):
+    image = self.folder / "x.png"
+    image.write_bytes(b"no picture")
+    with open("/dev/full", "w") as full:
+      process = subprocess.run(
+        [sys.executable, "-m", "scripts.predict", f"--images={image}"]
+        + [f"--export_dir={self.export_dir()}", "--format=csv"],
+        cwd=_ROOT,
+        stdout=full,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+      )
+    self.assertEqual(process.returncode, 2)
+    self.assertRegex(
+      process.stderr, "^predict: cannot write any further: No space left.*\n$"
+    )
+
+  def export_dir(self):
+    tiny_run.train(
+      self.folder / "tiny", export_dir=str(self.folder / "exports")
+    )
+    return self.folder / "exports"
 
 
 class ThinTest(absltest.TestCase):

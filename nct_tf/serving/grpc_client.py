@@ -71,7 +71,12 @@ class GrpcClient:
       metadata_field=["signature_def"]
     )
     self._name_model(request.model_spec)
-    response = self._ask(self._stub.GetModelMetadata, request)
+    try:
+      response = self._ask(self._stub.GetModelMetadata, request)
+    except refusals.RefusedError as error:  # A label that it does not know.
+      raise errors.ServerError(
+        f"{self._address}: {self._model_name} is not served there: {error}"
+      ) from error
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
     if refusals.SIGNATURE not in signatures.signature_def:
@@ -114,7 +119,10 @@ class GrpcClient:
       if code == grpc.StatusCode.INVALID_ARGUMENT:
         raise refusals.RefusedError(details) from error
       if code == grpc.StatusCode.NOT_FOUND:
-        details = f"{self._model_name} is not served there: {details}"
+        details = (
+          f"{self._model_name} is not served there: {details} (--model_name "
+          "and --version or --version_label say what to ask)"
+        )
       elif code == grpc.StatusCode.UNAVAILABLE:
         details = f"no server answers: {details}"
       elif code == grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -1,5 +1,7 @@
 """Predictions of a SavedModel in this process."""
 
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ class LocalClient:
       self._session = session.SavedModelSession(path)
     except (tf.errors.OpError, OSError) as error:
       raise errors.InvalidInputError(
-        f"{path} cannot be loaded: {refusals.first_line(error)}"
+        f"{path} cannot be loaded: {refusals.reason(error)}"
       ) from error
     if refusals.SIGNATURE not in self._session.signatures:
       raise errors.InvalidInputError(
@@ -61,6 +63,11 @@ def _find_version(export_dir, version):
     ) from error
   if version is None and versions:
     return versions[max(versions)]
+  if (pathlib.Path(export_dir) / "saved_model.pb").exists():
+    raise errors.InvalidInputError(
+      f"{export_dir} is itself a version: give the folder that it is in, and "
+      "--version"
+    )
   if version not in versions:
     raise errors.InvalidInputError(
       f"{export_dir} has no version{f' {version}' if version else ''}, but "

@@ -38,7 +38,7 @@ def write(rows, form, file):
   if num_errors:
     raise errors.InvalidInputError(
       f"{num_errors} of {num_rows} images could not be classified; the reason "
-      "stands in place of the class"
+      "stands with each of them"
     )
 
 

@@ -27,8 +27,3 @@ def reason(message):
   if asserted:
     text = " ".join(re.findall(r"\[(.*?)\]", asserted[1]))
   return " ".join(text.split())
-
-
-def first_line(error):
-  """Returns the first line of an error's text."""
-  return str(error).partition("\n")[0]

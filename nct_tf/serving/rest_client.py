@@ -66,7 +66,10 @@ class RestClient:
   def _check_model(self):
     response = self._request("GET", f"{self._url}/metadata")
     if response.status_code != requests.codes.ok:
-      raise errors.ServerError(f"{self._url} is not served: {_error(response)}")
+      raise errors.ServerError(
+        f"{self._url} is not served: {_error(response)} (--model_name and "
+        "--version or --version_label say what to ask)"
+      )
     signatures = self._read(
       response, "metadata", "signature_def", "signature_def"
     )

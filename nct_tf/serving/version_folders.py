@@ -67,6 +67,11 @@ def publish(base, write, version=None):
   """
   versions = find(base)
   version = version or max(versions, default=0) + 1
+  if version > MAX_VERSION:
+    raise errors.InvalidInputError(
+      f"{base} has the highest version that there can be, {MAX_VERSION}: give "
+      "another --version"
+    )
   if version in versions:
     raise errors.InvalidInputError(
       f"Version {version} exists in {base} already: give another --version, "
