@@ -126,6 +126,9 @@ class VersionFoldersTest(parameterized.TestCase):
 
   def test_killed_at_any_instant_no_version_is_half_there(self):
     rng = random.Random(0)
+    begin = time.monotonic()
+    self.publish()
+    seconds = time.monotonic() - begin
     num_leftovers = num_versions = 0
     for _ in range(_NUM_KILLS):
       ready = _PROCESSES.Event()
@@ -134,7 +137,7 @@ class VersionFoldersTest(parameterized.TestCase):
       )
       process.start()
       ready.wait()
-      time.sleep(rng.uniform(0, 0.05))
+      time.sleep(rng.uniform(0, 4 * seconds))
       os.kill(process.pid, signal.SIGKILL)
       process.join()
       versions = version_folders.find(self.base)
