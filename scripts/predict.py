@@ -26,9 +26,8 @@ def main():
 
   # Names of files are bytes, and come out as they were.
   sys.stdout.reconfigure(errors="surrogateescape")
-  rows = image_files.classify(
-    _create_client(), image_files.find(predict_flags.IMAGES.value)
-  )
+  paths = image_files.find(predict_flags.IMAGES.value)
+  rows = image_files.classify(_create_client(), paths)
   prediction_formats.write(rows, predict_flags.FORMAT.value, sys.stdout)
 
 

@@ -160,7 +160,12 @@ class WholeTest(ScriptsTestCase):
     )
     self.assert_one_line(again, "export: Version 2 exists in .* already")
     self.assert_one_line(
-      run("predict", f"--export_dir={exports}", "--version=7", "--images=/dev"),
+      run(
+        "predict",
+        f"--export_dir={exports}",
+        "--version=7",
+        f"--images={__file__}",
+      ),
       "predict: .* has no version 7, but 1, 2",
     )
 
