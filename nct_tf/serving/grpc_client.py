@@ -27,7 +27,7 @@ class GrpcClient:
     version: int, or str of a label; None for the server's default.
     timeout_seconds: float, how long one answer may take, repetitions included.
     num_retries: int, 0 to 4; how often a request is repeated when the server
-      cannot be reached or has too much to do.
+      cannot be reached, hangs up or has too much to do.
 
   Raises:
     ServerError: if no server answers, or if it has no such model.
@@ -120,8 +120,8 @@ class GrpcClient:
         raise refusals.RefusedError(details) from error
       if code == grpc.StatusCode.NOT_FOUND:
         details = (
-          f"{self._model_name} is not served there: {details} (--model_name "
-          "and --version or --version_label say what to ask)"
+          f"{self._model_name} is not served there: {details} "
+          f"{refusals.WHAT_TO_ASK}"
         )
       elif code == grpc.StatusCode.UNAVAILABLE:
         details = f"no server answers: {details}"

@@ -7,6 +7,9 @@ from nct_tf import errors
 # Which one the clients ask.
 SIGNATURE = "serving_bytes"
 
+# Said where a server has no such model.
+WHAT_TO_ASK = "(--model_name and --version or --version_label say what to ask)"
+
 
 class RefusedError(errors.InvalidInputError):
   """The model refused a request for what is in it."""

@@ -29,7 +29,7 @@ class RestClient:
     version: int, or str of a label; None for the server's default.
     timeout_seconds: float, how long one answer may take.
     num_retries: int, how often a request is repeated when the server cannot
-      be reached or has too much to do.
+      be reached, hangs up or has too much to do.
 
   Raises:
     InvalidInputError: if the URL is none.
@@ -67,8 +67,7 @@ class RestClient:
     response = self._request("GET", f"{self._url}/metadata")
     if response.status_code != requests.codes.ok:
       raise errors.ServerError(
-        f"{self._url} is not served: {_error(response)} (--model_name and "
-        "--version or --version_label say what to ask)"
+        f"{self._url} is not served: {_error(response)} {refusals.WHAT_TO_ASK}"
       )
     signatures = self._read(
       response, "metadata", "signature_def", "signature_def"

@@ -134,7 +134,8 @@ def _blank_comments(text):
 
 def _set_labels(text, base, versions):
   """Returns a `models.config` whose labels name versions that stand."""
-  entry = _find_entry(text, base)
+  plain = _blank_comments(text)
+  entry = _find_entry(plain, base)
   if entry is None:
     _logger.warning(
       "%s has no entry for %s: its labels were left as they are",
@@ -143,8 +144,9 @@ def _set_labels(text, base, versions):
     )
     return text
   begin, end = entry
-  plain = _blank_comments(text)[begin:end]
-  labels = list(re.finditer(r"version_labels\s*:?\s*\{[^{}]*\}", plain))
+  labels = list(
+    re.finditer(r"version_labels\s*:?\s*\{[^{}]*\}", plain[begin:end])
+  )
   for label in reversed(labels):  # From the end, as numbers differ in length.
     key = re.search(r"key\s*:\s*[\"'](stable|canary)[\"']", label[0])
     number = re.search(r"value\s*:\s*(\d+)", label[0])
@@ -158,19 +160,18 @@ def _set_labels(text, base, versions):
   return text
 
 
-def _find_entry(text, base):
-  """Returns where the entry of a folder begins and ends in `models.config`."""
-  plain = _blank_comments(text)
+def _find_entry(plain, base):
+  """Returns where a folder's entry begins and ends in text without comments."""
   paths = {_quote(str(path)) for path in (_absolute(base), base.resolve())}
   for match in re.finditer(r"\bconfig\s*:?\s*\{", plain):
     depth, end = 1, match.end()
     while depth and end < len(plain):
       depth += {"{": 1, "}": -1}.get(plain[end], 0)
       end += 1
-    found = re.search(
-      r"base_path\s*:\s*([\"'].*[\"'])", plain[match.start() : end]
+    path = re.search(
+      r"base_path\s*:\s*[\"'](.*)[\"']", plain[match.start() : end]
     )
-    if found and f'"{found[1][1:-1]}"' in paths:
+    if path and f'"{path[1]}"' in paths:
       return match.start(), end
   return None
 

@@ -181,8 +181,7 @@ def _check_size(contents):
   is_png = _starts_with(header, _PNG_SIGNATURE)
   is_jpeg = _starts_with(header, _JPEG_SIGNATURE)
   known = tf.debugging.Assert(
-    is_png | is_jpeg,
-    ["an image is neither a JPEG nor a PNG"],
+    is_png | is_jpeg, ["an image is neither a JPEG nor a PNG"]
   )
   with tf.control_dependencies([known]):
     num_pixels = tf.cond(
@@ -194,10 +193,7 @@ def _check_size(contents):
     )
   return tf.debugging.Assert(
     num_pixels <= MAX_PIXELS,
-    [
-      f"an image has more than {MAX_PIXELS} pixels:",
-      num_pixels,
-    ],
+    [f"an image has more than {MAX_PIXELS} pixels:", num_pixels],
   )
 
 
