@@ -34,3 +34,9 @@ POOL = flags.DEFINE_enum(
   "What a preact_resnet averages at its end: the whole map, or its top left "
   "4x4, as the authors' code does with images of up to 56x56 pixels.",
 )
+SYNC_BATCH_NORM = flags.DEFINE_boolean(
+  "sync_batch_norm",
+  False,
+  "Whether batch norm normalises by the statistics of all replicas' parts of a "
+  "batch, not by those of each part alone; of preact_resnets and simple_cnn.",
+)

@@ -81,6 +81,21 @@ LR_DECAY_FACTOR = flags.DEFINE_float(
   lower_bound=1e-12,
   upper_bound=1.0,
 )
+CLIP_NORM = flags.DEFINE_float(
+  "clip_norm",
+  None,
+  "Largest norm of each network's gradient over all of its weights, above 0; a "
+  "longer one is scaled down. No clipping if not given.",
+  lower_bound=1e-12,
+)
+EMA_DECAY = flags.DEFINE_float(
+  "ema_decay",
+  0.0,
+  "Decay per step, in [0, 1), of an exponential moving average of the weights, "
+  "such as 0.999, which is measured and exported in their place; 0 for none.",
+  lower_bound=0.0,
+  upper_bound=0.9999999,
+)
 SEED = flags.DEFINE_integer(
   "seed",
   0,
@@ -102,8 +117,22 @@ CHECKPOINT_EVERY_EPOCHS = flags.DEFINE_integer(
   "How often, in epochs, a checkpoint is saved; the last epoch's always is.",
   lower_bound=1,
 )
+CHECKPOINT_EVERY_MINUTES = flags.DEFINE_float(
+  "checkpoint_every_minutes",
+  None,
+  "How often, in minutes, a checkpoint is saved within an epoch as well, where "
+  "epochs take long; never if not given.",
+  lower_bound=1e-6,
+)
+KEEP_CHECKPOINTS = flags.DEFINE_integer(
+  "keep_checkpoints",
+  2,
+  "How many of the newest checkpoints stay, at least 1; that of the best epoch "
+  "by validation stays as well.",
+  lower_bound=1,
+)
 OVERWRITE = flags.DEFINE_boolean(
   "overwrite",
   False,
-  "Delete the run that --workdir holds already.",
+  "Delete the run that --workdir holds already, instead of going on with it.",
 )

@@ -1,6 +1,5 @@
-"""Keras callbacks: schedules, the memorisation monitor, files, progress."""
+"""Keras callbacks: schedules, measurements, files, checkpoints, progress."""
 
-import csv
 import math
 import sys
 import time
@@ -8,7 +7,7 @@ import time
 import keras
 import tqdm
 
-from nct_tf import errors
+from nct_tf import checkpoints, errors
 
 
 class EpochSchedule(keras.callbacks.Callback):
@@ -42,6 +41,9 @@ class LearningRateSchedule(EpochSchedule):
   gradients to hold it. Scaled along with the rate, it makes every step
   `rate * v` with `v = m * v + g`.
 
+  It is scaled at the end of the epoch before, so that a checkpoint holds what
+  the next step takes, wherever in an epoch it was written.
+
   Args:
     schedule: a pure function from the 0-based epoch to a float.
     optimizer: a Keras optimizer.
@@ -57,10 +59,9 @@ class LearningRateSchedule(EpochSchedule):
     )
     self.velocities = velocities
 
-  def on_epoch_begin(self, epoch, logs=None):
-    super().on_epoch_begin(epoch)
-    before = self.schedule(max(epoch - 1, 0))
-    ratio = self.schedule(epoch) / before
+  def on_epoch_end(self, epoch, logs=None):
+    super().on_epoch_end(epoch, logs)
+    ratio = self.schedule(epoch + 1) / self.schedule(epoch)
     if ratio != 1:
       for velocity in self.velocities():
         velocity.assign(velocity * ratio)
@@ -70,16 +71,16 @@ class Evaluation(keras.callbacks.Callback):
   """Evaluates the model on a dataset of its own at the end of an epoch.
 
   Args:
-    dataset: a `tf.data.Dataset`, as `evaluate` takes it.
-    rename: a function from a name that `evaluate` gives to the key in the
-      logs, or to None for what is not wanted.
+    evaluate: a function without arguments that gives dict from name to float.
+    rename: a function from such a name to the key in the logs, or to None for
+      what is not wanted.
     num_epochs: int, of the whole training; the last is always evaluated.
     every_epochs: int, how often; the first epoch is always evaluated.
   """
 
-  def __init__(self, dataset, rename, num_epochs, every_epochs=1):
+  def __init__(self, evaluate, rename, num_epochs, every_epochs=1):
     super().__init__()
-    self.dataset = dataset
+    self.evaluate = evaluate
     self.rename = rename
     self.num_epochs = num_epochs
     self.every_epochs = every_epochs
@@ -87,17 +88,37 @@ class Evaluation(keras.callbacks.Callback):
   def on_epoch_end(self, epoch, logs=None):
     if epoch % self.every_epochs and epoch != self.num_epochs - 1:
       return
-    values = self.model.evaluate(self.dataset, return_dict=True, verbose=0)
-    for name, value in values.items():
+    for name, value in self.evaluate().items():
       if self.rename(name):
-        logs[self.rename(name)] = float(value)
+        logs[self.rename(name)] = value
+
+
+class WeightAveraging(keras.callbacks.Callback):
+  """Has an average of the weights follow them after each step.
+
+  Args:
+    average: a `weight_average.WeightAverage`.
+    steps_per_epoch: int.
+  """
+
+  def __init__(self, average, steps_per_epoch):
+    super().__init__()
+    self.average = average
+    self.steps_per_epoch = steps_per_epoch
+    self._epoch = 0
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self._epoch = epoch
+
+  def on_train_batch_end(self, batch, logs=None):
+    self.average.update(self._epoch * self.steps_per_epoch + batch)
 
 
 class NanGuard(keras.callbacks.Callback):
   """Stops training at the first loss that is not a number, or infinite.
 
   Args:
-    manager: the `tf.train.CheckpointManager` whose last checkpoint is good.
+    directory: `checkpoints.Checkpoints`, whose last is good.
 
   Raises:
     TrainingDivergedError: naming the epoch, the step and what to try. It is
@@ -105,9 +126,9 @@ class NanGuard(keras.callbacks.Callback):
       run for finished and no checkpoint of such weights is written.
   """
 
-  def __init__(self, manager):
+  def __init__(self, directory):
     super().__init__()
-    self.manager = manager
+    self.directory = directory
     self._epoch = 0
 
   def on_epoch_begin(self, epoch, logs=None):
@@ -125,10 +146,10 @@ class NanGuard(keras.callbacks.Callback):
 
   def _check(self, loss, where):
     if not math.isfinite(loss):
-      last_good = self.manager.latest_checkpoint or "none yet"
       raise errors.TrainingDivergedError(
         f"The loss became {float(loss)} {where}: try a lower --learning_rate, "
-        f"or --mixed_precision=none. The last good checkpoint: {last_good}"
+        "or --mixed_precision=none. The last good checkpoint: "
+        f"{self.directory.last() or 'none yet'}"
       )
 
 
@@ -137,76 +158,109 @@ class Timer(keras.callbacks.Callback):
 
   Args:
     num_examples: int, of an epoch.
+    state: `training_state.TrainingState`, whose `seconds` say what an epoch
+      that goes on had taken before, and are kept up.
   """
 
-  def __init__(self, num_examples):
+  def __init__(self, num_examples, state):
     super().__init__()
     self.num_examples = num_examples
-    self._begin = self._last_step = 0.0
+    self.state = state
+    self._begin = 0.0
 
   def on_epoch_begin(self, epoch, logs=None):
-    self._begin = time.perf_counter()
+    self._begin = time.perf_counter() - self.state.seconds
 
   def on_train_batch_end(self, batch, logs=None):
-    self._last_step = time.perf_counter()
+    self.state.seconds = time.perf_counter() - self._begin
 
   def on_epoch_end(self, epoch, logs=None):
     logs["seconds"] = time.perf_counter() - self._begin
-    logs["examples_per_second"] = self.num_examples / (
-      self._last_step - self._begin
-    )
+    logs["examples_per_second"] = self.num_examples / self.state.seconds
+    self.state.seconds = 0.0
 
 
 class HistoryWriter(keras.callbacks.Callback):
-  """Writes a row an epoch to a CSV file, at once.
-
-  The columns are those of the first epoch; what an epoch did not measure
-  stays empty.
+  """Writes a row an epoch to the history, and to the curves of TensorBoard.
 
   Args:
-    path: str or path of the file.
+    history: `history.History`.
+    curves: `curves.Curves`.
   """
 
-  def __init__(self, path):
+  def __init__(self, history, curves):
     super().__init__()
-    self.path = path
-    self._columns = None
+    self.history = history
+    self.curves = curves
 
   def on_epoch_end(self, epoch, logs=None):
     row = {"epoch": epoch}
     row |= {name: float(value) for name, value in sorted(logs.items())}
-    is_first = self._columns is None
-    if is_first:
-      self._columns = list(row)
-    with open(self.path, "a", newline="", encoding="utf-8") as file:
-      writer = csv.DictWriter(file, self._columns, restval="")
-      if is_first:
-        writer.writeheader()
-      writer.writerow(row)
+    self.history.add(row)
+    self.curves.add(row)
 
 
-class EpochCheckpoint(keras.callbacks.Callback):
-  """Saves a checkpoint at the end of an epoch.
+class Checkpointing(keras.callbacks.Callback):
+  """Saves checkpoints, and removes those that are no longer wanted.
+
+  The newest ones stay, and that of the best epoch so far.
 
   Args:
-    manager: a `tf.train.CheckpointManager`.
-    num_epochs_done: an integer `tf.Variable` of the checkpoint.
+    state: `training_state.TrainingState`.
+    directory: `checkpoints.Checkpoints`.
+    history: `history.History`, which tells the best epoch.
     num_epochs: int, of the whole training; the last is always saved.
     every_epochs: int, how often.
+    every_minutes: float, how often within an epoch; None for never.
+    num_kept: int, how many of the newest stay.
   """
 
-  def __init__(self, manager, num_epochs_done, num_epochs, every_epochs=1):
+  def __init__(
+    self,
+    state,
+    directory,
+    history,
+    num_epochs,
+    every_epochs=1,
+    every_minutes=None,
+    num_kept=2,
+  ):
     super().__init__()
-    self.manager = manager
-    self.num_epochs_done = num_epochs_done
+    self.state = state
+    self.directory = directory
+    self.history = history
     self.num_epochs = num_epochs
     self.every_epochs = every_epochs
+    self.every_minutes = every_minutes
+    self.num_kept = num_kept
+    self._last_time = time.monotonic()
+
+  def on_train_batch_end(self, batch, logs=None):
+    if self.every_minutes is None:
+      return
+    if time.monotonic() - self._last_time >= 60 * self.every_minutes:
+      self.state.means = self.model.means.get_state()
+      self.save()
 
   def on_epoch_end(self, epoch, logs=None):
     num_done = epoch + 1
-    if num_done % self.every_epochs == 0 or num_done == self.num_epochs:
-      self.num_epochs_done.assign(num_done)
-      self.manager.save(checkpoint_number=num_done)
+    self.state.position = checkpoints.Position(num_done)
+    if (
+      num_done % self.every_epochs == 0
+      or num_done == self.num_epochs
+      or self.history.best_epoch() == epoch
+    ):
+      self.save()
+
+  def save(self):
+    """Saves the state as it is."""
+    self.state.write(self.directory)
+    self._last_time = time.monotonic()
+    newest = list(self.directory.find())[-self.num_kept :]
+    best = self.history.best_epoch()
+    self.directory.keep(
+      newest if best is None else [*newest, checkpoints.Position(best + 1)]
+    )
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -219,19 +273,24 @@ class ProgressBar(keras.callbacks.Callback):
     steps_per_epoch: int.
     description: str, what stands before the bar.
     validation: str, what the validation data are.
+    position: `checkpoints.Position` that training begins at.
   """
 
-  def __init__(self, num_epochs, steps_per_epoch, description, validation):
+  def __init__(
+    self, num_epochs, steps_per_epoch, description, validation, position
+  ):
     super().__init__()
     self.num_epochs = num_epochs
     self.steps_per_epoch = steps_per_epoch
     self.description = description
     self.validation = validation
+    self.position = position
     self._bar = None
 
   def on_train_begin(self, logs=None):
     self._bar = tqdm.tqdm(
       total=self.num_epochs,
+      initial=self.position.epoch + self.position.step / self.steps_per_epoch,
       desc=self.description,
       bar_format=(
         "{desc} {percentage:3.0f}% |{bar}| epoch {n:.1f}/{total_fmt} "

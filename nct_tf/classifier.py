@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from nct_tf import losses, metrics
+from nct_tf import loss_scaling, losses, metrics
 
 
 class Classifier(keras.Model):
@@ -12,7 +12,12 @@ class Classifier(keras.Model):
   A subclass overrides `train_step`. Data are `(images, labels)` with integer
   labels [batch], or `(images, targets)` with a dict: `label`, integer [batch];
   optionally `true_label`, integer [batch], to measure against; optionally
-  `position`, integer [batch], of each example in the global batch.
+  `position`, integer [batch], of each example in the global batch, and `step`,
+  integer [batch], the number of the step in the whole training.
+
+  With several replicas each normalises its part of a batch by that part's own
+  statistics (unless its batch norm is `synchronized`), and after each step the
+  moving statistics of all are their mean.
 
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
@@ -21,6 +26,9 @@ class Classifier(keras.Model):
       gradient of every trainable variable w, batch norm and biases included,
       as PyTorch's SGD does. Keras' own `weight_decay` is decoupled from the
       gradient, which is a different method.
+    clip_norm: float above 0: the gradient of each network whose norm, over all
+      of its variables and the global batch, is larger is scaled down to it,
+      before the weight decay is added. None for no clipping.
     validation_metrics: Keras metrics that `test_step` updates with the labels
       and the ensemble's probabilities.
     **kwargs: of `keras.Model`.
@@ -31,6 +39,7 @@ class Classifier(keras.Model):
     network1,
     network2=None,
     weight_decay=0.0,
+    clip_norm=None,
     validation_metrics=(),
     **kwargs,
   ):
@@ -38,6 +47,7 @@ class Classifier(keras.Model):
     self.network1 = network1
     self.network2 = network2
     self.weight_decay = weight_decay
+    self.clip_norm = clip_norm
     names = ["loss", "ensemble_accuracy", "ensemble_cross_entropy"]
     names += ["ensemble_true_accuracy", "agreement"]
     for number in range(1, len(self.networks) + 1):
@@ -51,6 +61,11 @@ class Classifier(keras.Model):
     """The networks: a list of one or two Keras models."""
     both = (self.network1, self.network2)
     return [network for network in both if network is not None]
+
+  @property
+  def means(self):
+    """The `metrics.Means` of the epoch."""
+    return self._means
 
   @property
   def metrics(self):
@@ -116,7 +131,8 @@ class Classifier(keras.Model):
 
     Optimizers add the replicas' gradients up, so the sum of the replicas'
     objectives is to be the mean over the global batch, however it was split,
-    plus the networks' own regularisers.
+    plus the networks' own regularisers; all that times the scale of float16's
+    loss scaling, see `loss_scaling`.
 
     Args:
       loss: float [batch].
@@ -128,10 +144,10 @@ class Classifier(keras.Model):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync > 1:
       count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    mean = tf.reduce_sum(loss) / count
-    if not self.losses:
-      return mean
-    return mean + tf.add_n(self.losses) / context.num_replicas_in_sync
+    objective = tf.reduce_sum(loss) / count
+    if self.losses:
+      objective += tf.add_n(self.losses) / context.num_replicas_in_sync
+    return loss_scaling.scale_loss(self.optimizer, objective)
 
   def minimize(self, tape, objective):
     """One step of the optimizer on all networks.
@@ -146,6 +162,9 @@ class Classifier(keras.Model):
       tf.zeros_like(variable) if gradient is None else gradient
       for gradient, variable in zip(gradients, variables, strict=True)
     ]
+    gradients = loss_scaling.unscale(self.optimizer, gradients)
+    if self.clip_norm is not None:
+      gradients = self._clip(gradients)
     if self.weight_decay:
       # The replicas' gradients will be added up, and their parts of it.
       num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -154,7 +173,46 @@ class Classifier(keras.Model):
         gradient + decay * tf.convert_to_tensor(variable)
         for gradient, variable in zip(gradients, variables, strict=True)
       ]
+    gradients = loss_scaling.rescale(self.optimizer, gradients)
     self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    self._average_statistics()
+
+  def _clip(self, gradients):
+    """Clips each network's gradient by its norm."""
+    context = tf.distribute.get_replica_context()
+    num_replicas = context.num_replicas_in_sync
+    if num_replicas > 1:
+      gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    clipped = []
+    for network in self.networks:
+      part = gradients[len(clipped) :][: len(network.trainable_variables)]
+      clipped += tf.clip_by_global_norm(part, self.clip_norm)[0]
+    # The optimizer adds them up again.
+    return [gradient / num_replicas for gradient in clipped]
+
+  def _average_statistics(self):
+    """Gives all replicas the mean of their moving statistics.
+
+    Keras 2 would average them when somebody looks, Keras 3 keep the first
+    replica's. So they are alike on all replicas after every step, and a
+    checkpoint of one replica's is one of all.
+    """
+    context = tf.distribute.get_replica_context()
+    statistics = [
+      variable
+      for network in self.networks
+      for variable in network.non_trainable_variables
+      if tf.as_dtype(variable.dtype).is_floating
+    ]
+    if context.num_replicas_in_sync == 1 or not statistics:
+      return
+    flat = [tf.reshape(tf.convert_to_tensor(v), [-1]) for v in statistics]
+    mean = context.all_reduce(
+      tf.distribute.ReduceOp.MEAN, tf.concat(flat, axis=0)
+    )
+    parts = tf.split(mean, [part.shape[0] for part in flat])
+    for variable, part in zip(statistics, parts, strict=True):
+      variable.assign(tf.reshape(part, variable.shape))
 
   def record(self, values, logits, targets):
     """Adds a batch to the running means.

@@ -19,7 +19,8 @@ class ConcurrentModel(classifier.Classifier):
   classes, of images or of anything else, alike or not. One optimizer updates
   both, at once, from losses that were computed before either changed. As no
   gradient flows to the peer, that equals two optimizers (but for clipping by
-  the norm of all gradients together).
+  the norm of all gradients together, which an optimizer of Keras may do;
+  `clip_norm` here is of each network's own).
 
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
@@ -32,8 +33,10 @@ class ConcurrentModel(classifier.Classifier):
     exclude_true: bool, whether a random label always differs from the given
       one; see `target_variability.randomize_labels`.
     seed: int, of the random labels. They are a function of (seed, step,
-      network, position in the global batch) alone.
+      network, position in the global batch) alone. The step is that of the
+      data, see `Classifier`, or else the optimizer's.
     weight_decay: float, see `Classifier`.
+    clip_norm: float or None, see `Classifier`.
     validation_metrics: see `Classifier`.
     **kwargs: of `keras.Model`.
 
@@ -51,11 +54,12 @@ class ConcurrentModel(classifier.Classifier):
     exclude_true=True,
     seed=0,
     weight_decay=0.0,
+    clip_norm=None,
     validation_metrics=(),
     **kwargs,
   ):
     super().__init__(
-      network1, network2, weight_decay, validation_metrics, **kwargs
+      network1, network2, weight_decay, clip_norm, validation_metrics, **kwargs
     )
     self.temperature = temperature
     self.mimicry = mimicry
@@ -115,9 +119,13 @@ class ConcurrentModel(classifier.Classifier):
       num_local = tf.shape(labels)[0]
       replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
       position = replica * num_local + tf.range(num_local)
-    step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64)
+    if "step" in targets:
+      step = targets["step"][0]
+    else:
+      step = tf.convert_to_tensor(self.optimizer.iterations)
     step_seed = tf.random.experimental.stateless_fold_in(
-      tf.constant([_TARGET_STREAM, self.seed], tf.int64), step
+      tf.constant([_TARGET_STREAM, self.seed], tf.int64),
+      tf.cast(step, tf.int64),
     )
     return [
       target_variability.randomize_labels(

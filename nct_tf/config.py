@@ -17,13 +17,24 @@ from nct_tf import (
 from nct_tf.networks import preact_resnet
 
 METHODS = ("nct", "standard")
-MIXED_PRECISIONS = ("none", "bfloat16")
+MIXED_PRECISIONS = ("none", "bfloat16", "float16")
 
 _INFINITY = float("inf")
 _MAX_SEED = 2**32 - 1  # NumPy's.
 
-# Where a run's files go does not make it another run.
-_PLACES = ("workdir", "overwrite", "export_dir")
+# Where a run's files go, and who takes part, is not a part of it.
+_PLACES = ("workdir", "overwrite", "export_dir", "workers", "worker_index")
+
+# What may differ when a run goes on: its results are the same, up to rounding.
+CIRCUMSTANCES = (
+  "data_dir",
+  "download",
+  "checkpoint_every_epochs",
+  "checkpoint_every_minutes",
+  "keep_checkpoints",
+  "strategy",
+  "num_virtual_cpus",
+)
 
 # Field -> (lowest, highest, lowest itself is refused, highest itself is).
 _RANGES = {
@@ -53,7 +64,12 @@ _RANGES = {
   "lr_decay_factor": (0, 1, True, False),
   "seed": (0, _MAX_SEED, False, False),
   "monitor_every_epochs": (0, _INFINITY, False, False),
+  "clip_norm": (0, _INFINITY, True, False),
+  "ema_decay": (0, 1, False, True),
   "checkpoint_every_epochs": (1, _INFINITY, False, False),
+  "checkpoint_every_minutes": (0, _INFINITY, True, False),
+  "keep_checkpoints": (1, _INFINITY, False, False),
+  "num_virtual_cpus": (1, _INFINITY, False, False),
 }
 
 _CHOICES = {
@@ -103,6 +119,7 @@ class TrainConfig:
   kernel_initializer: str = "fan_in_uniform"
   final_bn: bool = False
   pool: str = "global"
+  sync_batch_norm: bool = False
 
   method: str = "nct"
   temperature: float = 4.0
@@ -123,11 +140,18 @@ class TrainConfig:
   decoupled_weight_decay: bool = False
   lr_decay_epochs: tuple[int, ...] | None = None
   lr_decay_factor: float = 0.1
+  clip_norm: float | None = None
+  ema_decay: float = 0.0
   seed: int = 0
   monitor_every_epochs: int = 1
   checkpoint_every_epochs: int = 1
+  checkpoint_every_minutes: float | None = None
+  keep_checkpoints: int = 2
 
   strategy: str = "default"
+  num_virtual_cpus: int | None = None
+  workers: tuple[str, ...] | None = None
+  worker_index: int | None = None
   mixed_precision: str = "none"
 
   workdir: str | None = None
@@ -148,6 +172,7 @@ class TrainConfig:
   def _check_combinations(self):
     label_noise.check_noise(self.noise_type, self.noise_rate)
     optimizers.check(self.optimizer)
+    distribution.check(**self.strategy_options)
     if self.augmentation == "crop_flip_cutout":
       addons.require("--augmentation=crop_flip_cutout")
     errors.check_range(
@@ -187,8 +212,18 @@ class TrainConfig:
     return {
       field.name: getattr(self, field.name)
       for field in dataclasses.fields(self)
-      if field.name in ("kernel_initializer", "final_bn", "pool")
+      if field.name in networks.OPTIONS
       and getattr(self, field.name) != field.default
+    }
+
+  @property
+  def strategy_options(self):
+    """Arguments of `distribution.create`."""
+    return {
+      "name": self.strategy,
+      "num_virtual_cpus": self.num_virtual_cpus,
+      "workers": self.workers,
+      "worker_index": self.worker_index,
     }
 
   @property
@@ -254,7 +289,8 @@ def _parser(annotation):
   if typing.get_origin(annotation) is types.UnionType:
     annotation = typing.get_args(annotation)[0]
   if typing.get_origin(annotation) is tuple:
-    return lambda text: tuple(int(part) for part in text.split(",") if part)
+    kind, _ = typing.get_args(annotation)
+    return lambda text: tuple(kind(part) for part in text.split(",") if part)
   if annotation is bool:
     return _parse_bool
   return annotation

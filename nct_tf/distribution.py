@@ -1,36 +1,218 @@
-"""tf.distribute strategies by name."""
+"""tf.distribute strategies by name: one device, many, or many machines."""
+
+import json
+import os
 
 import tensorflow as tf
 
 from nct_tf import errors
 
-STRATEGIES = ("default", "mirrored")
+STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
+
+_TF_CONFIG = "TF_CONFIG"
 
 
-def create(name):
-  """Returns a strategy.
+def create(name, num_virtual_cpus=None, workers=None, worker_index=None):
+  """Returns a strategy. To be called before TensorFlow computes anything.
 
   Args:
-    name: str: `default`, the one device that TensorFlow chooses, or
-      `mirrored`, a replica on each GPU, or, where there is none, on each
-      logical CPU device.
+    name: str: `default`, the one device that TensorFlow chooses; `mirrored`, a
+      replica on each GPU, or, where there is none, on each logical CPU device;
+      `multi_worker`, the same on each of several machines, which have to call
+      this all; `tpu`, what TPU_NAME names (untested).
+    num_virtual_cpus: int, how many logical CPU devices `mirrored` makes and
+      uses; None for what there is.
+    workers: sequence of str `host:port`, all workers of `multi_worker`; the
+      first is the chief. None or empty for what the environment's TF_CONFIG
+      says.
+    worker_index: int, which of `workers` this is.
 
   Returns:
     a `tf.distribute.Strategy`.
 
   Raises:
-    InvalidInputError: if there is no such strategy.
+    InvalidInputError: if there is no such strategy, or if it is not possible
+      here.
   """
-  errors.check_choice("strategy", name, STRATEGIES)
+  check(name, num_virtual_cpus, workers, worker_index)
   if name == "default":
     return tf.distribute.get_strategy()
-  gpus = tf.config.list_logical_devices("GPU")
-  if gpus:
-    return tf.distribute.MirroredStrategy([device.name for device in gpus])
+  if name == "mirrored":
+    return _mirrored(num_virtual_cpus)
+  if name == "multi_worker":
+    return _multi_worker(workers, worker_index)
+  return _tpu()
+
+
+def check(name, num_virtual_cpus=None, workers=None, worker_index=None):
+  """Raises `InvalidInputError` where `create` would for its arguments alone."""
+  errors.check_choice("strategy", name, STRATEGIES)
+  if num_virtual_cpus is not None and name != "mirrored":
+    raise errors.InvalidInputError(
+      "Argument `num_virtual_cpus` belongs to --strategy=mirrored. Received: "
+      f"strategy={name}"
+    )
+  if (workers or worker_index is not None) and name != "multi_worker":
+    raise errors.InvalidInputError(
+      "Arguments `workers` and `worker_index` belong to "
+      f"--strategy=multi_worker. Received: strategy={name}"
+    )
+  if bool(workers) != (worker_index is not None):
+    raise errors.InvalidInputError(
+      "Arguments `workers` and `worker_index` must be given both or, for "
+      f"{_TF_CONFIG} of the environment, neither. Received: workers="
+      f"{','.join(workers or [])}, worker_index={worker_index}"
+    )
+  if workers:
+    _check_workers(workers, worker_index)
+
+
+def _check_workers(workers, worker_index):
+  for worker in workers:
+    host, _, port = worker.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+      raise errors.InvalidInputError(
+        "Argument `workers` must be of the form host:port,host:port. "
+        f"Received: {worker}"
+      )
+  if len(set(workers)) < len(workers):
+    raise errors.InvalidInputError(
+      "Argument `workers` must name each worker once. Received: "
+      f"{','.join(workers)}"
+    )
+  errors.check_range(
+    "worker_index", worker_index, 0, len(workers), high_open=True
+  )
+
+
+def _mirrored(num_virtual_cpus):
+  gpus = tf.config.list_physical_devices("GPU")
+  if gpus and num_virtual_cpus is None:
+    return tf.distribute.MirroredStrategy()
+  if num_virtual_cpus is not None:
+    _make_virtual_cpus(num_virtual_cpus)
+  cpus = tf.config.list_logical_devices("CPU")[:num_virtual_cpus]
   # Collective operations of CPUs take each other's messages when a process
   # trains more than one model; there is little to gain by them here.
-  cpus = tf.config.list_logical_devices("CPU")
   return tf.distribute.MirroredStrategy(
     [device.name for device in cpus],
     cross_device_ops=tf.distribute.ReductionToOneDevice(),
   )
+
+
+def _make_virtual_cpus(number):
+  (cpu,) = tf.config.list_physical_devices("CPU")
+  if len(tf.config.get_logical_device_configuration(cpu) or [None]) >= number:
+    return
+  try:
+    tf.config.set_logical_device_configuration(
+      cpu, [tf.config.LogicalDeviceConfiguration()] * number
+    )
+  except RuntimeError as error:
+    raise errors.InvalidInputError(
+      f"Argument `num_virtual_cpus`={number} comes too late: TensorFlow has "
+      "computed in this process already"
+    ) from error
+
+
+def _multi_worker(workers, worker_index):
+  if workers:
+    task = {"type": "worker", "index": worker_index}
+    os.environ[_TF_CONFIG] = json.dumps(
+      {"cluster": {"worker": list(workers)}, "task": task}
+    )
+  if not os.environ.get(_TF_CONFIG):
+    raise errors.InvalidInputError(
+      "Argument `strategy`=multi_worker needs --workers and --worker_index, or "
+      f"{_TF_CONFIG} in the environment"
+    )
+  try:
+    return tf.distribute.MultiWorkerMirroredStrategy()
+  except (ValueError, KeyError) as error:
+    raise errors.InvalidInputError(
+      f"{_TF_CONFIG} does not describe a cluster: {error}. Received: "
+      f"{os.environ[_TF_CONFIG]}"
+    ) from error
+  except RuntimeError as error:
+    raise errors.InvalidInputError(
+      "Argument `strategy`=multi_worker comes too late: TensorFlow has "
+      "computed in this process already"
+    ) from error
+
+
+def _tpu():
+  try:
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+  except (ValueError, tf.errors.OpError) as error:
+    raise errors.InvalidInputError(
+      f"Argument `strategy`=tpu finds no TPU (TPU_NAME names it): {error}"
+    ) from error
+
+
+def is_multi_worker(strategy):
+  """Returns whether a strategy spans several processes."""
+  return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def is_chief(strategy):
+  """Returns whether this process is the one that writes."""
+  if not is_multi_worker(strategy):
+    return True
+  resolver = strategy.cluster_resolver
+  if "chief" in resolver.cluster_spec().jobs:
+    return resolver.task_type == "chief"
+  return resolver.task_id == 0
+
+
+def wait_for_all(strategy):
+  """Returns when all workers have called this."""
+  if is_multi_worker(strategy):
+    sum_over_workers(strategy, 1)
+
+
+def sum_over_workers(strategy, value):
+  """Returns the sum over the replicas of all workers of an int: an int."""
+
+  @tf.function
+  def add(number):
+    return strategy.run(
+      lambda: tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM, number
+      )
+    )
+
+  total = add(tf.constant(value, tf.int32))
+  return int(strategy.experimental_local_results(total)[0])
+
+
+def local_replicas(context):
+  """Returns the range of the numbers of the replicas that a pipeline feeds.
+
+  Args:
+    context: the `tf.distribute.InputContext` that
+      `distribute_datasets_from_function` gives.
+  """
+  number = context.num_replicas_in_sync // context.num_input_pipelines
+  first = context.input_pipeline_id * number
+  return range(first, first + number)
+
+
+def local_components(strategy, variable):
+  """Returns a variable's copies in this process, one a replica.
+
+  Args:
+    strategy: the `tf.distribute.Strategy` in whose scope it was made.
+    variable: a weight of a Keras model.
+
+  Returns:
+    tuple of `tf.Variable`.
+  """
+  return strategy.experimental_local_results(tensorflow_variable(variable))
+
+
+def tensorflow_variable(variable):
+  """Returns the `tf.Variable` of a Keras variable; of Keras 2 it is one."""
+  return variable if isinstance(variable, tf.Variable) else variable.value

@@ -1,4 +1,4 @@
-"""The error for a mistake that the caller can mend."""
+"""What can go wrong, by what the caller can do about it."""
 
 import math
 
@@ -45,6 +45,17 @@ def check_choice(name, value, choices):
 
 class TrainingDivergedError(RuntimeError):
   """The loss is no longer a finite number."""
+
+
+class StorageError(RuntimeError):
+  """A file could not be written: the disk is full, or not there any more."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):  # noqa: N818 It is no error.
+  """A run was stopped before its end, and goes on when it is started again.
+
+  Like its base, it passes by those who catch `Exception`.
+  """
 
 
 class ServerError(RuntimeError):

@@ -9,11 +9,13 @@ from nct_tf import fitting, input_pipeline, model_building, training
 _NUM_CALIBRATION_BINS = 15
 
 
-def evaluate_run(directory):
+def evaluate_run(directory, checkpoint="last", use_ema=None):
   """Evaluates a finished run on its dataset's test split.
 
   Args:
     directory: a `Workdir`.
+    checkpoint: str, see `model_building.restore`.
+    use_ema: bool, see there.
 
   Returns:
     dict, see `evaluate`.
@@ -21,7 +23,7 @@ def evaluate_run(directory):
   Raises:
     InvalidInputError: if the run has not finished, or its data are gone.
   """
-  model, config, result = model_building.restore(directory)
+  model, config, result = model_building.restore(directory, checkpoint, use_ema)
   dataset = training.load_dataset(config)
   batches = input_pipeline.evaluation_dataset(
     dataset.test_images,

@@ -29,15 +29,50 @@ _MAX_DIFFERENCE = 1e-3
 
 
 def export_run(
-  directory, export_dir, version=None, keep=None, members=False, top_k=5
+  directory, export_dir, checkpoint="last", use_ema=None, **options
 ):
   """Publishes the model of a finished run as `export_dir/<version>/`.
+
+  Args:
+    directory: a `Workdir`.
+    export_dir: str, the folder of all versions.
+    checkpoint: str, see `model_building.restore`.
+    use_ema: bool, see there.
+    **options: of `export`.
+
+  Returns:
+    the path of the new version.
+
+  Raises:
+    InvalidInputError: if there is no finished run, if the version exists, or
+      if nothing can be written.
+  """
+  model, config, result = model_building.restore(directory, checkpoint, use_ema)
+  images = directory.read_warmup_images()
+  return export(model, config, result, images, export_dir, **options)
+
+
+def export(
+  model,
+  config,
+  result,
+  images,
+  export_dir,
+  version=None,
+  keep=None,
+  members=False,
+  top_k=5,
+):
+  """Publishes a model as `export_dir/<version>/`.
 
   The version appears there whole or not at all, and is tried out before it
   does. Beside the versions stand TF Serving's configuration files.
 
   Args:
-    directory: a `Workdir`.
+    model: a `Classifier` in float32, outside of any strategy.
+    config: the `TrainConfig` it was trained by.
+    result: dict, of `result.json`.
+    images: uint8 array [num_images, height, width, channels], to try it with.
     export_dir: str, the folder of all versions.
     version: int, at least 1; None for the next that is free.
     keep: int, at least 1; how many versions stay, this one and the highest
@@ -49,8 +84,7 @@ def export_run(
     the path of the new version.
 
   Raises:
-    InvalidInputError: if there is no finished run, if the version exists, or
-      if nothing can be written.
+    InvalidInputError: if the version exists, or if nothing can be written.
   """
   for argument, value, high in (
     ("version", version, version_folders.MAX_VERSION),
@@ -59,8 +93,6 @@ def export_run(
   ):
     if value is not None:
       errors.check_range(argument, value, 1, high)
-  model, config, result = model_building.restore(directory)
-  images = directory.read_warmup_images()
   if members and len(model.networks) == 1:
     raise errors.InvalidInputError(
       f"Argument `members` needs two networks, and the method "

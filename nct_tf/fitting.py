@@ -1,19 +1,32 @@
-"""Keras' `fit` of a run: its data, its schedules, what it records."""
+"""The training of a run: its data, its schedules, what it records."""
 
 import contextlib
+import functools
+import logging
+import shutil
 
-import keras
-import tensorflow as tf
+from nct_tf import (
+  callbacks,
+  checkpoints,
+  curves,
+  distribution,
+  errors,
+  history as history_lib,
+  input_pipeline,
+  optimizers,
+  schedules,
+  training_loop,
+  training_state,
+  weight_average,
+)
 
-from nct_tf import callbacks, input_pipeline, optimizers, schedules
+_logger = logging.getLogger(__name__)
 
 EVALUATION_BATCH_SIZE = 256
 
-_NUM_CHECKPOINTS = 2
 
-
-def fit(model, config, dataset, noisy, directory):
-  """Trains a compiled model and records how it went.
+def fit(model, config, dataset, noisy, directory, interruption):
+  """Trains a compiled model, from where its run has come to, to the end.
 
   Args:
     model: a `Classifier`, of `model_building.create_compiled`.
@@ -21,61 +34,160 @@ def fit(model, config, dataset, noisy, directory):
     dataset: an `ImageDataset`.
     noisy: the `NoisyDataset` made of it.
     directory: the run's `Workdir`, started.
-
-  Returns:
-    dict of arrays, as `Workdir.read_history` gives it.
+    interruption: an `interruption.Interruption`.
 
   Raises:
     TrainingDivergedError: if the loss is no longer finite.
+    TrainingInterrupted: if it was asked to stop; the state has been saved.
+    StorageError: if the disk is full.
   """
-  mean, std = dataset.moments
+  strategy = model.distribute_strategy
+  loop = training_loop.TrainingLoop(model, interruption)
+  average = None
+  if config.ema_decay:
+    average = weight_average.WeightAverage(model, config.ema_decay)
+  state = training_state.TrainingState(model, average)
+  history = history_lib.History(directory.history_file)
+  saved = checkpoints.Checkpoints(directory.checkpoints_dir)
+  _go_on(state, saved, history, strategy)
   num_steps = input_pipeline.steps_per_epoch(
     len(noisy.train), config.batch_size
   )
-
-  def evaluation_dataset(examples):
-    return input_pipeline.evaluation_dataset(
-      examples.images,
-      examples.given_labels,
-      batch_size=EVALUATION_BATCH_SIZE,
-      mean=mean,
-      std=std,
-      num_replicas=model.distribute_strategy.num_replicas_in_sync,
-    )
-
-  validation = noisy.validation if len(noisy.validation) else noisy.test
-  progress = callbacks.ProgressBar(
+  checkpointing = callbacks.Checkpointing(
+    state,
+    saved,
+    history,
     config.num_epochs,
-    num_steps,
-    config.method,
-    "validation" if len(noisy.validation) else "test",
+    config.checkpoint_every_epochs,
+    config.checkpoint_every_minutes,
+    config.keep_checkpoints,
   )
-  with contextlib.closing(progress):
-    model.fit(
-      input_pipeline.training_dataset(
-        noisy.train.images,
-        noisy.train.given_labels,
-        noisy.train.true_labels,
-        batch_size=config.batch_size,
-        num_epochs=config.num_epochs,
+  batches = loop.iterate(
+    _training_data(config, dataset, noisy, state.position, num_steps)
+  )
+  with contextlib.ExitStack() as stack:
+    chosen = [
+      *([callbacks.WeightAveraging(average, num_steps)] if average else []),
+      *_evaluation_callbacks(config, noisy, _evaluator(loop, dataset, average)),
+      *_schedule_callbacks(model, config),
+      callbacks.NanGuard(saved),
+    ]
+    if distribution.is_chief(strategy):
+      chosen += [
+        callbacks.Timer(len(noisy.train), state),
+        callbacks.HistoryWriter(history, _curves(directory, history, stack)),
+        checkpointing,
+        _progress_bar(config, noisy, num_steps, state.position, stack),
+      ]
+    try:
+      loop.train(batches, num_steps, config.num_epochs, state, chosen)
+    except training_loop.StopRequested:
+      if distribution.is_chief(strategy):
+        checkpointing.save()
+      distribution.wait_for_all(strategy)
+      raise errors.TrainingInterrupted(
+        f"stopped after the step; {state.position} is saved"
+      ) from None
+    except OSError as error:
+      raise errors.StorageError(
+        f"Workdir {directory.path} cannot be written to: {error.strerror}. The "
+        f"last whole checkpoint is {saved.last() or 'none'}"
+      ) from error
+    finally:
+      interruption.deferred = False
+
+
+def _go_on(state, saved, history, strategy):
+  """Brings everything to the newest checkpoint, or to the beginning."""
+  position = saved.newest_whole(max_epochs=len(history.rows))
+  if position is not None:
+    state.read(saved, position)
+    _logger.info("Goes on from %s", saved.folder / str(position))
+  if distribution.is_multi_worker(strategy):
+    _check_agreement(strategy, state.position)
+  if distribution.is_chief(strategy):
+    saved.remove_leftovers()
+    history.truncate(state.position.epoch)
+
+
+def _check_agreement(strategy, position):
+  """Raises unless all workers go on from the same checkpoint."""
+  num_replicas = strategy.num_replicas_in_sync
+  for number in position:
+    total = distribution.sum_over_workers(strategy, number)
+    squares = distribution.sum_over_workers(strategy, number**2)
+    if num_replicas * squares != total**2:
+      raise errors.InvalidInputError(
+        "The workers find different checkpoints: --workdir must be one folder "
+        f"that all of them see. This one found {position}"
+      )
+
+
+def _training_data(config, dataset, noisy, position, num_steps):
+  """Returns what `TrainingLoop.iterate` takes, from a position on."""
+  mean, std = dataset.moments
+  return functools.partial(
+    input_pipeline.training_dataset,
+    noisy.train.images,
+    noisy.train.given_labels,
+    noisy.train.true_labels,
+    batch_size=config.batch_size,
+    num_epochs=config.num_epochs,
+    mean=mean,
+    std=std,
+    augmentation=config.augmentation,
+    seed=config.seed,
+    first_step=position.epoch * num_steps + position.step,
+  )
+
+
+def _evaluator(loop, dataset, average):
+  """Returns a function from `Examples` to one that evaluates on them."""
+  mean, std = dataset.moments
+
+  def evaluator(examples):
+    batches = loop.iterate(
+      functools.partial(
+        input_pipeline.evaluation_dataset,
+        examples.images,
+        examples.given_labels,
+        batch_size=EVALUATION_BATCH_SIZE,
         mean=mean,
         std=std,
-        augmentation=config.augmentation,
-        seed=config.seed,
-      ),
-      epochs=config.num_epochs,
-      steps_per_epoch=num_steps,
-      shuffle=False,
-      validation_data=evaluation_dataset(validation),
-      callbacks=[
-        *_schedule_callbacks(model, config),
-        *_evaluation_callbacks(config, noisy, evaluation_dataset),
-        *_recording_callbacks(model, config, noisy, directory),
-        progress,
-      ],
-      verbose=0,
+      )
     )
-  return directory.read_history()
+    num_steps = input_pipeline.evaluation_steps(
+      len(examples), EVALUATION_BATCH_SIZE, loop.strategy.num_replicas_in_sync
+    )
+
+    def evaluate():
+      with average.swapped() if average else contextlib.nullcontext():
+        return loop.evaluate(batches, num_steps)
+
+    return evaluate
+
+  return evaluator
+
+
+def _curves(directory, history, stack):
+  shutil.rmtree(directory.tensorboard_dir, ignore_errors=True)
+  return stack.enter_context(
+    contextlib.closing(curves.Curves(directory.tensorboard_dir, history.rows))
+  )
+
+
+def _progress_bar(config, noisy, num_steps, position, stack):
+  return stack.enter_context(
+    contextlib.closing(
+      callbacks.ProgressBar(
+        config.num_epochs,
+        num_steps,
+        config.method,
+        "validation" if len(noisy.validation) else "test",
+        position,
+      )
+    )
+  )
 
 
 def _schedule_callbacks(model, config):
@@ -138,15 +250,18 @@ def _schedule_callbacks(model, config):
   return result
 
 
-def _evaluation_callbacks(config, noisy, evaluation_dataset):
-  """What is measured beside Keras' own validation."""
-  result = []
-  if len(noisy.validation):
-    result.append(
-      callbacks.Evaluation(
-        evaluation_dataset(noisy.test), "test_{}".format, config.num_epochs
-      )
+def _evaluation_callbacks(config, noisy, evaluator):
+  """What is measured at the end of an epoch."""
+
+  def evaluation(examples, rename, every_epochs=1):
+    return callbacks.Evaluation(
+      evaluator(examples), rename, config.num_epochs, every_epochs
     )
+
+  validation = noisy.validation if len(noisy.validation) else noisy.test
+  result = [evaluation(validation, "val_{}".format)]
+  if len(noisy.validation):
+    result.append(evaluation(noisy.test, "test_{}".format))
   # The memorisation of Figure 1: are wrong labels learned as right ones are?
   parts = {
     "clean": noisy.train.where(noisy.train.is_clean),
@@ -159,35 +274,6 @@ def _evaluation_callbacks(config, noisy, evaluation_dataset):
         "ensemble_cross_entropy": f"train_loss_{part}",
       }
       result.append(
-        callbacks.Evaluation(
-          evaluation_dataset(examples),
-          names.get,
-          config.num_epochs,
-          config.monitor_every_epochs,
-        )
+        evaluation(examples, names.get, config.monitor_every_epochs)
       )
   return result
-
-
-def _recording_callbacks(model, config, noisy, directory):
-  num_epochs_done = tf.Variable(0, dtype=tf.int64)
-  checkpoint = tf.train.Checkpoint(
-    model=model, optimizer=model.optimizer, num_epochs_done=num_epochs_done
-  )
-  manager = tf.train.CheckpointManager(
-    checkpoint, str(directory.checkpoints_dir), max_to_keep=_NUM_CHECKPOINTS
-  )
-  return [
-    callbacks.NanGuard(manager),
-    callbacks.Timer(len(noisy.train)),
-    callbacks.HistoryWriter(directory.history_file),
-    keras.callbacks.TensorBoard(
-      str(directory.tensorboard_dir), write_graph=False
-    ),
-    callbacks.EpochCheckpoint(
-      manager,
-      num_epochs_done,
-      config.num_epochs,
-      config.checkpoint_every_epochs,
-    ),
-  ]

@@ -31,10 +31,14 @@ def training_dataset(
   std,
   augmentation="none",
   seed=0,
+  first_step=0,
+  replicas=range(1),
+  num_replicas=1,
 ):
-  """All epochs of training, one after the other.
+  """All epochs of training, one after the other, without an end.
 
-  Pass it to `fit` with `steps_per_epoch`: then one iterator serves them all.
+  Of each global batch every replica gets a share, in order; the shares of a
+  batch differ by one example at the most.
 
   Args:
     images: uint8 array [num_examples, height, width, channels].
@@ -46,92 +50,139 @@ def training_dataset(
     std: float [channels].
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
     seed: int.
+    first_step: int, how many steps of the whole training are left out, as a
+      run that goes on has made them.
+    replicas: range, the numbers of those replicas whose shares are wanted.
+    num_replicas: int, of all replicas.
 
   Returns:
-    a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
-    channels]; dict of int32 [batch] `label`, `true_label` and `position` (in
-    the global batch).
+    a `tf.data.Dataset` of `(images, targets)`, for each of `replicas` in turn:
+    float32 [share, height, width, channels]; dict of int32 [share] `label`,
+    `true_label`, `position` (in the global batch) and `step` (of the whole
+    training).
   """
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
     images = tf.constant(images)
     labels = tf.constant(np.asarray(labels, np.int32))
     true_labels = tf.constant(np.asarray(true_labels, np.int32))
   fold_in = tf.random.experimental.stateless_fold_in
+  num_steps = steps_per_epoch(images.shape[0], batch_size)
+  first_epoch = first_step // num_steps
 
-  def make_order(epoch):
+  def make_epoch(epoch):
     key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
     order = tf.argsort(
       tf.random.stateless_uniform([images.shape[0]], key), stable=True
     )
-    return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    begin = tf.maximum(first_step - epoch * num_steps, 0)
+    batches = tf.data.Dataset.from_tensor_slices(order[begin * batch_size :])
+    return batches.batch(batch_size).enumerate(epoch * num_steps + begin)
 
-  def make_batch(step, index):
+  def make_share(step, batch, replica):
+    position = _share(tf.size(batch), replica, num_replicas)
+    index = tf.gather(batch, position)
     key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
-    batch = preprocessing.augment(tf.gather(images, index), augmentation, key)
+    share = preprocessing.augment(
+      tf.gather(images, index), augmentation, key, position
+    )
     targets = {
       "label": tf.gather(labels, index),
       "true_label": tf.gather(true_labels, index),
-      "position": tf.range(tf.shape(index)[0]),
+      "position": position,
+      "step": tf.fill(tf.shape(index), tf.cast(step, tf.int32)),
     }
-    return preprocessing.normalize(batch, mean, std), targets
+    return preprocessing.normalize(share, mean, std), targets
 
   return (
-    tf.data.Dataset.range(num_epochs)
-    .flat_map(make_order)
-    .enumerate()
-    .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    tf.data.Dataset.range(first_epoch, num_epochs)
+    .flat_map(make_epoch)
+    .flat_map(lambda step, batch: _for_each(replicas, step, batch))
+    .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    .repeat()
     .prefetch(tf.data.AUTOTUNE)
   )
 
 
 def evaluation_dataset(
-  images, labels, *, batch_size, mean, std, num_replicas=1
+  images,
+  labels,
+  *,
+  batch_size,
+  mean,
+  std,
+  replicas=range(1),
+  num_replicas=1,
 ):
-  """One pass in the given order, without augmentation.
+  """Passes in the given order, without augmentation, without an end.
 
-  Batches are made for the replicas: the first splits evenly, as Keras 3 wants
-  it, and the last has something for each. Where that cannot be, all examples
-  are repeated equally often, which leaves every mean as it is.
+  Every example is in one share of one batch of a pass, and no share is empty.
+  Where that cannot be, as there are fewer examples than replicas, all are
+  repeated equally often, which leaves every mean as it is.
 
   Args:
     images: uint8 array [num_examples, height, width, channels].
     labels: integer array [num_examples].
-    batch_size: int.
+    batch_size: int, the largest global batch.
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
-    num_replicas: int, of the strategy.
+    replicas: range, the numbers of those replicas whose shares are wanted.
+    num_replicas: int, of all replicas.
 
   Returns:
-    a `tf.data.Dataset` of `(images, targets)`: float32 [batch, height, width,
-    channels]; dict of int32 [batch] `label`.
+    a `tf.data.Dataset` of `(images, targets)`, for each of `replicas` in turn:
+    float32 [share, height, width, channels]; dict of int32 [share] `label`.
+    A pass has `evaluation_steps` batches.
   """
-  num_repeats = 1
-  batch_size = _even_batch_size(len(labels), batch_size, num_replicas)
-  if batch_size is None:
-    num_repeats = batch_size = num_replicas
-  labels = np.asarray(labels, np.int32)
+  batch_size, num_repeats = _even_batches(len(labels), batch_size, num_replicas)
+  order = np.tile(np.arange(len(labels), dtype=np.int32), num_repeats)
+  with tf.device("CPU:0"):
+    images = tf.constant(images)
+    labels = tf.constant(np.asarray(labels, np.int32))
+
+  def make_share(batch, replica):
+    index = tf.gather(batch, _share(tf.size(batch), replica, num_replicas))
+    share = preprocessing.normalize(tf.gather(images, index), mean, std)
+    return share, {"label": tf.gather(labels, index)}
+
   return (
-    tf.data.Dataset.from_tensor_slices((images, {"label": labels}))
-    .repeat(num_repeats)
+    tf.data.Dataset.from_tensor_slices(order)
     .batch(batch_size)
-    .map(
-      lambda batch, targets: (
-        preprocessing.normalize(batch, mean, std),
-        targets,
-      ),
-      num_parallel_calls=tf.data.AUTOTUNE,
-    )
+    .flat_map(lambda batch: _for_each(replicas, batch))
+    .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    .repeat()
     .prefetch(tf.data.AUTOTUNE)
   )
 
 
-def _even_batch_size(num_examples, batch_size, num_replicas):
-  """Returns the largest fitting batch size up to `batch_size`, or None."""
-  largest = min(batch_size, num_examples)
-  for size in range(largest - largest % num_replicas, 0, -num_replicas):
+def evaluation_steps(num_examples, batch_size, num_replicas=1):
+  """Returns the number of batches of a pass of `evaluation_dataset`."""
+  batch_size, num_repeats = _even_batches(
+    num_examples, batch_size, num_replicas
+  )
+  return steps_per_epoch(num_examples * num_repeats, batch_size)
+
+
+def _for_each(replicas, *values):
+  """Returns a dataset of `(*values, replica)` for each of the replicas."""
+  return tf.data.Dataset.range(
+    replicas.start, replicas.stop, output_type=tf.int32
+  ).map(lambda replica: (*values, replica))
+
+
+def _share(batch_size, replica, num_replicas):
+  """Returns the positions in a global batch that are a replica's: int32."""
+  return tf.range(
+    batch_size * replica // num_replicas,
+    batch_size * (replica + 1) // num_replicas,
+  )
+
+
+def _even_batches(num_examples, batch_size, num_replicas):
+  """Returns a fitting batch size, and how often each example is taken."""
+  for size in range(min(batch_size, num_examples), num_replicas - 1, -1):
     if not is_tail_too_small(num_examples, size, num_replicas):
-      return size
-  return None
+      return size, 1
+  return num_replicas, num_replicas
 
 
 def is_tail_too_small(num_examples, batch_size, num_replicas):

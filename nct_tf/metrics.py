@@ -1,6 +1,7 @@
 """What is measured: accuracy, agreement, and means of both over an epoch."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -23,16 +24,31 @@ def agreement(logits, peer_logits):
   return correct(logits, tf.argmax(peer_logits, axis=-1))
 
 
+class _Mean(keras.metrics.Mean):
+  """A mean whose replicas all hold the whole of it.
+
+  Keras 2 would add the replicas' sums up at each look at the mean: two
+  messages between machines for each metric and step. `Means` gives every
+  replica the sums of all, so that one's own are right. Keras 3 does not call
+  this: there a look takes the replica's own anyway.
+  """
+
+  def add_weight(self, *args, **kwargs):
+    kwargs["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return super().add_weight(*args, **kwargs)
+
+
 class Means:
-  """A `keras.metrics.Mean` for each of some names.
+  """A mean over an epoch for each of some names.
 
   Raw tensors that a train step returns are summed over replicas by one Keras
   and averaged by another; trackers are right on both. This object hides its
-  trackers from Keras, so that checkpoints hold no half-counted epoch.
+  trackers from Keras, so that no checkpoint of the model holds a half-counted
+  epoch.
   """
 
   def __init__(self, names):
-    self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
+    self._trackers = {name: _Mean(name=name) for name in names}
 
   @property
   def trackers(self):
@@ -43,7 +59,8 @@ class Means:
     """Adds a batch; returns the means so far of the names in it.
 
     Args:
-      values: dict from name to float [batch].
+      values: dict from name to float [batch], this replica's part of the
+        batch.
 
     Returns:
       dict from name to scalar float32.
@@ -53,8 +70,7 @@ class Means:
       for name, value in values.items():
         self._trackers[name].update_state(value)
     else:
-      # Keras 3 averages the replicas' means, whatever their shares of a batch
-      # were; so every replica counts the whole batch.
+      # Replicas' shares of a batch may differ; so each counts the whole batch.
       sums = [tf.reduce_sum(value) for value in values.values()]
       count = tf.cast(tf.size(next(iter(values.values()))), tf.float32)
       *sums, count = tf.unstack(
@@ -63,6 +79,30 @@ class Means:
       for name, total in zip(values, sums, strict=True):
         self._trackers[name].update_state(total / count, sample_weight=count)
     return {name: self._trackers[name].result() for name in values}
+
+  def results(self):
+    """Returns dict from name to float, the means of what was measured."""
+    return {
+      name: float(tracker.result())
+      for name, tracker in self._trackers.items()
+      if float(tf.convert_to_tensor(tracker.count))
+    }
+
+  def get_state(self):
+    """Returns what has been counted: float32 array [num_names, 2]."""
+    return np.array(
+      [
+        [float(tf.convert_to_tensor(value)) for value in tracker.variables]
+        for tracker in self.trackers
+      ],
+      np.float32,
+    )
+
+  def set_state(self, state):
+    """Counts on from what `get_state` gave."""
+    for tracker, values in zip(self.trackers, state, strict=True):
+      for variable, value in zip(tracker.variables, values, strict=True):
+        variable.assign(value)
 
 
 def count_parameters(model):

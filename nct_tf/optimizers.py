@@ -35,7 +35,9 @@ def velocities(name, optimizer):
     made its first step.
   """
   if name == "sgd":
-    return list(getattr(optimizer, "momentums", []))
+    # Loss scaling wraps it.
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(inner, "momentums", []))
   if name == "sgdw":
     return optimizer.weights[1:]  # The first counts the steps.
   return []

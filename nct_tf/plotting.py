@@ -19,7 +19,7 @@ _METHOD_TITLES = {
 }
 
 
-def plot_memorisation(directories, path):
+def plot_memorisation(runs, path):
   """Draws Figure 1 of the paper for one or more runs, side by side.
 
   Upper row: mean cross entropy of the ensemble on the training examples with
@@ -27,18 +27,18 @@ def plot_memorisation(directories, path):
   likewise. A run in which neither was measured has empty axes.
 
   Args:
-    directories: sequence of `Workdir`, of finished runs.
+    runs: sequence of triples: the run's name; dict, of `result.json`; dict, of
+      `Workdir.read_history`.
     path: str or path of the PNG file.
   """
-  num_runs = len(directories)
+  num_runs = len(runs)
   canvas = figure.Figure(figsize=(1 + 3.6 * num_runs, 5.6), dpi=150)
   axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
-  for column, directory in enumerate(directories):
-    result, history = directory.read_result(), directory.read_history()
+  for column, (name, result, history) in enumerate(runs):
     _plot_run(axes[:, column], history)
     title = _METHOD_TITLES.get(result["method"], result["method"])
     if num_runs > 1:
-      title += f"\n{directory.path.name}"
+      title += f"\n{name}"
     axes[0, column].set_title(title, fontsize=10)
     axes[1, column].xaxis.set_major_locator(
       ticker.MaxNLocator(nbins=6, integer=True)
@@ -49,7 +49,7 @@ def plot_memorisation(directories, path):
   axes[0, 0].set_ylim(bottom=-0.02 * axes[0, 0].get_ylim()[1])
   axes[1, 0].set_ylim(-0.02, 1.02)
   axes[1, 0].yaxis.set_major_formatter(ticker.PercentFormatter(1))
-  canvas.suptitle(_describe(directories[0].read_result()), fontsize=10)
+  canvas.suptitle(_describe(runs[0][1]), fontsize=10)
   handles, labels = axes[0, 0].get_legend_handles_labels()
   canvas.legend(
     handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10

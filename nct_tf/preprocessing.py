@@ -46,13 +46,14 @@ def resize(images, size):
   return tf.cast(tf.round(resized), tf.uint8)
 
 
-def random_crop_flip(images, seed, padding=_PADDING):
+def random_crop_flip(images, seed, position=None, padding=_PADDING):
   """Pads with zeros, crops at random to the old size, mirrors every second.
 
   Args:
     images: [batch, height, width, channels], of any dtype; pixels before
       normalisation, as zero is to mean black.
     seed: integer [2], a stateless seed.
+    position: int32 [batch], see `augment`.
     padding: int, pixels on each side.
 
   Returns:
@@ -62,14 +63,15 @@ def random_crop_flip(images, seed, padding=_PADDING):
     Section 4 of the paper.
   """
   images = tf.convert_to_tensor(images)
-  batch, height, width, _ = tf.unstack(tf.shape(images))
+  _, height, width, _ = tf.unstack(tf.shape(images))
+  position = _positions(images, position)
   offset_seed, flip_seed = tf.unstack(
     tf.random.experimental.stateless_split(seed, num=2)
   )
-  offset = tf.random.stateless_uniform(
-    [batch, 2], offset_seed, maxval=2 * padding + 1, dtype=tf.int32
+  offset = _draw(
+    position, 2, offset_seed, maxval=2 * padding + 1, dtype=tf.int32
   )
-  flip = tf.random.stateless_uniform([batch, 1], flip_seed) < 0.5
+  flip = _draw(position, 1, flip_seed) < 0.5
   padded = tf.pad(
     images, [[0, 0], [padding, padding], [padding, padding], [0, 0]]
   )
@@ -83,40 +85,61 @@ def random_crop_flip(images, seed, padding=_PADDING):
   return tf.ensure_shape(cropped, images.shape)
 
 
-def cutout_boxes(images, seed):
+def _positions(images, position):
+  return tf.range(tf.shape(images)[0]) if position is None else position
+
+
+def _draw(position, num_columns, seed, **options):
+  """Draws numbers for each position of a batch: [batch, num_columns].
+
+  The generator counts: its n-th number does not depend on how many are drawn.
+  So a part of a batch gets what it gets within the whole one.
+  """
+  num_rows = tf.reduce_max(position) + 1
+  numbers = tf.random.stateless_uniform(
+    [num_rows, num_columns], seed, **options
+  )
+  return tf.gather(numbers, position)
+
+
+def cutout_boxes(images, seed, position=None):
   """Draws where `cutout` blanks each image: a square of half its side.
 
   Args:
     images: [batch, height, width, channels].
     seed: integer [2], a stateless seed.
+    position: int32 [batch], see `augment`.
 
   Returns:
     a pair: int, the side of the square in pixels, even; int32 [batch, 2], the
     squares' centres (row, column).
   """
-  batch, height, width, _ = tf.unstack(tf.shape(images))
+  _, height, width, _ = tf.unstack(tf.shape(images))
   size = 2 * max(1, min(images.shape[1], images.shape[2]) // 4)
-  uniform = tf.random.stateless_uniform([batch, 2], seed)
+  uniform = _draw(_positions(images, position), 2, seed)
   return size, tf.cast(uniform * tf.cast([height, width], tf.float32), tf.int32)
 
 
-def augment(images, augmentation, seed):
+def augment(images, augmentation, seed, position=None):
   """Applies an augmentation of `AUGMENTATIONS` by its name.
 
   Args:
     images: uint8 [batch, height, width, channels].
     augmentation: str; `crop_flip_cutout` needs tensorflow-addons.
     seed: integer [2], a stateless seed.
+    position: int32 [batch], each image's position in the global batch; what is
+      drawn for it depends on that and the seed alone. None means that `images`
+      is the global batch.
 
   Returns:
     uint8, of the shape of `images`.
   """
   if augmentation == "none":
     return images
-  images = random_crop_flip(images, seed)
+  images = random_crop_flip(images, seed, position)
   if augmentation == "crop_flip_cutout":
     size, centers = cutout_boxes(
-      images, tf.random.experimental.stateless_fold_in(seed, 2)
+      images, tf.random.experimental.stateless_fold_in(seed, 2), position
     )
     images = addons.cutout(images, size, centers)
   return images

@@ -11,14 +11,22 @@ class StandardModel(classifier.Classifier):
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
     weight_decay: float, see `Classifier`.
+    clip_norm: float or None, see `Classifier`.
     validation_metrics: see `Classifier`.
     **kwargs: of `keras.Model`.
   """
 
   def __init__(
-    self, network1, weight_decay=0.0, validation_metrics=(), **kwargs
+    self,
+    network1,
+    weight_decay=0.0,
+    clip_norm=None,
+    validation_metrics=(),
+    **kwargs,
   ):
-    super().__init__(network1, None, weight_decay, validation_metrics, **kwargs)
+    super().__init__(
+      network1, None, weight_decay, clip_norm, validation_metrics, **kwargs
+    )
 
   def train_step(self, data):
     """One step of gradient descent on the cross entropy."""

@@ -1,5 +1,6 @@
 """A run from its configuration to its result."""
 
+import contextlib
 import logging
 
 import keras
@@ -15,6 +16,7 @@ from nct_tf import (
   exporting,
   fitting,
   input_pipeline,
+  interruption as interruption_lib,
   label_noise,
   metrics,
   model_building,
@@ -30,55 +32,98 @@ TrainConfig = config_lib.TrainConfig
 _logger = logging.getLogger(__name__)
 
 
+# What TensorFlow raises where another worker is not there any more.
+_LOST_WORKER = (
+  tf.errors.AbortedError,
+  tf.errors.CancelledError,
+  tf.errors.DeadlineExceededError,
+  tf.errors.InternalError,
+  tf.errors.UnavailableError,
+)
+
+
 def train_and_evaluate(config):
   """Trains, evaluates and leaves everything in `config.workdir`.
+
+  A run of this config that the workdir holds unfinished goes on from its
+  newest whole checkpoint, and ends as if it had never been stopped.
 
   Args:
     config: a `TrainConfig` with a `workdir`.
 
   Returns:
-    dict, the content of `result.json`.
+    dict, the content of `result.json`; None for a worker that is not the
+    chief.
 
   Raises:
     InvalidInputError: if the data, the network or the workdir do not fit the
       configuration; nothing has been written then.
     TrainingDivergedError: if the loss is no longer finite.
+    TrainingInterrupted: if it was asked to stop, or another worker was lost;
+      the same call goes on from there.
+    StorageError: if the disk is full.
   """
   if not config.workdir:
     raise errors.InvalidInputError(
       "Argument `workdir` must be a folder. Received: none"
     )
   directory = workdir_lib.Workdir(config.workdir)
-  directory.check_vacant(config)
-  if config.export_dir:
+  if directory.find_run(config) == "finished":
+    _logger.info("Workdir %s holds this very run, finished", config.workdir)
+    return directory.read_result()
+  with interruption_lib.catch() as interruption:
+    strategy = distribution.create(**config.strategy_options)
+    is_chief = distribution.is_chief(strategy)
+    try:
+      with directory.lock() if is_chief else contextlib.nullcontext():
+        result = _run(config, directory, strategy, interruption)
+        distribution.wait_for_all(strategy)
+        return result
+    except _LOST_WORKER as error:
+      if not distribution.is_multi_worker(strategy):
+        raise
+      raise errors.TrainingInterrupted(
+        f"another worker was lost: {error.message.splitlines()[0]}"
+      ) from error
+
+
+def _run(config, directory, strategy, interruption):
+  """Does the work of `train_and_evaluate`, within the workdir's lock."""
+  is_chief = distribution.is_chief(strategy)
+  if config.export_dir and is_chief:
     exporting.check_writable(config.export_dir)
   dataset = load_dataset(config)
   noisy = load_noisy_dataset(config, dataset)
   keras.utils.set_random_seed(config.seed)
-  strategy = distribution.create(config.strategy)
   _check_batches(config, len(noisy.train), strategy.num_replicas_in_sync)
   with strategy.scope():
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
     )
-
-  directory.start(config)
-  noise = directory.write_noise(noisy)
-  directory.write_warmup_images(
-    noisy.train.images[: max(server_config.BATCH_SIZES)]
-  )
-  history = fitting.fit(model, config, dataset, noisy, directory)
+  if is_chief:
+    directory.start(
+      config, noisy, noisy.train.images[: max(server_config.BATCH_SIZES)]
+    )
+  distribution.wait_for_all(strategy)
+  fitting.fit(model, config, dataset, noisy, directory, interruption)
+  if not is_chief:
+    return None
+  history = directory.read_history()
   result = {
     **_describe_run(config, dataset, noisy, model),
-    "noise_sha256": label_noise.fingerprint(**noise),
     **summarize_history(history),
   }
-  directory.write_result(result)
   if config.monitor_every_epochs:
-    plotting.plot_memorisation([directory], directory.memorisation_file)
+    plotting.plot_memorisation(
+      [(directory.path.name, result, history)], directory.memorisation_file
+    )
   if config.export_dir:
     # Rebuilt in float32, and outside of any strategy.
-    exporting.export_run(directory, config.export_dir)
+    restored = model_building.restore_weights(directory, config, result)
+    images = directory.read_warmup_images()
+    exporting.export(restored, config, result, images, config.export_dir)
+  # The last of all files: where it is, everything is.
+  directory.write_result(result)
   return result
 
 
@@ -143,6 +188,7 @@ def load_noisy_dataset(config, dataset):
 
 def _describe_run(config, dataset, noisy, model):
   mean, std = dataset.moments
+  noise = workdir_lib.noise_arrays(noisy)
   return {
     "method": config.method,
     "dataset": config.dataset,
@@ -155,6 +201,9 @@ def _describe_run(config, dataset, noisy, model):
     "width": config.width,
     "seed": config.seed,
     "noise_seed": config.noise_seed,
+    "noise_sha256": label_noise.fingerprint(
+      **{name: noise[name] for name in ("index", "given_label", "true_label")}
+    ),
     "num_parameters": metrics.count_parameters(model),
     "image_shape": list(dataset.image_shape),
     "class_names": list(dataset.class_names),

@@ -1,13 +1,22 @@
 """The files that a run leaves behind, and their names."""
 
-import csv
+import contextlib
+import errno
 import json
+import logging
+import os
 import pathlib
 import shutil
+import zipfile
 
 import numpy as np
 
-from nct_tf import config as config_lib, errors, files
+from nct_tf import config as config_lib, errors, files, history
+
+_logger = logging.getLogger(__name__)
+
+# What file systems without locks answer.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 class Workdir:
@@ -19,6 +28,7 @@ class Workdir:
 
   def __init__(self, path):
     self.path = pathlib.Path(path)
+    self.lock_file = self.path / ".lock"
     self.flags_file = self.path / "flags.txt"
     self.history_file = self.path / "history.csv"
     self.result_file = self.path / "result.json"
@@ -29,12 +39,34 @@ class Workdir:
     self.checkpoints_dir = self.path / "checkpoints"
     self.tensorboard_dir = self.path / "tensorboard"
 
-  def check_vacant(self, config):
-    """Raises `InvalidInputError` if the folder already holds a run."""
+  def find_run(self, config):
+    """Looks for a run of a config.
+
+    Args:
+      config: a `TrainConfig`.
+
+    Returns:
+      `none`, `unfinished` or `finished`; with the config's `overwrite` always
+      `none`.
+
+    Raises:
+      InvalidInputError: if the folder holds another run, or files of none.
+    """
     if config.overwrite:
-      return
-    if self.flags_file.exists():
-      raise errors.InvalidInputError(self._describe_occupant(config))
+      return "none"
+    if not self.flags_file.exists():
+      self._check_no_files()
+      return "none"
+    differences = self._differences(config)
+    if differences:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds another run's configuration "
+        f"({'; '.join(differences)}): choose another one, or give --overwrite "
+        "to delete that run"
+      )
+    return "finished" if self.result_file.exists() else "unfinished"
+
+  def _check_no_files(self):
     for file in sorted(self._files()):
       if file.exists():
         raise errors.InvalidInputError(
@@ -43,57 +75,121 @@ class Workdir:
         )
 
   def _files(self):
-    return set(vars(self).values()) - {self.path}
+    return set(vars(self).values()) - {self.path, self.lock_file}
 
-  def start(self, config):
-    """Makes the folder ready for a new run and writes `flags.txt`.
-
-    Args:
-      config: the run's `TrainConfig`; with its `overwrite`, an earlier run's
-        files are deleted, others stay.
-
-    Raises:
-      InvalidInputError: if the folder holds a run that is not to be deleted,
-        or if it cannot be written to.
-    """
-    self.check_vacant(config)
-    try:
-      self.path.mkdir(parents=True, exist_ok=True)
-      for file in self._files():
-        if file.is_dir():
-          shutil.rmtree(file)
-        else:
-          file.unlink(missing_ok=True)
-      files.write_atomically(self.flags_file, config.to_flagfile())
-    except OSError as error:
-      raise errors.InvalidInputError(
-        f"Workdir {self.path} cannot be written to: {error.strerror}"
-      ) from error
-
-  def _describe_occupant(self, config):
+  def _differences(self, config):
+    """Returns in what the folder's run differs from a config: list of str."""
     old, new = (
-      dict(line.partition("=")[::2] for line in text.splitlines())
+      dict(
+        line.removeprefix("--").partition("=")[::2]
+        for line in text.splitlines()
+      )
       for text in (
         self._read(self.flags_file, "there is no run in it"),
         config.to_flagfile(),
       )
     )
-    differences = [
-      f"{name.removeprefix('--')} is {old.get(name, 'not set')} there and "
+    return [
+      f"{name} is {old.get(name, 'not set')} there and "
       f"{new.get(name, 'not set')} here"
       for name in {**old, **new}
-      if old.get(name) != new.get(name)
+      if old.get(name) != new.get(name) and name not in config_lib.CIRCUMSTANCES
     ]
-    if differences:
-      what = f"another run's configuration ({'; '.join(differences)})"
-    else:
-      what = (
-        f"this very run, {'' if self.result_file.exists() else 'un'}finished"
-      )
-    return (
-      f"Workdir {self.path} holds {what}: choose another one, or give "
-      "--overwrite to delete that run"
+
+  @contextlib.contextmanager
+  def lock(self):
+    """Keeps other processes from training here; makes the folder if need be.
+
+    A process that dies gives it free. Where the file system has no locks, it
+    is said that there is none. A folder that was made and got no files is
+    removed again.
+
+    Raises:
+      InvalidInputError: if another process trains here, or if the folder
+        cannot be written to.
+    """
+    is_new = not self.path.exists()
+    with contextlib.ExitStack() as stack:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(files.lock(self.lock_file, wait=False))
+      except BlockingIOError:
+        raise errors.InvalidInputError(
+          f"Workdir {self.path} is in use: another process trains there. Wait "
+          "for its end, or choose another one"
+        ) from None
+      except OSError as error:
+        if error.errno not in _NO_LOCKS:
+          raise self._not_writable(error) from error
+        _logger.warning(
+          "Workdir %s cannot be locked (%s): see to it yourself that no other "
+          "process trains there",
+          self.path,
+          error.strerror,
+        )
+      try:
+        yield
+      finally:
+        if is_new and os.listdir(self.path) == [self.lock_file.name]:
+          shutil.rmtree(self.path)
+
+  def _not_writable(self, error):
+    return errors.InvalidInputError(
+      f"Workdir {self.path} cannot be written to: {error.strerror}"
     )
+
+  def start(self, config, noisy, warmup_images):
+    """Makes the folder ready for a run: a new one, or one that goes on.
+
+    Args:
+      config: the run's `TrainConfig`; with its `overwrite`, an earlier run's
+        files are deleted, others stay.
+      noisy: the run's `NoisyDataset`.
+      warmup_images: uint8 array [num_images, height, width, channels], which
+        are kept for an export.
+
+    Raises:
+      InvalidInputError: if the folder cannot be written to, or if the run in
+        it was made with other data.
+    """
+    noise = noise_arrays(noisy)
+    try:
+      if self.find_run(config) == "none":
+        for file in self._files():
+          if file.is_dir():
+            shutil.rmtree(file)
+          else:
+            file.unlink(missing_ok=True)
+        files.write_atomically(self.flags_file, config.to_flagfile())
+      if self.noise_file.exists():
+        self._check_noise(noise)
+      else:
+        files.write_atomically(
+          self.noise_file,
+          lambda file: np.savez_compressed(file, **noise),
+        )
+      files.write_atomically(
+        self.warmup_images_file, lambda file: np.save(file, warmup_images)
+      )
+    except OSError as error:
+      raise self._not_writable(error) from error
+
+  def _check_noise(self, noise):
+    try:
+      with np.load(self.noise_file) as before:
+        same = all(
+          np.array_equal(before[name], value) for name, value in noise.items()
+        )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+      raise errors.InvalidInputError(
+        f"{self.noise_file} cannot be read: {error}"
+      ) from error
+    if not same:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds a run that began with other data or labels "
+        f"({self.noise_file.name} differs): choose another one, or give "
+        "--overwrite to delete that run"
+      )
 
   def read_config(self):
     """Returns the run's `TrainConfig`; raises if there is no run."""
@@ -113,12 +209,8 @@ class Workdir:
 
   def read_history(self):
     """Returns dict from column to float array [num_epochs]; NaN where empty."""
-    text = self._read(self.history_file, "there is no history in it")
-    rows = list(csv.DictReader(text.splitlines()))
-    return {
-      name: np.array([float(row[name] or "nan") for row in rows])
-      for name in rows[0]
-    }
+    self._read(self.history_file, "there is no history in it")
+    return history.History(self.history_file).columns()
 
   def _read(self, file, otherwise):
     try:
@@ -132,39 +224,8 @@ class Workdir:
         f"{file} cannot be read: {error}"
       ) from error
 
-  def write_noise(self, noisy):
-    """Writes which label became which.
-
-    `noise.npz` holds, for each example that was corrupted: `index` (int64, in
-    the dataset's train split), `given_label`, `true_label` (int64) and
-    `is_validation` (bool, whether it was held out).
-
-    Args:
-      noisy: a `NoisyDataset`.
-
-    Returns:
-      dict of the three integer arrays.
-    """
-    parts = (noisy.train, noisy.validation)
-    arrays = {
-      "index": np.concatenate([part.index for part in parts]),
-      "given_label": np.concatenate([part.given_labels for part in parts]),
-      "true_label": np.concatenate([part.true_labels for part in parts]),
-    }
-    is_validation = np.arange(len(arrays["index"])) >= len(noisy.train)
-    np.savez_compressed(self.noise_file, **arrays, is_validation=is_validation)
-    return arrays
-
-  def write_warmup_images(self, images):
-    """Keeps training images for an export.
-
-    Args:
-      images: uint8 array [num_images, height, width, channels].
-    """
-    np.save(self.warmup_images_file, images)
-
   def read_warmup_images(self):
-    """Returns what `write_warmup_images` kept; raises if it is not there."""
+    """Returns the warm-up images that `start` kept; raises if it is not there."""
     try:
       return np.load(self.warmup_images_file)
     except (OSError, ValueError, EOFError) as error:
@@ -184,3 +245,24 @@ class Workdir:
     files.write_atomically(
       self.evaluation_file, json.dumps(evaluation, indent=2) + "\n"
     )
+
+
+def noise_arrays(noisy):
+  """Returns which label became which: the content of `noise.npz`.
+
+  Args:
+    noisy: a `NoisyDataset`.
+
+  Returns:
+    dict of arrays with an entry for each example that was corrupted: `index`
+    (int64, in the dataset's train split), `given_label`, `true_label` (int64)
+    and `is_validation` (bool, whether it was held out).
+  """
+  parts = (noisy.train, noisy.validation)
+  index = np.concatenate([part.index for part in parts])
+  return {
+    "index": index,
+    "given_label": np.concatenate([part.given_labels for part in parts]),
+    "true_label": np.concatenate([part.true_labels for part in parts]),
+    "is_validation": np.arange(len(index)) >= len(noisy.train),
+  }

@@ -11,9 +11,13 @@ from absl import app, flags, logging as absl_logging
 
 from nct_tf import errors
 
+EXIT_MISTAKE = 2
+EXIT_START_AGAIN = os.EX_TEMPFAIL  # 75.
+
 _EXPECTED_ERRORS = (
   errors.InvalidInputError,
   errors.TrainingDivergedError,
+  errors.StorageError,
   errors.ServerError,
 )
 
@@ -22,7 +26,8 @@ def run(main, *flag_modules, required=()):
   """Runs a script.
 
   Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
-  line and exit code 2, without a traceback.
+  line and exit code 2, without a traceback; what goes on when it is started
+  again ends with 75.
 
   Args:
     main: a function without arguments.
@@ -105,6 +110,8 @@ def _guard(main):
       raise
     _drop_output()
     _fail(f"cannot write any further: {error.strerror}")
+  except errors.TrainingInterrupted as error:
+    _fail(f"{error}; the same command goes on from there", EXIT_START_AGAIN)
   except KeyboardInterrupt:
     _fail("interrupted")
 
@@ -114,8 +121,8 @@ def _drop_output():
   os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message):
+def _fail(message, code=EXIT_MISTAKE):
   text = " ".join(str(message).split())
   program = os.path.basename(sys.argv[0]).removesuffix(".py")
   sys.stderr.write(f"{program}: {text}\n")
-  sys.exit(2)
+  sys.exit(code)

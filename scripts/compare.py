@@ -18,7 +18,13 @@ def main():
   print(tables.format_results(results, compare_flags.WORKDIRS.value))
   print(tables.RESULTS_LEGEND)
   if compare_flags.FIGURE.value:
-    plotting.plot_memorisation(directories, compare_flags.FIGURE.value)
+    plotting.plot_memorisation(
+      [
+        (each.path.name, result, each.read_history())
+        for each, result in zip(directories, results, strict=True)
+      ],
+      compare_flags.FIGURE.value,
+    )
     print(f"The paper's Figure 1 of these runs: {compare_flags.FIGURE.value}")
 
 

@@ -4,7 +4,7 @@ Example:
   python -m scripts.evaluate --workdir=runs/digits
 """
 
-from flags import workdir_flags
+from flags import weights_flags, workdir_flags
 from scripts import cli
 
 
@@ -13,11 +13,13 @@ def main():
     from nct_tf import evaluation, tables, workdir
 
   directory = workdir.Workdir(workdir_flags.WORKDIR.value)
-  scores = evaluation.evaluate_run(directory)
+  scores = evaluation.evaluate_run(
+    directory, weights_flags.CHECKPOINT.value, weights_flags.USE_EMA.value
+  )
   directory.write_evaluation(scores)
   print(tables.format_evaluation(scores))
   print(f"As JSON: {directory.evaluation_file}")
 
 
 if __name__ == "__main__":
-  cli.run(main, workdir_flags, required=["workdir"])
+  cli.run(main, workdir_flags, weights_flags, required=["workdir"])

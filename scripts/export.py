@@ -4,10 +4,22 @@ Example:
   python -m scripts.export --workdir=runs/digits --export_dir=exports/digits
 """
 
-from flags import export_dir_flags, export_flags, version_flags, workdir_flags
+from flags import (
+  export_dir_flags,
+  export_flags,
+  version_flags,
+  weights_flags,
+  workdir_flags,
+)
 from scripts import cli
 
-FLAG_MODULES = (workdir_flags, export_dir_flags, version_flags, export_flags)
+FLAG_MODULES = (
+  workdir_flags,
+  weights_flags,
+  export_dir_flags,
+  version_flags,
+  export_flags,
+)
 
 
 def main():
@@ -17,6 +29,8 @@ def main():
   exporting.export_run(
     workdir.Workdir(workdir_flags.WORKDIR.value),
     export_dir_flags.EXPORT_DIR.value,
+    checkpoint=weights_flags.CHECKPOINT.value,
+    use_ema=weights_flags.USE_EMA.value,
     version=version_flags.VERSION.value,
     keep=export_flags.KEEP.value,
     members=export_flags.MEMBERS.value,

@@ -34,8 +34,9 @@ def main():
 
   config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   result = training.train_and_evaluate(config)
-  print(tables.format_results([result], [config.workdir]))
-  print(f"Everything is in {config.workdir}")
+  if result is not None:  # Of the chief.
+    print(tables.format_results([result], [config.workdir]))
+    print(f"Everything is in {config.workdir}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,16 @@ _NETWORKS = {
 
 NAMES = tuple(_NETWORKS)
 
+_RESNET_OPTIONS = ("kernel_initializer", "final_bn", "pool", "sync_batch_norm")
+_OPTIONS = {
+  "preact_resnet18": _RESNET_OPTIONS,
+  "preact_resnet10": _RESNET_OPTIONS,
+  "simple_cnn": ("sync_batch_norm",),
+  "mlp": (),
+}
+
+OPTIONS = _RESNET_OPTIONS
+
 
 def create(name, input_shape, num_classes, width=64, **options):
   """Builds a network.
@@ -35,9 +45,11 @@ def create(name, input_shape, num_classes, width=64, **options):
   errors.check_choice("network", name, NAMES)
   errors.check_range("num_classes", num_classes, 2, float("inf"))
   errors.check_range("width", width, 1, float("inf"))
-  if options and not name.startswith("preact_resnet"):
+  unknown = sorted(set(options) - set(_OPTIONS[name]))
+  if unknown:
+    takers = [other for other in NAMES if set(unknown) <= set(_OPTIONS[other])]
     raise errors.InvalidInputError(
-      f"Arguments {', '.join(sorted(options))} belong to the preact_resnets. "
+      f"Arguments {', '.join(unknown)} belong to {', '.join(takers)}. "
       f"Received: network={name}"
     )
   return _NETWORKS[name](tuple(input_shape), num_classes, width, **options)

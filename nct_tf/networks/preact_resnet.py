@@ -27,9 +27,12 @@ def _kernel_initializer(name):
   return _fan_in_uniform()
 
 
-def _batch_norm_relu(x, name):
+def _batch_norm_relu(x, name, synchronized):
   x = keras.layers.BatchNormalization(
-    momentum=0.9, epsilon=1e-5, name=f"{name}_bn"
+    momentum=0.9,
+    epsilon=1e-5,
+    synchronized=synchronized,
+    name=f"{name}_bn",
   )(x)
   return keras.layers.ReLU(name=f"{name}_relu")(x)
 
@@ -49,15 +52,15 @@ def _conv(x, filters, kernel_size, strides, initializer, name):
   )(x)
 
 
-def _basic_block(x, filters, strides, initializer, name):
-  preactivated = _batch_norm_relu(x, f"{name}_1")
+def _basic_block(x, filters, strides, initializer, synchronized, name):
+  preactivated = _batch_norm_relu(x, f"{name}_1", synchronized)
   shortcut = x
   if strides != 1 or x.shape[-1] != filters:
     shortcut = _conv(
       preactivated, filters, 1, strides, initializer, f"{name}_shortcut"
     )
   x = _conv(preactivated, filters, 3, strides, initializer, f"{name}_conv1")
-  x = _batch_norm_relu(x, f"{name}_2")
+  x = _batch_norm_relu(x, f"{name}_2", synchronized)
   x = _conv(x, filters, 3, 1, initializer, f"{name}_conv2")
   return keras.layers.Add(name=f"{name}_add")([x, shortcut])
 
@@ -88,6 +91,7 @@ def _preact_resnet(
   kernel_initializer="fan_in_uniform",
   final_bn=False,
   pool="global",
+  sync_batch_norm=False,
 ):
   errors.check_choice(
     "kernel_initializer", kernel_initializer, KERNEL_INITIALIZERS
@@ -102,10 +106,11 @@ def _preact_resnet(
         filters=width * 2**group,
         strides=2 if group > 0 and block == 0 else 1,
         initializer=kernel_initializer,
+        synchronized=sync_batch_norm,
         name=f"group{group + 1}_block{block + 1}",
       )
   if final_bn:
-    x = _batch_norm_relu(x, "final")
+    x = _batch_norm_relu(x, "final", sync_batch_norm)
   x = _pool(x, pool)
   bound = x.shape[-1] ** -0.5
   logits = keras.layers.Dense(
@@ -128,7 +133,9 @@ def preact_resnet18(input_shape, num_classes, width=64, **options):
     **options: `kernel_initializer`, `fan_in_uniform` (the authors') or
       `he_normal`; `final_bn`, whether batch norm and ReLU follow the last
       block, as in He et al., but not in the authors' code; `pool`, `global`,
-      or `official4` for the mean of the top left 4x4 of the last map alone.
+      or `official4` for the mean of the top left 4x4 of the last map alone;
+      `sync_batch_norm`, whether batch norm normalises by the statistics of all
+      replicas' parts of a batch.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].

@@ -18,7 +18,7 @@ def mlp(input_shape, num_classes, width=64):
   return keras.Model(images, _logits(x, num_classes), name="mlp")
 
 
-def simple_cnn(input_shape, num_classes, width=64):
+def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
   """Two 3x3 convolutions with batch norm, ReLU and 2x2 pooling, then logits.
 
   Args:
@@ -26,6 +26,8 @@ def simple_cnn(input_shape, num_classes, width=64):
     num_classes: int.
     width: int, channels of the first convolution; the second has twice as
       many.
+    sync_batch_norm: bool, whether batch norm normalises by the statistics of
+      all replicas' parts of a batch.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].
@@ -41,7 +43,9 @@ def simple_cnn(input_shape, num_classes, width=64):
     x = keras.layers.Conv2D(
       filters, 3, padding="same", use_bias=False, name=f"conv{index}"
     )(x)
-    x = keras.layers.BatchNormalization(momentum=0.9, name=f"bn{index}")(x)
+    x = keras.layers.BatchNormalization(
+      momentum=0.9, synchronized=sync_batch_norm, name=f"bn{index}"
+    )(x)
     x = keras.layers.ReLU(name=f"relu{index}")(x)
     x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
   x = keras.layers.Flatten(name="flatten")(x)

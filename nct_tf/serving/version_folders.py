@@ -6,13 +6,12 @@ whenever the process is killed.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import re
 import shutil
 
-from nct_tf import errors
+from nct_tf import errors, files
 
 _LOCK_FILE = ".export.lock"
 _TEMPORARY = ".tmp-"
@@ -31,8 +30,7 @@ def lock(base):
   Args:
     base: `pathlib.Path` of the folder of all versions.
   """
-  with open(base / _LOCK_FILE, "w", encoding="utf-8") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
+  with files.lock(base / _LOCK_FILE):
     for child in base.iterdir():
       if re.fullmatch(_LEFTOVER, child.name):
         _delete(child)
@@ -80,9 +78,9 @@ def publish(base, write, version=None):
   temporary = base / f"{_TEMPORARY}{version}"
   try:
     write(temporary, version)
-    _sync(temporary)
+    files.sync_tree(temporary)
     os.rename(temporary, base / str(version))
-    _sync_one(base)
+    files.sync(base)
   finally:
     shutil.rmtree(temporary, ignore_errors=True)
   return version
@@ -101,18 +99,3 @@ def _delete(path):
     shutil.rmtree(path)
   else:
     path.unlink()
-
-
-def _sync(folder):
-  """Has all of a folder written to the disk."""
-  for path in folder.rglob("*"):
-    _sync_one(path)
-  _sync_one(folder)
-
-
-def _sync_one(path):
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
