@@ -35,7 +35,7 @@ def training_dataset(
   replicas=range(1),
   num_replicas=1,
 ):
-  """All epochs of training, one after the other, without an end.
+  """All epochs of training, one after the other.
 
   Of each global batch every replica gets a share, in order; the shares of a
   batch differ by one example at the most.
@@ -98,7 +98,6 @@ def training_dataset(
     .flat_map(make_epoch)
     .flat_map(lambda step, batch: _for_each(replicas, step, batch))
     .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    .repeat()
     .prefetch(tf.data.AUTOTUNE)
   )
 
@@ -113,7 +112,7 @@ def evaluation_dataset(
   replicas=range(1),
   num_replicas=1,
 ):
-  """Passes in the given order, without augmentation, without an end.
+  """One pass in the given order, without augmentation.
 
   Every example is in one share of one batch of a pass, and no share is empty.
   Where that cannot be, as there are fewer examples than replicas, all are
@@ -149,7 +148,6 @@ def evaluation_dataset(
     .batch(batch_size)
     .flat_map(lambda batch: _for_each(replicas, batch))
     .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    .repeat()
     .prefetch(tf.data.AUTOTUNE)
   )
 

@@ -46,15 +46,15 @@ def resize(images, size):
   return tf.cast(tf.round(resized), tf.uint8)
 
 
-def random_crop_flip(images, seed, position=None, padding=_PADDING):
+def random_crop_flip(images, seed, padding=_PADDING, position=None):
   """Pads with zeros, crops at random to the old size, mirrors every second.
 
   Args:
     images: [batch, height, width, channels], of any dtype; pixels before
       normalisation, as zero is to mean black.
     seed: integer [2], a stateless seed.
-    position: int32 [batch], see `augment`.
     padding: int, pixels on each side.
+    position: int32 [batch], see `augment`.
 
   Returns:
     a tensor like `images`.
@@ -136,7 +136,7 @@ def augment(images, augmentation, seed, position=None):
   """
   if augmentation == "none":
     return images
-  images = random_crop_flip(images, seed, position)
+  images = random_crop_flip(images, seed, position=position)
   if augmentation == "crop_flip_cutout":
     size, centers = cutout_boxes(
       images, tf.random.experimental.stateless_fold_in(seed, 2), position

@@ -31,15 +31,16 @@ class TrainingLoop:
 
     Args:
       make_dataset: function of the keyword arguments `replicas` and
-        `num_replicas` that returns a `tf.data.Dataset` without an end, see
-        `input_pipeline`.
+        `num_replicas` that returns a `tf.data.Dataset`, see `input_pipeline`;
+        at its end it begins anew.
     """
 
     def make(context):
+      # Machines need not tell each other whether an endless one has ended.
       return make_dataset(
         replicas=distribution.local_replicas(context),
         num_replicas=context.num_replicas_in_sync,
-      )
+      ).repeat()
 
     return iter(self.strategy.distribute_datasets_from_function(make))
 

@@ -40,7 +40,7 @@ class TrainingState:
     self._means = tf.Variable(self.means)
     self._seconds = tf.Variable(0.0, dtype=tf.float64)
     self.checkpoint = tf.train.Checkpoint(
-      optimizer=model.optimizer,
+      optimizer=_optimizer_state(model.optimizer),
       position=self._position,
       means=self._means,
       seconds=self._seconds,
@@ -90,6 +90,17 @@ class TrainingState:
     self.position = checkpoints.Position(*self._position.numpy().tolist())
     self.means = self._means.numpy()
     self.seconds = float(self._seconds)
+
+
+def _optimizer_state(optimizer):
+  """Returns what a checkpoint holds of an optimizer."""
+  if hasattr(optimizer, "scale_loss"):
+    # Keras 3's would have the networks' weights written once more.
+    return [
+      distribution.tensorflow_variable(variable)
+      for variable in optimizer.variables
+    ]
+  return optimizer
 
 
 def network_weights(model):

@@ -225,7 +225,7 @@ class Workdir:
       ) from error
 
   def read_warmup_images(self):
-    """Returns the warm-up images that `start` kept; raises if it is not there."""
+    """Returns the warm-up images; raises if they are not there."""
     try:
       return np.load(self.warmup_images_file)
     except (OSError, ValueError, EOFError) as error:

@@ -1,13 +1,19 @@
-import csv
 import pathlib
 import tempfile
 
 from absl.testing import absltest, parameterized
 import keras
 import numpy as np
-import tensorflow as tf
 
-from nct_tf import callbacks, errors, standard_model
+from nct_tf import (
+  callbacks,
+  checkpoints,
+  curves,
+  errors,
+  history as history_lib,
+  standard_model,
+  training_state,
+)
 
 
 def linear_model(learning_rate=0.1):
@@ -48,35 +54,29 @@ class EpochScheduleTest(absltest.TestCase):
 
 class EvaluationTest(absltest.TestCase):
   def test_measures_every_n_epochs_and_the_last(self):
-    dataset = tf.data.Dataset.from_tensors((FEATURES, LABELS))
-    logged = {}
+    values = iter(range(9))
+    measured = []
     fit(
       linear_model(),
       callbacks.Evaluation(
-        dataset,
-        {"ensemble_accuracy": "mine"}.get,
+        lambda: {"accuracy": next(values), "loss": 0.0},
+        {"accuracy": "mine"}.get,
         num_epochs=6,
         every_epochs=3,
       ),
       keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: logged.update(
-          {epoch: (logs.get("mine"), logs["val_ensemble_accuracy"])}
-        )
+        on_epoch_end=lambda epoch, logs: measured.append(logs.get("mine"))
       ),
       num_epochs=6,
     )
-    for epoch, (mine, expected) in logged.items():
-      self.assertEqual(mine, expected if epoch in (0, 3, 5) else None)
+    self.assertEqual(measured, [0, None, None, 1, None, 2])
 
 
 class NanGuardTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     folder = self.enter_context(tempfile.TemporaryDirectory())
-    manager = tf.train.CheckpointManager(
-      tf.train.Checkpoint(), folder, max_to_keep=1
-    )
-    self.guard = callbacks.NanGuard(manager)
+    self.guard = callbacks.NanGuard(checkpoints.Checkpoints(folder))
 
   def test_names_epoch_and_step(self):
     features = FEATURES.copy()
@@ -102,61 +102,69 @@ class NanGuardTest(parameterized.TestCase):
       fit(model, self.guard, poison)
 
 
-class FilesTest(absltest.TestCase):
+class FilesTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     folder = self.enter_context(tempfile.TemporaryDirectory())
     self.folder = pathlib.Path(folder)
 
+  def write_history(self, *rows):
+    history = history_lib.History(self.folder / "history.csv")
+    drawn = curves.Curves(self.folder / "tensorboard", history.rows)
+    writer = callbacks.HistoryWriter(history, drawn)
+    for epoch, row in enumerate(rows):
+      writer.on_epoch_end(epoch, row)
+    drawn.close()
+    return history
+
   def test_history_has_a_row_an_epoch_as_it_ends(self):
-    path = self.folder / "history.csv"
-    lengths = []
-    history = fit(
-      linear_model(),
-      callbacks.Timer(len(FEATURES)),
-      callbacks.HistoryWriter(path),
-      keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: lengths.append(
-          len(path.read_text().splitlines())
-        )
-      ),
-    ).history
-    self.assertEqual(lengths, [2, 3, 4])
-    rows = list(csv.DictReader(path.read_text().splitlines()))
-    self.assertEqual([row["epoch"] for row in rows], ["0", "1", "2"])
-    for name, values in history.items():
-      self.assertEqual([float(row[name]) for row in rows], values)
-    self.assertGreater(float(rows[0]["examples_per_second"]), 0)
+    history = self.write_history({"loss": 1.0}, {"loss": 0.5})
+    self.assertEqual(
+      history.path.read_text().splitlines(), ["epoch,loss", "0,1.0", "1,0.5"]
+    )
 
   def test_history_leaves_empty_what_an_epoch_did_not_measure(self):
-    writer = callbacks.HistoryWriter(self.folder / "history.csv")
-    writer.on_epoch_end(0, {"loss": 1.0, "extra": 2.0})
-    writer.on_epoch_end(1, {"loss": 0.5})
+    history = self.write_history({"loss": 1.0, "extra": 2.0}, {"loss": 0.5})
     self.assertEqual(
-      (self.folder / "history.csv").read_text().splitlines(),
+      history.path.read_text().splitlines(),
       ["epoch,extra,loss", "0,2.0,1.0", "1,,0.5"],
     )
 
-  def test_checkpoints_every_n_epochs_and_the_last(self):
+  def test_timer_counts_on(self):
     model = linear_model()
-    num_epochs_done = tf.Variable(0, dtype=tf.int64)
-    checkpoint = tf.train.Checkpoint(model=model, done=num_epochs_done)
-    manager = tf.train.CheckpointManager(
-      checkpoint, str(self.folder), max_to_keep=9
-    )
-    fit(
-      model,
-      callbacks.EpochCheckpoint(
-        manager, num_epochs_done, num_epochs=5, every_epochs=2
-      ),
+    state = training_state.TrainingState(model)
+    state.seconds = 100.0
+    logged = fit(
+      model, callbacks.Timer(len(FEATURES), state), num_epochs=2
+    ).history
+    self.assertGreater(logged["seconds"][0], 100)
+    self.assertLess(logged["seconds"][1], 100)
+    self.assertLess(logged["examples_per_second"][0], len(FEATURES) / 100)
+    self.assertEqual(state.seconds, 0.0)
+
+  @parameterized.parameters(
+    # The best epoch stays, also between those that are due.
+    ((0.1, 0.9, 0.2, 0.3, 0.4), 2, 2, ["ckpt-2", "ckpt-4", "ckpt-5"]),
+    ((0.1, 0.2, 0.9, 0.3, 0.4), 2, 1, ["ckpt-3", "ckpt-5"]),
+    ((0.9, 0.9, 0.2, 0.3, 0.4), 9, 1, ["ckpt-1", "ckpt-5"]),
+    ((0.1, 0.2, 0.3, 0.4, 0.5), 1, 3, ["ckpt-3", "ckpt-4", "ckpt-5"]),
+  )
+  def test_checkpoints_that_stay(self, accuracies, every, kept, names):
+    model = linear_model()
+    directory = checkpoints.Checkpoints(self.folder / "checkpoints")
+    history = history_lib.History(self.folder / "history.csv")
+    checkpointing = callbacks.Checkpointing(
+      training_state.TrainingState(model),
+      directory,
+      history,
       num_epochs=5,
+      every_epochs=every,
+      num_kept=kept,
     )
-    self.assertEqual(
-      [path.rsplit("-", 1)[1] for path in manager.checkpoints],
-      ["2", "4", "5"],
-    )
-    checkpoint.restore(manager.checkpoints[1])
-    self.assertEqual(int(num_epochs_done), 4)
+    for epoch, accuracy in enumerate(accuracies):
+      history.add({"epoch": epoch, "val_ensemble_accuracy": accuracy})
+      checkpointing.on_epoch_end(epoch)
+    self.assertEqual([path.name for path in directory.find().values()], names)
 
 
 if __name__ == "__main__":

@@ -64,29 +64,95 @@ class TrainingDatasetTest(parameterized.TestCase):
     self.assertTrue((first != second).any())
 
 
+class ReplicasTest(parameterized.TestCase):
+  """Every replica gets what the whole batch has at its positions."""
+
+  @parameterized.product(
+    num_replicas=(2, 3), augmentation=("none", "crop_flip")
+  )
+  def test_shares_make_up_the_batch(self, num_replicas, augmentation):
+    whole = batches(augmentation=augmentation)
+    shares = batches(
+      augmentation=augmentation,
+      replicas=range(num_replicas),
+      num_replicas=num_replicas,
+    )
+    self.assertLen(shares, num_replicas * len(whole))
+    for number, (images, targets) in enumerate(whole):
+      parts = shares[number * num_replicas :][:num_replicas]
+      np.testing.assert_array_equal(
+        np.concatenate([part for part, _ in parts]), images
+      )
+      for name, values in targets.items():
+        np.testing.assert_array_equal(
+          np.concatenate([part[name] for _, part in parts]), values
+        )
+      sizes = [len(part) for part, _ in parts]
+      self.assertLessEqual(max(sizes) - min(sizes), 1)
+
+  def test_machines_read_their_own_shares_and_none_twice(self):
+    whole = batches(batch_size=6, num_replicas=4, replicas=range(4))
+    machines = [
+      batches(batch_size=6, num_replicas=4, replicas=replicas)
+      for replicas in (range(2), range(2, 4))
+    ]
+    self.assertLen(machines[0], len(whole) // 2)
+    for start in range(0, len(whole), 4):
+      for machine, own in enumerate(machines):
+        for local in range(2):
+          np.testing.assert_array_equal(
+            own[start // 2 + local][1]["label"],
+            whole[start + 2 * machine + local][1]["label"],
+          )
+
+  @parameterized.parameters(0, 1, 4, 5, 7, 9)
+  def test_going_on_gives_what_would_have_come(self, first_step):
+    whole = batches(augmentation="crop_flip")
+    rest = batches(augmentation="crop_flip", first_step=first_step)
+    self.assertLen(rest, len(whole) - first_step)
+    for (images, targets), (expected, _) in zip(
+      rest, whole[first_step:], strict=True
+    ):
+      np.testing.assert_array_equal(images, expected)
+      self.assertEqual(set(targets["step"]), {first_step})
+      first_step += 1
+
+
 class EvaluationDatasetTest(parameterized.TestCase):
   @parameterized.parameters(
     (1, 10, [10, 10, 3]),
     (2, 10, [10, 10, 3]),
-    (2, 22, [20, 3]),  # 22 and 1 would leave a replica without an example.
-    (4, 10, [8, 8, 7]),
+    (2, 22, [21, 2]),  # 22 and 1 would leave a replica without an example.
+    (4, 10, [9, 9, 5]),
     (23, 99, [23]),
-    (22, 99, [22] * 23),  # 22 and 1 again: everything 22 times.
-    (50, 99, [50] * 23),
+    (22, 99, [23]),
+    (50, 99, [50] * 23),  # Too few for all: everything 50 times.
   )
-  def test_the_first_batch_splits_evenly(self, replicas, batch_size, sizes):
+  def test_every_replica_has_a_share_of_every_batch(
+    self, num_replicas, batch_size, sizes
+  ):
     dataset = input_pipeline.evaluation_dataset(
       IMAGES,
       LABELS,
       batch_size=batch_size,
       mean=[0.0],
       std=[1.0],
-      num_replicas=replicas,
+      replicas=range(num_replicas),
+      num_replicas=num_replicas,
     )
-    labels = [targets["label"] for _, targets in dataset.as_numpy_iterator()]
-    counts = np.bincount(np.concatenate(labels))
+    shares = [targets["label"] for _, targets in dataset.as_numpy_iterator()]
+    self.assertGreater(min(map(len, shares)), 0)
+    counts = np.bincount(np.concatenate(shares))
     self.assertLen(set(counts.tolist()), 1)
-    self.assertEqual([len(batch) for batch in labels], sizes)
+    batches = [
+      sum(map(len, shares[start : start + num_replicas]))
+      for start in range(0, len(shares), num_replicas)
+    ]
+    self.assertEqual(batches, sizes)
+    self.assertEqual(
+      input_pipeline.evaluation_steps(NUM_EXAMPLES, batch_size, num_replicas),
+      len(sizes),
+    )
 
   def test_keeps_order_and_normalises(self):
     dataset = input_pipeline.evaluation_dataset(

@@ -163,7 +163,8 @@ class CreateTest(parameterized.TestCase):
       "option",
       ("mlp", (8, 8, 1), 10),
       {"final_bn": True},
-      "final_bn belong to the preact_resnets. Received: network=mlp",
+      "final_bn belong to preact_resnet18, preact_resnet10. Received: "
+      "network=mlp",
     ),
     (
       "small_for_official4",

@@ -24,8 +24,9 @@ def write_run(folder, method, columns):
   )
   rows = ["epoch," + ",".join(columns)]
   rows += [f"{i}" + f",{0.1 * i}" * len(columns) for i in range(9)]
-  (folder / "history.csv").write_text("\n".join(rows))
-  return workdir.Workdir(folder)
+  (folder / "history.csv").write_text("\n".join([*rows, ""]))
+  run = workdir.Workdir(folder)
+  return method, run.read_result(), run.read_history()
 
 
 def count_pixels(picture, color):
