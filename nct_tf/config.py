@@ -23,7 +23,7 @@ _INFINITY = float("inf")
 _MAX_SEED = 2**32 - 1  # NumPy's.
 
 # Where a run's files go does not make it another run.
-_PLACES = ("workdir", "overwrite", "export_dir")
+_PLACES = ("workdir", "overwrite", "export_dir", "workers", "worker_index")
 
 # Field -> (lowest, highest, lowest itself is refused, highest itself is).
 _RANGES = {
@@ -54,6 +54,7 @@ _RANGES = {
   "seed": (0, _MAX_SEED, False, False),
   "monitor_every_epochs": (0, _INFINITY, False, False),
   "checkpoint_every_epochs": (1, _INFINITY, False, False),
+  "worker_index": (0, _INFINITY, False, False),
 }
 
 _CHOICES = {
@@ -128,6 +129,8 @@ class TrainConfig:
   checkpoint_every_epochs: int = 1
 
   strategy: str = "default"
+  workers: tuple[str, ...] | None = None
+  worker_index: int | None = None
   mixed_precision: str = "none"
 
   workdir: str | None = None

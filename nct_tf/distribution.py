@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from nct_tf import errors
 
-STRATEGIES = ("default", "mirrored")
+STRATEGIES = ("default", "mirrored", "multi_worker")
 
 
 def create(name):
