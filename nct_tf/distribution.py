@@ -170,22 +170,26 @@ def is_chief(strategy):
 def wait_for_all(strategy):
   """Returns when all workers have called this."""
   if is_multi_worker(strategy):
-    sum_over_workers(strategy, 1)
+    sum_over_workers(strategy, [1])
 
 
-def sum_over_workers(strategy, value):
-  """Returns the sum over the replicas of all workers of an int: an int."""
+def sum_over_replicas(value):
+  """Returns the sum of all replicas' values; to be called by each of them."""
+  return tf.distribute.get_replica_context().all_reduce(
+    tf.distribute.ReduceOp.SUM,
+    tf.identity(value),  # Now it is on the replica's device.
+  )
+
+
+def sum_over_workers(strategy, values):
+  """Returns the sums over the replicas of all workers of some ints: a list."""
 
   @tf.function
-  def add(number):
-    return strategy.run(
-      lambda: tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.SUM, number
-      )
-    )
+  def add(numbers):
+    return strategy.run(sum_over_replicas, args=(numbers,))
 
-  total = add(tf.constant(value, tf.int32))
-  return int(strategy.experimental_local_results(total)[0])
+  totals = add(tf.constant(values, tf.int64))
+  return strategy.experimental_local_results(totals)[0].numpy().tolist()
 
 
 def local_replicas(context):

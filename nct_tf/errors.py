@@ -1,6 +1,10 @@
 """What can go wrong, by what the caller can do about it."""
 
 import math
+import os
+
+# What a process ends with that goes on when it is started again.
+RESTART_CODE = os.EX_TEMPFAIL  # 75.
 
 
 class InvalidInputError(ValueError):

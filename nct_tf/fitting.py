@@ -112,15 +112,19 @@ def _go_on(state, saved, history, strategy):
 
 def _check_agreement(strategy, position):
   """Raises unless all workers go on from the same checkpoint."""
+  squares = [number**2 for number in position]
+  sums = distribution.sum_over_workers(strategy, [*position, *squares])
   num_replicas = strategy.num_replicas_in_sync
-  for number in position:
-    total = distribution.sum_over_workers(strategy, number)
-    squares = distribution.sum_over_workers(strategy, number**2)
-    if num_replicas * squares != total**2:
-      raise errors.InvalidInputError(
-        "The workers find different checkpoints: --workdir must be one folder "
-        f"that all of them see. This one found {position}"
-      )
+  # Numbers whose squares have the mean of their square are all the same.
+  if any(
+    num_replicas * square != total**2
+    for total, square in zip(sums[:2], sums[2:], strict=True)
+  ):
+    raise errors.InvalidInputError(
+      "The workers find different checkpoints: --workdir must be one folder "
+      f"that all of them see. Worker {strategy.cluster_resolver.task_id} finds "
+      f"{position}"
+    )
 
 
 def _training_data(config, dataset, noisy, position, num_steps):

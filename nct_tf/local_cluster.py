@@ -9,8 +9,7 @@ import subprocess
 import threading
 import time
 
-# What a worker ends with that can be started again, and goes on then.
-RESTART_CODE = os.EX_TEMPFAIL
+from nct_tf import errors
 
 _POLL_SECONDS = 0.1
 _OUTPUT_SECONDS = 5
@@ -28,9 +27,9 @@ def run(
 ):
   """Runs workers until all are done; starts all again when one has died.
 
-  A worker has died if a signal ended it or if its code is `RESTART_CODE`. The
-  others, which cannot go on without it, are waited for. Any other code but 0
-  ends all. SIGTERM, Ctrl-C or a closed terminal ask each worker once, by
+  A worker has died if a signal ended it or if its code is
+  `errors.RESTART_CODE`. The others, which cannot go on without it, are waited
+  for. Any other code but 0 ends all. SIGTERM, Ctrl-C or a closed terminal ask each worker once, by
   SIGTERM, to end; nothing is started again then.
 
   The first worker, the chief, writes where this process does; lines of the
@@ -48,8 +47,8 @@ def run(
 
   Returns:
     int, the exit code: 0, that of the first worker that failed otherwise, or
-    `RESTART_CODE` if the run can be started again: after a signal, or where
-    `max_restarts` are used up.
+    `errors.RESTART_CODE` if the run can be started again: after a signal, or
+    where `max_restarts` are used up.
   """
   # The ports stay: a run that goes on is one of the same workers.
   workers = ",".join(f"127.0.0.1:{port}" for port in _free_ports(num_workers))
@@ -77,11 +76,11 @@ def run(
       if not died:
         return 0
       if stop.is_set():
-        return RESTART_CODE
+        return errors.RESTART_CODE
       told = f"Worker {died[0]} {_how_it_ended(codes[died[0]])}"
       if num_restarts == max_restarts:
         _logger.info("%s; no restart is left of %d", told, max_restarts)
-        return RESTART_CODE
+        return errors.RESTART_CODE
       num_restarts += 1
       _logger.info(
         "%s: restart %d of %d of all workers", told, num_restarts, max_restarts
@@ -197,7 +196,7 @@ def _free_ports(number):
 
 def _is_failure(code):
   """Returns whether a code, negative for a signal, forbids to start again."""
-  return code > 0 and code != RESTART_CODE
+  return code > 0 and code != errors.RESTART_CODE
 
 
 def _how_it_ended(code):

@@ -74,6 +74,8 @@ def train_and_evaluate(config):
   with interruption_lib.catch() as interruption:
     strategy = distribution.create(**config.strategy_options)
     is_chief = distribution.is_chief(strategy)
+    if not is_chief:  # It would say what the chief says.
+      logging.getLogger("nct_tf").setLevel(logging.WARNING)
     try:
       with directory.lock() if is_chief else contextlib.nullcontext():
         result = _run(config, directory, strategy, interruption)

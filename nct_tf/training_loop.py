@@ -110,8 +110,7 @@ class TrainingLoop:
       logs = method(batch)
       if is_multi_worker:
         # All machines stop after the same step, or the others would wait.
-        context = tf.distribute.get_replica_context()
-        wish = context.all_reduce(tf.distribute.ReduceOp.SUM, wish)
+        wish = distribution.sum_over_replicas(wish)
       return logs, wish
 
     @tf.function

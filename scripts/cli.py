@@ -11,9 +11,6 @@ from absl import app, flags, logging as absl_logging
 
 from nct_tf import errors
 
-EXIT_MISTAKE = 2
-EXIT_START_AGAIN = os.EX_TEMPFAIL  # 75.
-
 _EXPECTED_ERRORS = (
   errors.InvalidInputError,
   errors.TrainingDivergedError,
@@ -111,7 +108,10 @@ def _guard(main):
     _drop_output()
     _fail(f"cannot write any further: {error.strerror}")
   except errors.TrainingInterrupted as error:
-    _fail(f"{error}; the same command goes on from there", EXIT_START_AGAIN)
+    _say(f"{error}; the same command goes on from there")
+    # Python's own end would wait half a minute for workers that are gone.
+    sys.stdout.flush()
+    os._exit(errors.RESTART_CODE)
   except KeyboardInterrupt:
     _fail("interrupted")
 
@@ -121,8 +121,13 @@ def _drop_output():
   os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message, code=EXIT_MISTAKE):
+def _fail(message):
+  _say(message)
+  sys.exit(2)
+
+
+def _say(message):
   text = " ".join(str(message).split())
   program = os.path.basename(sys.argv[0]).removesuffix(".py")
   sys.stderr.write(f"{program}: {text}\n")
-  sys.exit(code)
+  sys.stderr.flush()
