@@ -1,10 +1,11 @@
-"""Real processes that train, are killed, and are compared with undisturbed ones."""
+"""Real processes that train and are killed, and what they leave behind."""
 
 import csv
 import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -77,14 +78,10 @@ class Killer:
     self.num_resumes = self.num_epochs_lost = 0
 
   def kill(self, process, workdir):
-    """Kills a process at an instant of one of three kinds.
-
-    Returns:
-      whether it had not ended by itself before.
-    """
-    kind = self._random.choices(
-      ["starting", "training", "writing"], [1, 3, 3]
-    )[0]
+    """Kills a process at an instant of one of three kinds."""
+    kind = self._random.choices(["starting", "training", "writing"], [1, 3, 3])[
+      0
+    ]
     folder = pathlib.Path(workdir) / "checkpoints"
 
     def names():
@@ -94,22 +91,21 @@ class Killer:
       end = time.monotonic() + self._random.uniform(0, 8)
       wait_for(process, lambda: time.monotonic() > end)
     else:
-      before = names()
       for _ in range(self._random.randint(1, 4)):
-        wait_for(process, lambda: names() - before)
         before = names()
+        wait_for(process, lambda before=before: names() - before)
       if kind == "training":
         time.sleep(self._random.uniform(0, 0.5))
       else:
         wait_for(process, lambda: any(n.startswith(".tmp-") for n in names()))
         time.sleep(self._random.choice([0, 0.002 * self._random.random()]))
-    is_running = process.poll() is None
+    if process.poll() is not None:
+      return
     process.kill()
-    finish(process)
-    self.num_kills += is_running
-    if is_running and any(name.startswith(".tmp-") for name in names()):
+    process.wait()
+    self.num_kills += 1
+    if any(name.startswith(".tmp-") for name in names()):
       self.num_kills_while_writing += 1
-    return is_running
 
   def run_to_the_end(self, workdir, flags, num_kills):
     """Trains until a run has ended, killing it on the way.
@@ -118,26 +114,26 @@ class Killer:
       workdir: path.
       flags: sequence of str.
       num_kills: int, how often at the most.
-
-    Returns:
-      int, how often it was killed.
     """
-    killed = 0
+    most = self.num_kills + num_kills
     while True:
       num_rows = len(read_history(workdir))
       process = start(workdir, *flags)
-      if killed < num_kills and self.kill(process, workdir):
-        killed += 1
-        continue
+      if self.num_kills < most:
+        self.kill(process, workdir)
       code, text = finish(process)
-      if code:
+      self._count_resume(text, num_rows)
+      if code == 0:
+        return
+      if code != -signal.SIGKILL:
         raise RuntimeError(f"The run ended with code {code}: {text[-2000:]}")
-      resumed = [line for line in text.splitlines() if "Goes on from" in line]
-      if resumed:
+
+  def _count_resume(self, text, num_rows):
+    for line in text.splitlines():
+      if "Goes on from" in line:
         self.num_resumes += 1
-        name = resumed[0].rpartition("/")[2]
-        self.num_epochs_lost += max(0, num_rows - int(name.split("-")[1]))
-      return killed
+        position = line.rpartition("/")[2]
+        self.num_epochs_lost += max(0, num_rows - int(position.split("-")[1]))
 
 
 def read_history(workdir):
@@ -172,7 +168,6 @@ def _read(workdir):
     if name not in TIMES
   }
   content["history.csv"] = read_history(workdir)
-  content["flags.txt"] = (workdir / "flags.txt").read_bytes()
   content["noise.npz"] = (workdir / "noise.npz").read_bytes()
   content["curves"] = read_curves(workdir)
   last = checkpoints.Checkpoints(workdir / "checkpoints").last()

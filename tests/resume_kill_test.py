@@ -51,6 +51,7 @@ class ResumeKillTest(absltest.TestCase):
       print(
         f"{num_runs} runs, {killer.num_kills} kills, of them "
         f"{killer.num_kills_while_writing} while a checkpoint was written; "
+        f"{killer.num_resumes} resumes; "
         f"{killer.num_epochs_lost} epochs lost; differences: {found or 'none'}",
         flush=True,
       )

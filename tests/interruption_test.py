@@ -1,0 +1,118 @@
+"""Signals, locks, full disks and damaged files, with real processes."""
+
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+from absl.testing import absltest, parameterized
+
+from tests import interrupted_runs
+
+# Epochs enough that no test waits for the end.
+_LONG = (*interrupted_runs.TINY, "--num_epochs=500")
+
+
+class InterruptionTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.workdir = pathlib.Path(folder) / "run"
+
+  def start(self, *flags):
+    process = interrupted_runs.start(self.workdir, *flags)
+    self.addCleanup(process.communicate)
+    self.addCleanup(process.kill)
+    return process
+
+  def names(self):
+    return sorted(
+      path.name for path in (self.workdir / "checkpoints").iterdir()
+    )
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
+  def test_a_signal_saves_and_says_start_me_again(self, number):
+    process = self.start(*_LONG, "--checkpoint_every_epochs=500")
+    history = self.workdir / "history.csv"
+    self.assertTrue(interrupted_runs.wait_for(process, history.exists))
+    begin = time.monotonic()
+    process.send_signal(number)
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, 75, text)
+    self.assertLess(time.monotonic() - begin, 10)
+    last = text.splitlines()[-1]
+    self.assertRegex(
+      last, r"^train: stopped after the step; ckpt-\d+-\d+ is saved; the same "
+    )
+    # What was saved is what it goes on from.
+    self.assertIn(last.split()[5], self.names())
+
+  def test_a_signal_before_the_first_step(self):
+    process = self.start(*_LONG)
+    flags = self.workdir / "flags.txt"
+    self.assertTrue(interrupted_runs.wait_for(process, flags.exists))
+    process.terminate()
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, 75, text)
+    self.assertNotIn("Traceback", text)
+
+  def test_two_runs_in_one_workdir(self):
+    first = self.start(*_LONG)
+    self.assertTrue(
+      interrupted_runs.wait_for(
+        first, interrupted_runs.has_checkpoint(self.workdir, "ckpt-1")
+      )
+    )
+    for flags in (_LONG, (*_LONG, "--overwrite")):
+      code, text = interrupted_runs.finish(self.start(*flags))
+      self.assertEqual(code, 2)
+      self.assertRegex(text, "^train: Workdir .*run is in use: another process")
+      self.assertLen(text.splitlines(), 1)
+    # A dead process holds no lock.
+    first.kill()
+    first.wait()
+    num_rows = len(interrupted_runs.read_history(self.workdir))
+    self.assertTrue(
+      interrupted_runs.wait_for(
+        self.start(*_LONG),
+        lambda: len(interrupted_runs.read_history(self.workdir)) > num_rows,
+      )
+    )
+
+  def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
+    disk = self.workdir.parent / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+      ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)],
+      capture_output=True,
+      check=False,
+    )
+    if mounted.returncode:
+      self.skipTest("needs the right to mount")
+    self.addCleanup(subprocess.run, ["umount", "-l", str(disk)], check=True)
+    self.workdir = disk / "run"
+    flags = (*interrupted_runs.TINY, "--keep_checkpoints=99")
+    code, text = interrupted_runs.finish(self.start(*flags))
+    self.assertEqual(code, 2, text)
+    self.assertRegex(
+      text.splitlines()[-1],
+      "^train: .*cannot be written.*: No space left on device. The last whole "
+      "(one|checkpoint) is .*ckpt-",
+    )
+    self.assertNotIn("Traceback", text)
+    self.assertEmpty([name for name in self.names() if name.startswith(".")])
+    subprocess.run(["mount", "-o", "remount,size=9m", str(disk)], check=True)
+    code, text = interrupted_runs.finish(self.start(*flags))
+    self.assertEqual(code, 0, text)
+    self.assertIn("Goes on from", text)
+    undisturbed = self.workdir.parent / "undisturbed"
+    code, text = interrupted_runs.finish(
+      interrupted_runs.start(undisturbed, *flags)
+    )
+    self.assertEqual(code, 0, text)
+    self.assertEmpty(interrupted_runs.differences(undisturbed, self.workdir))
+
+
+if __name__ == "__main__":
+  absltest.main()
