@@ -29,8 +29,8 @@ def run(
 
   A worker has died if a signal ended it or if its code is
   `errors.RESTART_CODE`. The others, which cannot go on without it, are waited
-  for. Any other code but 0 ends all. SIGTERM, Ctrl-C or a closed terminal ask each worker once, by
-  SIGTERM, to end; nothing is started again then.
+  for. Any other code but 0 ends all. SIGTERM, Ctrl-C or a closed terminal ask
+  each worker once, by SIGTERM, to end; nothing is started again then.
 
   The first worker, the chief, writes where this process does; lines of the
   others have `[worker 1] ` before them. To be called from the main thread.
