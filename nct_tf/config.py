@@ -18,12 +18,13 @@ from nct_tf.networks import preact_resnet
 
 METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16")
+CACHES = ("memory", "disk", "none")
 
 _INFINITY = float("inf")
 _MAX_SEED = 2**32 - 1  # NumPy's.
 
-# Where a run's files go does not make it another run.
-_PLACES = ("workdir", "overwrite", "export_dir")
+# Where a run's files and its images are does not make it another run.
+_PLACES = ("workdir", "overwrite", "export_dir", "cache", "cache_dir")
 
 # Field -> (lowest, highest, lowest itself is refused, highest itself is).
 _RANGES = {
@@ -86,6 +87,8 @@ class TrainConfig:
   data_dir: str | None = None
   download: bool = False
   image_size: int | None = None
+  cache: str | None = None
+  cache_dir: str | None = None
   num_train_examples: int | None = None
   validation_fraction: float = 0.0
   augmentation: str = "crop_flip"
@@ -146,6 +149,8 @@ class TrainConfig:
     self._check_combinations()
 
   def _check_combinations(self):
+    if self.cache is not None:
+      errors.check_choice("cache", self.cache, CACHES)
     label_noise.check_noise(self.noise_type, self.noise_rate)
     optimizers.check(self.optimizer)
     if self.augmentation == "crop_flip_cutout":

@@ -36,6 +36,7 @@ def fit(model, config, dataset, noisy, directory):
   def evaluation_dataset(examples):
     return input_pipeline.evaluation_dataset(
       examples.images,
+      examples.index,
       examples.given_labels,
       batch_size=EVALUATION_BATCH_SIZE,
       mean=mean,
@@ -54,6 +55,7 @@ def fit(model, config, dataset, noisy, directory):
     model.fit(
       input_pipeline.training_dataset(
         noisy.train.images,
+        noisy.train.index,
         noisy.train.given_labels,
         noisy.train.true_labels,
         batch_size=config.batch_size,

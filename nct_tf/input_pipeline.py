@@ -1,4 +1,4 @@
-"""From arrays in memory to batches of normalised images.
+"""From images in memory or in storage to batches of normalised images.
 
 The order of the examples and their augmentation are functions of (seed,
 epoch, step) alone, never of what was drawn before.
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import preprocessing
+from nct_tf.datasets import image_storage
 
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
@@ -22,6 +23,7 @@ def steps_per_epoch(num_examples, batch_size):
 
 def training_dataset(
   images,
+  index,
   labels,
   true_labels,
   *,
@@ -37,7 +39,9 @@ def training_dataset(
   Pass it to `fit` with `steps_per_epoch`: then one iterator serves them all.
 
   Args:
-    images: uint8 array [num_examples, height, width, channels].
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`.
+    index: integer array [num_examples], which of the images is whose.
     labels: integer array [num_examples], the given labels.
     true_labels: integer array [num_examples].
     batch_size: int, of the global batch; the last of an epoch may be smaller.
@@ -53,7 +57,9 @@ def training_dataset(
     the global batch).
   """
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
-    images = tf.constant(images)
+    if isinstance(images, np.ndarray):
+      images = tf.constant(images)
+    index = tf.constant(index)
     labels = tf.constant(np.asarray(labels, np.int32))
     true_labels = tf.constant(np.asarray(true_labels, np.int32))
   fold_in = tf.random.experimental.stateless_fold_in
@@ -61,17 +67,18 @@ def training_dataset(
   def make_order(epoch):
     key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
     order = tf.argsort(
-      tf.random.stateless_uniform([images.shape[0]], key), stable=True
+      tf.random.stateless_uniform([index.shape[0]], key), stable=True
     )
     return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-  def make_batch(step, index):
+  def make_batch(step, examples):
     key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
-    batch = preprocessing.augment(tf.gather(images, index), augmentation, key)
+    batch = _gather(images, tf.gather(index, examples))
+    batch = preprocessing.augment(batch, augmentation, key)
     targets = {
-      "label": tf.gather(labels, index),
-      "true_label": tf.gather(true_labels, index),
-      "position": tf.range(tf.shape(index)[0]),
+      "label": tf.gather(labels, examples),
+      "true_label": tf.gather(true_labels, examples),
+      "position": tf.range(tf.shape(examples)[0]),
     }
     return preprocessing.normalize(batch, mean, std), targets
 
@@ -85,7 +92,7 @@ def training_dataset(
 
 
 def evaluation_dataset(
-  images, labels, *, batch_size, mean, std, num_replicas=1
+  images, index, labels, *, batch_size, mean, std, num_replicas=1
 ):
   """One pass in the given order, without augmentation.
 
@@ -94,7 +101,9 @@ def evaluation_dataset(
   are repeated equally often, which leaves every mean as it is.
 
   Args:
-    images: uint8 array [num_examples, height, width, channels].
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`.
+    index: integer array [num_examples], which of the images is whose.
     labels: integer array [num_examples].
     batch_size: int.
     mean: float [channels], see `preprocessing.normalize`.
@@ -111,18 +120,34 @@ def evaluation_dataset(
     num_repeats = batch_size = num_replicas
   labels = np.asarray(labels, np.int32)
   return (
-    tf.data.Dataset.from_tensor_slices((images, {"label": labels}))
+    tf.data.Dataset.from_tensor_slices((index, {"label": labels}))
     .repeat(num_repeats)
     .batch(batch_size)
     .map(
-      lambda batch, targets: (
-        preprocessing.normalize(batch, mean, std),
+      lambda rows, targets: (
+        preprocessing.normalize(_gather(images, rows), mean, std),
         targets,
       ),
       num_parallel_calls=tf.data.AUTOTUNE,
     )
     .prefetch(tf.data.AUTOTUNE)
   )
+
+
+def _gather(images, rows):
+  """Takes a batch of images.
+
+  Args:
+    images: uint8 [num_images, height, width, channels]: a tensor, an array, of
+      which no copy is made, or `StoredImages`.
+    rows: integer tensor [batch].
+
+  Returns:
+    a uint8 tensor [batch, height, width, channels].
+  """
+  if tf.is_tensor(images):
+    return tf.gather(images, rows)
+  return image_storage.gather(images, rows)
 
 
 def _even_batch_size(num_examples, batch_size, num_replicas):

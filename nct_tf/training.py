@@ -65,7 +65,7 @@ def train_and_evaluate(config):
   directory.start(config)
   noise = directory.write_noise(noisy)
   directory.write_warmup_images(
-    noisy.train.images[: max(server_config.BATCH_SIZES)]
+    noisy.train.images[noisy.train.index[: max(server_config.BATCH_SIZES)]]
   )
   history = fitting.fit(model, config, dataset, noisy, directory)
   result = {
@@ -110,6 +110,8 @@ def load_dataset(config):
     data_dir=config.data_dir,
     download=config.download,
     image_size=config.image_size,
+    cache=config.cache,
+    cache_dir=config.cache_dir,
     **(config.fake_options if config.dataset == "fake" else {}),
   )
 

@@ -4,7 +4,7 @@ Example:
   python -m scripts.evaluate --workdir=runs/digits
 """
 
-from flags import workdir_flags
+from flags import cache_flags, workdir_flags
 from scripts import cli
 
 
@@ -13,11 +13,13 @@ def main():
     from nct_tf import evaluation, tables, workdir
 
   directory = workdir.Workdir(workdir_flags.WORKDIR.value)
-  scores = evaluation.evaluate_run(directory)
+  scores = evaluation.evaluate_run(
+    directory, cache_flags.CACHE.value, cache_flags.CACHE_DIR.value
+  )
   directory.write_evaluation(scores)
   print(tables.format_evaluation(scores))
   print(f"As JSON: {directory.evaluation_file}")
 
 
 if __name__ == "__main__":
-  cli.run(main, workdir_flags, required=["workdir"])
+  cli.run(main, workdir_flags, cache_flags, required=["workdir"])
