@@ -77,6 +77,7 @@ def _batches(config, dataset):
   mean, std = dataset.moments
   return input_pipeline.training_dataset(
     dataset.train_images,
+    np.arange(len(dataset.train_labels)),
     dataset.train_labels,
     dataset.train_labels,
     batch_size=config.batch_size,

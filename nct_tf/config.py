@@ -18,12 +18,21 @@ from nct_tf.networks import preact_resnet
 
 METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16", "float16")
+CACHES = ("memory", "disk", "none")
 
 _INFINITY = float("inf")
 _MAX_SEED = 2**32 - 1  # NumPy's.
 
-# Where a run's files go, and who takes part, is not a part of it.
-_PLACES = ("workdir", "overwrite", "export_dir", "workers", "worker_index")
+# Where a run's files and images are, and who takes part, is not a part of it.
+_PLACES = (
+  "workdir",
+  "overwrite",
+  "export_dir",
+  "cache",
+  "cache_dir",
+  "workers",
+  "worker_index",
+)
 
 # What may differ when a run goes on: its results are the same, up to rounding.
 CIRCUMSTANCES = (
@@ -102,6 +111,8 @@ class TrainConfig:
   data_dir: str | None = None
   download: bool = False
   image_size: int | None = None
+  cache: str | None = None
+  cache_dir: str | None = None
   num_train_examples: int | None = None
   validation_fraction: float = 0.0
   augmentation: str = "crop_flip"
@@ -170,6 +181,8 @@ class TrainConfig:
     self._check_combinations()
 
   def _check_combinations(self):
+    if self.cache is not None:
+      errors.check_choice("cache", self.cache, CACHES)
     label_noise.check_noise(self.noise_type, self.noise_rate)
     optimizers.check(self.optimizer)
     distribution.check(**self.strategy_options)

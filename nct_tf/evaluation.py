@@ -1,5 +1,7 @@
 """How good a finished run is, in figures."""
 
+import dataclasses
+
 import numpy as np
 from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
@@ -9,13 +11,17 @@ from nct_tf import fitting, input_pipeline, model_building, training
 _NUM_CALIBRATION_BINS = 15
 
 
-def evaluate_run(directory, checkpoint="last", use_ema=None):
+def evaluate_run(
+  directory, checkpoint="last", use_ema=None, cache=None, cache_dir=None
+):
   """Evaluates a finished run on its dataset's test split.
 
   Args:
     directory: a `Workdir`.
     checkpoint: str, see `model_building.restore`.
     use_ema: bool, see there.
+    cache: str, where images are kept, see `datasets.load`.
+    cache_dir: str, see there.
 
   Returns:
     dict, see `evaluate`.
@@ -24,9 +30,12 @@ def evaluate_run(directory, checkpoint="last", use_ema=None):
     InvalidInputError: if the run has not finished, or its data are gone.
   """
   model, config, result = model_building.restore(directory, checkpoint, use_ema)
-  dataset = training.load_dataset(config)
+  dataset = training.load_dataset(
+    dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
+  )
   batches = input_pipeline.evaluation_dataset(
     dataset.test_images,
+    np.arange(len(dataset.test_labels)),
     dataset.test_labels,
     batch_size=fitting.EVALUATION_BATCH_SIZE,
     mean=result["mean"],

@@ -133,6 +133,7 @@ def _training_data(config, dataset, noisy, position, num_steps):
   return functools.partial(
     input_pipeline.training_dataset,
     noisy.train.images,
+    noisy.train.index,
     noisy.train.given_labels,
     noisy.train.true_labels,
     batch_size=config.batch_size,
@@ -154,6 +155,7 @@ def _evaluator(loop, dataset, average):
       functools.partial(
         input_pipeline.evaluation_dataset,
         examples.images,
+        examples.index,
         examples.given_labels,
         batch_size=EVALUATION_BATCH_SIZE,
         mean=mean,

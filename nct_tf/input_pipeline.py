@@ -1,4 +1,4 @@
-"""From arrays in memory to batches of normalised images.
+"""From images in memory or in storage to batches of normalised images.
 
 The order of the examples and their augmentation are functions of (seed,
 epoch, step) alone, never of what was drawn before.
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import preprocessing
+from nct_tf.datasets import image_storage
 
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
@@ -22,6 +23,7 @@ def steps_per_epoch(num_examples, batch_size):
 
 def training_dataset(
   images,
+  index,
   labels,
   true_labels,
   *,
@@ -41,7 +43,9 @@ def training_dataset(
   batch differ by one example at the most.
 
   Args:
-    images: uint8 array [num_examples, height, width, channels].
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`.
+    index: integer array [num_examples], which of the images is whose.
     labels: integer array [num_examples], the given labels.
     true_labels: integer array [num_examples].
     batch_size: int, of the global batch; the last of an epoch may be smaller.
@@ -62,17 +66,19 @@ def training_dataset(
     training).
   """
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
-    images = tf.constant(images)
+    if isinstance(images, np.ndarray):
+      images = tf.constant(images)
+    index = tf.constant(index)
     labels = tf.constant(np.asarray(labels, np.int32))
     true_labels = tf.constant(np.asarray(true_labels, np.int32))
   fold_in = tf.random.experimental.stateless_fold_in
-  num_steps = steps_per_epoch(images.shape[0], batch_size)
+  num_steps = steps_per_epoch(index.shape[0], batch_size)
   first_epoch = first_step // num_steps
 
   def make_epoch(epoch):
     key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
     order = tf.argsort(
-      tf.random.stateless_uniform([images.shape[0]], key), stable=True
+      tf.random.stateless_uniform([index.shape[0]], key), stable=True
     )
     begin = tf.maximum(first_step - epoch * num_steps, 0)
     batches = tf.data.Dataset.from_tensor_slices(order[begin * batch_size :])
@@ -80,16 +86,16 @@ def training_dataset(
 
   def make_share(step, batch, replica):
     position = _share(tf.size(batch), replica, num_replicas)
-    index = tf.gather(batch, position)
+    examples = tf.gather(batch, position)
     key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
     share = preprocessing.augment(
-      tf.gather(images, index), augmentation, key, position
+      _gather(images, tf.gather(index, examples)), augmentation, key, position
     )
     targets = {
-      "label": tf.gather(labels, index),
-      "true_label": tf.gather(true_labels, index),
+      "label": tf.gather(labels, examples),
+      "true_label": tf.gather(true_labels, examples),
       "position": position,
-      "step": tf.fill(tf.shape(index), tf.cast(step, tf.int32)),
+      "step": tf.fill(tf.shape(examples), tf.cast(step, tf.int32)),
     }
     return preprocessing.normalize(share, mean, std), targets
 
@@ -104,6 +110,7 @@ def training_dataset(
 
 def evaluation_dataset(
   images,
+  index,
   labels,
   *,
   batch_size,
@@ -119,7 +126,9 @@ def evaluation_dataset(
   repeated equally often, which leaves every mean as it is.
 
   Args:
-    images: uint8 array [num_examples, height, width, channels].
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`.
+    index: integer array [num_examples], which of the images is whose.
     labels: integer array [num_examples].
     batch_size: int, the largest global batch.
     mean: float [channels], see `preprocessing.normalize`.
@@ -135,13 +144,14 @@ def evaluation_dataset(
   batch_size, num_repeats = _even_batches(len(labels), batch_size, num_replicas)
   order = np.tile(np.arange(len(labels), dtype=np.int32), num_repeats)
   with tf.device("CPU:0"):
-    images = tf.constant(images)
+    index = tf.constant(index)
     labels = tf.constant(np.asarray(labels, np.int32))
 
   def make_share(batch, replica):
-    index = tf.gather(batch, _share(tf.size(batch), replica, num_replicas))
-    share = preprocessing.normalize(tf.gather(images, index), mean, std)
-    return share, {"label": tf.gather(labels, index)}
+    examples = tf.gather(batch, _share(tf.size(batch), replica, num_replicas))
+    share = _gather(images, tf.gather(index, examples))
+    targets = {"label": tf.gather(labels, examples)}
+    return preprocessing.normalize(share, mean, std), targets
 
   return (
     tf.data.Dataset.from_tensor_slices(order)
@@ -158,6 +168,22 @@ def evaluation_steps(num_examples, batch_size, num_replicas=1):
     num_examples, batch_size, num_replicas
   )
   return steps_per_epoch(num_examples * num_repeats, batch_size)
+
+
+def _gather(images, rows):
+  """Takes a batch of images.
+
+  Args:
+    images: uint8 [num_images, height, width, channels]: a tensor, an array, of
+      which no copy is made, or `StoredImages`.
+    rows: integer tensor [batch].
+
+  Returns:
+    a uint8 tensor [batch, height, width, channels].
+  """
+  if tf.is_tensor(images):
+    return tf.gather(images, rows)
+  return image_storage.gather(images, rows)
 
 
 def _for_each(replicas, *values):

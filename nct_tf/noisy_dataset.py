@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from nct_tf import errors, label_noise
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import image_dataset, image_storage
 
 # Which examples are taken does not depend on a run's seeds.
 _SUBSET_SEED = 0
@@ -17,13 +17,14 @@ class Examples:
   """Images with the labels that were given to them.
 
   Attributes:
-    images: uint8 array [num_examples, height, width, channels].
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`: all of the dataset's split, shared by all parts of it.
     given_labels: int64 array [num_examples].
     true_labels: int64 array [num_examples].
-    index: int64 array [num_examples], positions in the dataset's own split.
+    index: int64 array [num_examples], which of the images is whose.
   """
 
-  images: np.ndarray
+  images: np.ndarray | image_storage.StoredImages
   given_labels: np.ndarray
   true_labels: np.ndarray
   index: np.ndarray
@@ -39,7 +40,7 @@ class Examples:
   def where(self, mask):
     """Returns the examples for which `mask` is True."""
     return Examples(
-      self.images[mask],
+      self.images,
       self.given_labels[mask],
       self.true_labels[mask],
       self.index[mask],
@@ -109,7 +110,7 @@ def prepare(
     true_labels, dataset.num_classes, noise_type, noise_rate, noise_seed
   )
   noisy = Examples(
-    dataset.train_images[chosen],
+    dataset.train_images,
     given_labels,
     true_labels,
     np.flatnonzero(chosen),

@@ -104,7 +104,9 @@ def _run(config, directory, strategy, interruption):
     )
   if is_chief:
     directory.start(
-      config, noisy, noisy.train.images[: max(server_config.BATCH_SIZES)]
+      config,
+      noisy,
+      noisy.train.images[noisy.train.index[: max(server_config.BATCH_SIZES)]],
     )
   distribution.wait_for_all(strategy)
   fitting.fit(model, config, dataset, noisy, directory, interruption)
@@ -157,6 +159,8 @@ def load_dataset(config):
     data_dir=config.data_dir,
     download=config.download,
     image_size=config.image_size,
+    cache=config.cache,
+    cache_dir=config.cache_dir,
     **(config.fake_options if config.dataset == "fake" else {}),
   )
 

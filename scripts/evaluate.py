@@ -4,7 +4,7 @@ Example:
   python -m scripts.evaluate --workdir=runs/digits
 """
 
-from flags import weights_flags, workdir_flags
+from flags import cache_flags, weights_flags, workdir_flags
 from scripts import cli
 
 
@@ -14,7 +14,11 @@ def main():
 
   directory = workdir.Workdir(workdir_flags.WORKDIR.value)
   scores = evaluation.evaluate_run(
-    directory, weights_flags.CHECKPOINT.value, weights_flags.USE_EMA.value
+    directory,
+    weights_flags.CHECKPOINT.value,
+    weights_flags.USE_EMA.value,
+    cache_flags.CACHE.value,
+    cache_flags.CACHE_DIR.value,
   )
   directory.write_evaluation(scores)
   print(tables.format_evaluation(scores))
@@ -22,4 +26,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, workdir_flags, weights_flags, required=["workdir"])
+  cli.run(main, workdir_flags, weights_flags, cache_flags, required=["workdir"])

@@ -7,6 +7,7 @@ Example:
 """
 
 from flags import (
+  cache_flags,
   data_flags,
   export_dir_flags,
   method_flags,
@@ -19,6 +20,7 @@ from scripts import cli
 
 FLAG_MODULES = (
   data_flags,
+  cache_flags,
   network_flags,
   method_flags,
   training_flags,

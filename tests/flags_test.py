@@ -55,7 +55,7 @@ class FlagsMatchConfigTest(parameterized.TestCase):
         errors.InvalidInputError, ", ".join(flag.parser.enum_values)
       ):
         config.TrainConfig(**{name: "none such"})
-    self.assertEqual(num_enums, 9)
+    self.assertEqual(num_enums, 10)
 
 
 class FlagfileTest(parameterized.TestCase):
@@ -92,7 +92,9 @@ class FlagfileTest(parameterized.TestCase):
     self.assertEqual(config.TrainConfig(**parsed), self.changed())
 
   def test_folders_are_no_part_of_a_run(self):
-    one = config.TrainConfig(workdir="a", export_dir="b", overwrite=True)
+    one = config.TrainConfig(
+      workdir="a", export_dir="b", overwrite=True, cache="disk", cache_dir="c"
+    )
     self.assertEqual(one.to_flagfile(), config.TrainConfig().to_flagfile())
 
   @parameterized.named_parameters(

@@ -9,6 +9,7 @@ IMAGES = np.arange(NUM_EXAMPLES, dtype=np.uint8)[
   :, None, None, None
 ] + np.zeros((1, 6, 6, 1), np.uint8)
 LABELS = np.arange(NUM_EXAMPLES)
+INDEX = np.arange(NUM_EXAMPLES)
 
 
 def batches(**arguments):
@@ -19,7 +20,7 @@ def batches(**arguments):
     "std": [1 / 255],
   } | arguments
   dataset = input_pipeline.training_dataset(
-    IMAGES, LABELS, LABELS + 100, **arguments
+    IMAGES, INDEX, LABELS, LABELS + 100, **arguments
   )
   return list(dataset.as_numpy_iterator())
 
@@ -133,6 +134,7 @@ class EvaluationDatasetTest(parameterized.TestCase):
   ):
     dataset = input_pipeline.evaluation_dataset(
       IMAGES,
+      INDEX,
       LABELS,
       batch_size=batch_size,
       mean=[0.0],
@@ -156,7 +158,7 @@ class EvaluationDatasetTest(parameterized.TestCase):
 
   def test_keeps_order_and_normalises(self):
     dataset = input_pipeline.evaluation_dataset(
-      IMAGES, LABELS, batch_size=10, mean=[0.5], std=[0.25]
+      IMAGES, INDEX, LABELS, batch_size=10, mean=[0.5], std=[0.25]
     )
     result = list(dataset.as_numpy_iterator())
     self.assertEqual([len(images) for images, _ in result], [10, 10, 3])

@@ -29,7 +29,7 @@ class PrepareTest(absltest.TestCase):
   def test_subset_is_fixed_stratified_and_indexed(self):
     noisy = noisy_dataset.prepare(self.digits, num_train_examples=100)
     np.testing.assert_array_equal(
-      self.digits.train_images[noisy.train.index], noisy.train.images
+      self.digits.train_labels[noisy.train.index], noisy.train.true_labels
     )
     self.assertBetween(np.bincount(noisy.train.true_labels).min(), 9, 10)
     other_noise = noisy_dataset.prepare(
@@ -51,13 +51,22 @@ class PrepareTest(absltest.TestCase):
       set(noisy.train.index.tolist()) & set(noisy.validation.index.tolist())
     )
     self.assertBetween(np.mean(~noisy.validation.is_clean), 0.3, 0.7)
-    np.testing.assert_array_equal(noisy.test.images, self.digits.test_images)
+
+  def test_images_are_shared_not_copied(self):
+    noisy = noisy_dataset.prepare(
+      self.digits, 500, 0.2, "symmetric_exclusive", 0.5
+    )
+    part = noisy.train.where(noisy.train.is_clean)
+    for examples in (noisy.train, noisy.validation, part):
+      self.assertIs(examples.images, self.digits.train_images)
+    self.assertIs(noisy.test.images, self.digits.test_images)
+    np.testing.assert_array_equal(noisy.test.index, np.arange(360))
 
   def test_where_filters_all_columns(self):
     train = noisy_dataset.prepare(self.digits, 50).train
     part = train.where(train.true_labels == 3)
     self.assertTrue((part.given_labels == 3).all())
-    self.assertLen(part.images, len(part))
+    self.assertTrue((self.digits.train_labels[part.index] == 3).all())
 
   def test_refuses_more_than_there_are(self):
     with self.assertRaisesRegex(

@@ -17,9 +17,8 @@ class WarmupTest(parameterized.TestCase):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     directory = tiny_run.train(folder / "run")
     run = directory.read_config()
-    self.train_images = training.load_noisy_dataset(
-      run, training.load_dataset(run)
-    ).train.images
+    train = training.load_noisy_dataset(run, training.load_dataset(run)).train
+    self.train_images = train.images[train.index]
     self.path = exporting.export_run(directory, folder / "digits", members=True)
 
   def logs(self):

@@ -2,13 +2,17 @@
 
 import dataclasses
 import functools
+import pathlib
 
 import numpy as np
 from sklearn import model_selection
+import tqdm
 
 from nct_tf import errors, preprocessing
+from nct_tf.datasets import image_cache, image_storage
 
-_CHUNK_SIZE = 1000  # Images.
+_CHUNK_BYTES = 2**24
+_PROGRESS_DELAY_SECONDS = 2
 
 # Of the training split, as the paper's authors normalise; others are computed.
 _KNOWN_MOMENTS = {
@@ -19,23 +23,27 @@ _KNOWN_MOMENTS = {
 
 @dataclasses.dataclass(frozen=True)
 class ImageDataset:
-  """A train and a test split in memory.
+  """A train and a test split, in memory or in storage.
 
   Attributes:
     name: str.
-    train_images: uint8 array [num_train, height, width, channels].
+    train_images: uint8 [num_train, height, width, channels], an array or
+      `StoredImages`.
     train_labels: int64 array [num_train], in [0, num_classes).
-    test_images: uint8 array [num_test, height, width, channels].
+    test_images: uint8 [num_test, height, width, channels], likewise.
     test_labels: int64 array [num_test].
     class_names: tuple of str, one a class.
+    counts_file: `pathlib.Path` in the cache, where the counts that `moments`
+      come from are kept; None to count anew.
   """
 
   name: str
-  train_images: np.ndarray
+  train_images: np.ndarray | image_storage.StoredImages
   train_labels: np.ndarray
-  test_images: np.ndarray
+  test_images: np.ndarray | image_storage.StoredImages
   test_labels: np.ndarray
   class_names: tuple
+  counts_file: pathlib.Path | None = None
 
   def __post_init__(self):
     if self.num_classes < 2:
@@ -78,22 +86,28 @@ class ImageDataset:
     if self.name in _KNOWN_MOMENTS:
       return _KNOWN_MOMENTS[self.name]
     # Counting values is exact, and needs no copy of the images as floats.
+    counts = self._value_counts()
     values = np.arange(256) / 255
-    counts = sum(
-      np.stack([np.bincount(channel, minlength=256) for channel in chunk.T])
-      for chunk in self._pixels_in_chunks()
-    )
     num_pixels = counts[0].sum()
     mean = counts @ values / num_pixels
     variance = (counts * (values - mean[:, None]) ** 2).sum(1) / num_pixels
     std = np.where(variance > 0, np.sqrt(variance), 1.0)
     return tuple(mean.tolist()), tuple(std.tolist())
 
-  def _pixels_in_chunks(self):
-    """Yields uint8 arrays [num_pixels, channels] of the training images."""
-    for start in range(0, len(self.train_images), _CHUNK_SIZE):
-      chunk = self.train_images[start : start + _CHUNK_SIZE]
-      yield chunk.reshape(-1, self.image_shape[-1])
+  def _value_counts(self):
+    """Returns int64 [channels, 256], from the cache if they are there."""
+    if self.counts_file is None:
+      return _count_values(self.train_images)
+
+    def read(path):
+      counts = image_cache.read_arrays(path, ["counts"])
+      return counts and counts["counts"]
+
+    return image_cache.obtain(
+      self.counts_file,
+      read,
+      lambda file: np.savez(file, counts=_count_values(self.train_images)),
+    )
 
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
@@ -103,6 +117,23 @@ class ImageDataset:
       train_images=preprocessing.resize(self.train_images, size).numpy(),
       test_images=preprocessing.resize(self.test_images, size).numpy(),
     )
+
+
+def _count_values(images):
+  """Returns how often each channel has each value: int64 [channels, 256]."""
+  counts = np.zeros((images.shape[-1], 256), np.int64)
+  chunk_size = max(1, _CHUNK_BYTES // int(np.prod(images.shape[1:])))
+  with tqdm.tqdm(
+    desc="counting values", total=len(images), delay=_PROGRESS_DELAY_SECONDS
+  ) as progress:
+    for start in range(0, len(images), chunk_size):
+      chunk = images[start : start + chunk_size]
+      for count, channel in zip(
+        counts, chunk.reshape(-1, len(counts)).T, strict=True
+      ):
+        count += np.bincount(channel, minlength=256)
+      progress.update(len(chunk))
+  return counts
 
 
 def stratified_sample(labels, num_examples, seed, name):

@@ -2,42 +2,58 @@
 
 import difflib
 import logging
+import pathlib
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
-import tqdm
 
-from nct_tf import errors, preprocessing
-from nct_tf.datasets import image_dataset
+from nct_tf import errors
+from nct_tf.datasets import (
+  image_cache,
+  image_dataset,
+  image_storage,
+  tfds_source,
+  tfrecord_images,
+)
 
 _logger = logging.getLogger(__name__)
 
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
-_READ_BATCH_SIZE = 1024
-_PROGRESS_DELAY_SECONDS = 2  # Small datasets need no progress bar.
 _TEST_SPLITS = ("test", "validation")
+_LABEL_TYPE = np.dtype("<i8")
 
 
-def load(name, data_dir=None, download=False, image_size=None):
-  """Reads a dataset into memory.
+def load(
+  name,
+  data_dir=None,
+  download=False,
+  image_size=None,
+  cache=None,
+  cache_dir=None,
+):
+  """Reads a dataset, or makes it ready to be read image by image.
 
   The test split is `test`, or `validation` where there is none or where its
   labels are kept back (-1); a dataset of one split alone is parted, stratified,
-  four to one.
+  four to one. Images, labels and their order do not depend on the cache.
 
   Args:
     name: str, as `tfds.builder` takes it, with `/config` where it has some.
     data_dir: str, or None for the default of tensorflow-datasets.
     download: bool, whether to download and prepare what is not there.
     image_size: int, the side to resize to; needed where sizes differ.
+    cache: str, where decoded images are kept: in `memory`, on `disk`, or
+      (`none`) nowhere; None chooses by their size.
+    cache_dir: str, the folder for what is kept on disk; None for
+      `image_cache.default_folder`.
 
   Returns:
     an `ImageDataset`.
 
   Raises:
-    InvalidInputError: if the dataset is unknown, absent or unfit.
+    InvalidInputError: if the dataset is unknown, absent or unfit, or if the
+      cache cannot be written.
   """
   builder = _builder(name, data_dir)
   image_key, label_key = _keys(name, builder.info.features)
@@ -48,41 +64,131 @@ def load(name, data_dir=None, download=False, image_size=None):
       "them, as in --image_size=64"
     )
   _prepare(name, builder, download)
-  splits = builder.info.splits
-  if "train" not in splits:
+  if "train" not in builder.info.splits:
     raise errors.InvalidInputError(
       f"Dataset {name} must have a split named train. Received: "
-      f"{', '.join(splits)}"
+      f"{', '.join(builder.info.splits)}"
     )
-
-  def read(split):
-    return _read(builder, split, image_key, label_key, image_size)
-
-  train_images, train_labels = read("train")
-  test_split = None
-  for split in (name for name in _TEST_SPLITS if name in splits):
-    test_split = split
-    test_images, test_labels = read(split)
-    if test_labels.min() >= 0:  # Some keep their test labels to themselves.
-      break
-  if test_split is None:
-    is_test = image_dataset.stratified_sample(
-      train_labels,
-      round(_TEST_FRACTION * len(train_labels)),
-      _SPLIT_SEED,
-      "test split",
-    )
-    test_images, test_labels = train_images[is_test], train_labels[is_test]
-    train_images, train_labels = train_images[~is_test], train_labels[~is_test]
+  source = tfds_source.Source(builder, image_key, label_key, image_size)
+  test_split = _test_split(source)
+  splits = ["train", *([test_split] if test_split else [])]
+  folder = pathlib.Path(cache_dir or image_cache.default_folder())
+  folder = folder / f"{builder.name}-{source.fingerprint()}"
+  cache = cache or _choose_cache(source, splits, folder)
+  images, labels = zip(
+    *(_READERS[cache](source, split, folder) for split in splits), strict=True
+  )
+  if not test_split:
+    images, labels = _part(images[0], labels[0])
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
   return image_dataset.ImageDataset(
     name=builder.name,
-    train_images=train_images,
-    train_labels=train_labels,
-    test_images=test_images,
-    test_labels=test_labels,
+    train_images=images[0],
+    train_labels=labels[0],
+    test_images=images[1],
+    test_labels=labels[1],
     class_names=tuple(builder.info.features[label_key].names),
+    counts_file=None if cache == "memory" else folder / "train.counts.npz",
   )
+
+
+def _test_split(source):
+  """Returns the name of the split to test on; None if there is none."""
+  splits = [
+    split for split in _TEST_SPLITS if split in source.builder.info.splits
+  ]
+  for split in splits[:-1]:
+    if source.has_labels(split):  # Some keep their test labels to themselves.
+      return split
+  return splits[-1] if splits else None
+
+
+def _part(images, labels):
+  """Returns training and test images, and training and test labels."""
+  is_test = image_dataset.stratified_sample(
+    labels, round(_TEST_FRACTION * len(labels)), _SPLIT_SEED, "test split"
+  )
+  return (
+    [image_storage.subset(images, part) for part in (~is_test, is_test)],
+    [labels[~is_test], labels[is_test]],
+  )
+
+
+def _choose_cache(source, splits, folder):
+  sizes = {
+    split: source.num_examples(split) * source.image_bytes for split in splits
+  }
+  missing = [
+    size
+    for split, size in sizes.items()
+    if not _images_file(folder, split).exists()
+  ]
+  return image_cache.choose(sum(sizes.values()), sum(missing), folder.parent)
+
+
+def _images_file(folder, split):
+  return folder / f"{split}.images"
+
+
+def _read_into_memory(source, split, folder):
+  """Returns uint8 images and int64 labels as arrays."""
+  del folder  # Nothing is kept there.
+  num_examples = source.num_examples(split)
+  images = np.empty((num_examples, *source.image_shape), np.uint8)
+  labels = np.empty(num_examples, np.int64)
+  end = 0
+  for batch_images, batch_labels in source.batches(split):
+    begin, end = end, end + len(batch_labels)
+    images[begin:end] = batch_images
+    labels[begin:end] = batch_labels
+  return images, labels
+
+
+def _keep_on_disk(source, split, folder):
+  """Returns `FileImages`, of a file that is made if need be, and labels."""
+  num_examples = source.num_examples(split)
+  num_bytes = num_examples * source.image_bytes
+
+  def write(file):
+    labels = []
+    for batch_images, batch_labels in source.batches(split):
+      file.write(batch_images.data)
+      labels.append(batch_labels)
+    file.write(np.concatenate(labels).astype(_LABEL_TYPE).tobytes())
+
+  def read(path):
+    if path.stat().st_size != num_bytes + num_examples * _LABEL_TYPE.itemsize:
+      return None
+    labels = np.fromfile(path, _LABEL_TYPE, offset=num_bytes)
+    images = image_storage.FileImages(path, num_examples, source.image_shape)
+    return images, labels.astype(np.int64)
+
+  return image_cache.obtain(_images_file(folder, split), read, write)
+
+
+def _keep_nothing(source, split, folder):
+  """Returns `TfrecordImages`, whose index alone is kept, and labels."""
+  index = image_cache.obtain(
+    folder / f"{split}.index.npz",
+    lambda path: image_cache.read_arrays(path, tfds_source.INDEX_NAMES),
+    lambda file: np.savez(file, **source.find_records(split)),
+  )
+  images = tfrecord_images.TfrecordImages(
+    source.paths(split),
+    index["file"],
+    index["offset"],
+    index["length"],
+    source.decode,
+    source.image_shape,
+  )
+  return images, index["labels"]
+
+
+_READERS = {
+  "memory": _read_into_memory,
+  "disk": _keep_on_disk,
+  "none": _keep_nothing,
+}
 
 
 def _builder(name, data_dir):
@@ -146,30 +252,3 @@ def _prepare(name, builder, download):
 
 def _first_line(error):
   return (str(error).strip().splitlines() or [""])[0]
-
-
-def _read(builder, split, image_key, label_key, image_size):
-  """Returns uint8 images and int64 labels in the order of the files."""
-
-  def to_pair(example):
-    image = example[image_key]
-    if image_size is not None:
-      image = preprocessing.resize(image, (image_size, image_size))
-    return image, example[label_key]
-
-  batches = (
-    builder.as_dataset(split=split, shuffle_files=False)
-    .map(to_pair, num_parallel_calls=tf.data.AUTOTUNE)
-    .batch(_READ_BATCH_SIZE)
-  )
-  images, labels = [], []
-  with tqdm.tqdm(
-    desc=f"reading {split}",
-    total=builder.info.splits[split].num_examples,
-    delay=_PROGRESS_DELAY_SECONDS,
-  ) as progress:
-    for batch_images, batch_labels in batches.as_numpy_iterator():
-      images.append(batch_images)
-      labels.append(batch_labels)
-      progress.update(len(batch_labels))
-  return np.concatenate(images), np.concatenate(labels).astype(np.int64)
