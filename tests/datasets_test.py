@@ -1,3 +1,4 @@
+import pathlib
 import tempfile
 
 from absl.testing import absltest, parameterized
@@ -239,6 +240,90 @@ class StratifiedSampleTest(absltest.TestCase):
       errors.InvalidInputError, "`n` must give each class.*2 of 30"
     ):
       image_dataset.stratified_sample(np.arange(30) % 3, 2, 0, "n")
+
+
+class ExampleSharded(_Builder):
+  """Its shards are interleaved when they are read."""
+
+  SHAPE = (None, None, 3)
+  SPLITS = {"train": 300, "test": 60}
+
+
+class CacheTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
+    self.cache_dir = self.enter_context(tempfile.TemporaryDirectory())
+    ExampleSharded(data_dir=self.data_dir).download_and_prepare(
+      download_config=tfds.download.DownloadConfig(num_shards=4)
+    )
+
+  def load(self, cache, **options):
+    return datasets.load(
+      "example_sharded",
+      self.data_dir,
+      **{"image_size": 5, "cache_dir": self.cache_dir, **options},
+      cache=cache,
+    )
+
+  def assert_same(self, one, two):
+    for split in ("train", "test"):
+      rows = np.random.default_rng(0).permutation(
+        len(getattr(one, f"{split}_labels"))
+      )
+      np.testing.assert_array_equal(
+        getattr(one, f"{split}_images")[rows],
+        getattr(two, f"{split}_images")[rows],
+      )
+      np.testing.assert_array_equal(
+        getattr(one, f"{split}_labels"), getattr(two, f"{split}_labels")
+      )
+    self.assertEqual(one.moments, two.moments)
+
+  @parameterized.parameters("disk", "none")
+  def test_gives_what_memory_gives_also_the_second_time(self, cache):
+    expected = self.load("memory")
+    self.assertEmpty(list(pathlib.Path(self.cache_dir).iterdir()))
+    for _ in range(2):
+      dataset = self.load(cache)
+      self.assertNotIsInstance(dataset.train_images, np.ndarray)
+      self.assertEqual(dataset.train_images.shape, (300, 5, 5, 3))
+      self.assert_same(dataset, expected)
+
+  def files(self):
+    return {
+      path: path.stat().st_mtime_ns
+      for path in pathlib.Path(self.cache_dir).rglob("*")
+      if path.is_file() and path.name != ".lock"
+    }
+
+  @parameterized.parameters("disk", "none")
+  def test_a_damaged_file_is_made_anew(self, cache):
+    self.load(cache).moments  # noqa: B018 It is kept, too.
+    before = self.files()
+    self.load(cache).moments  # noqa: B018
+    self.assertEqual(self.files(), before)
+    for path in before:
+      path.write_bytes(path.read_bytes()[:-9])
+    (path.parent / ".leftover.tmp").write_bytes(b"of a process that died")
+    self.assert_same(self.load(cache), self.load("memory"))
+    self.assertEqual(set(self.files()), set(before))
+
+  def test_another_size_is_another_cache(self):
+    self.load("disk")
+    self.assertEqual(
+      self.load("disk", image_size=4).train_images.shape, (300, 4, 4, 3)
+    )
+
+  def test_a_folder_that_cannot_be_used(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "Cache folder .*give"
+    ):
+      self.load("disk", cache_dir=__file__)
+
+  def test_embedded_data_stay_in_memory(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "`cache`"):
+      datasets.load("digits", cache="disk")
 
 
 if __name__ == "__main__":

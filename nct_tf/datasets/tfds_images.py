@@ -175,7 +175,7 @@ def _keep_nothing(source, split, folder):
   )
   images = tfrecord_images.TfrecordImages(
     source.paths(split),
-    index["file"],
+    index["shard"],
     index["offset"],
     index["length"],
     source.decode,

@@ -15,7 +15,7 @@ import tqdm
 from nct_tf import errors, preprocessing
 from nct_tf.datasets import tfrecord_images
 
-INDEX_NAMES = ("labels", "file", "offset", "length")
+INDEX_NAMES = ("labels", "shard", "offset", "length")
 
 _MAX_BATCH_SIZE = 1024
 _MAX_BATCH_BYTES = 2**24
@@ -135,13 +135,13 @@ class Source:
     names, records = zip(
       *(name.decode().rsplit("__", 1) for name in ids), strict=True
     )
-    file = np.array([numbers[name] for name in names], np.int32)
-    places = list(zip(file, map(int, records), strict=True))
+    shard = np.array([numbers[name] for name in names], np.int32)
+    places = list(zip(shard, map(int, records), strict=True))
     return {
       "labels": labels,
-      "file": file,
-      "offset": np.array([found[f][0][record] for f, record in places]),
-      "length": np.array([found[f][1][record] for f, record in places]),
+      "shard": shard,
+      "offset": np.array([found[s][0][record] for s, record in places]),
+      "length": np.array([found[s][1][record] for s, record in places]),
     }
 
   def paths(self, split):
