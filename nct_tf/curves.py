@@ -1,9 +1,13 @@
 """The history of a run as curves for TensorBoard."""
 
+import contextlib
+import errno
+import os
 import time
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer import event_file_writer
+import tensorflow as tf
 
 _VALIDATION_PREFIX = "val_"
 
@@ -34,6 +38,9 @@ class Curves:
     Args:
       row: dict with `epoch`, the 0-based number, and what was measured.
       wall_time: float, seconds since 1970; now if not given.
+
+    Raises:
+      OSError: if the disk is full.
     """
     values = {"train": [], "validation": []}
     for name, value in row.items():
@@ -47,15 +54,15 @@ class Curves:
         )
     for part, summary in values.items():
       if summary:
-        writer = self._writer(part)
-        writer.add_event(
-          event_pb2.Event(
-            wall_time=wall_time or time.time(),
-            step=int(row["epoch"]),
-            summary=summary_pb2.Summary(value=summary),
-          )
+        event = event_pb2.Event(
+          wall_time=wall_time or time.time(),
+          step=int(row["epoch"]),
+          summary=summary_pb2.Summary(value=summary),
         )
-        writer.flush()
+        with _os_errors():
+          writer = self._writer(part)
+          writer.add_event(event)
+          writer.flush()
 
   def _writer(self, part):
     if part not in self._writers:
@@ -67,4 +74,14 @@ class Curves:
   def close(self):
     """Ends the writers' threads."""
     for writer in self._writers.values():
-      writer.close()
+      with _os_errors():
+        writer.close()
+
+
+@contextlib.contextmanager
+def _os_errors():
+  """Raises what Python's own files would where TensorFlow's cannot write."""
+  try:
+    yield
+  except tf.errors.ResourceExhaustedError as error:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error

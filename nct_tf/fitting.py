@@ -65,7 +65,7 @@ def fit(model, config, dataset, noisy, directory, interruption):
   batches = loop.iterate(
     _training_data(config, dataset, noisy, state.position, num_steps)
   )
-  with contextlib.ExitStack() as stack:
+  with _explain(directory, saved), contextlib.ExitStack() as stack:
     chosen = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
       *_evaluation_callbacks(config, noisy, _evaluator(loop, dataset, average)),
@@ -88,13 +88,20 @@ def fit(model, config, dataset, noisy, directory, interruption):
       raise errors.TrainingInterrupted(
         f"stopped after the step; {state.position} is saved"
       ) from None
-    except OSError as error:
-      raise errors.StorageError(
-        f"Workdir {directory.path} cannot be written to: {error.strerror}. The "
-        f"last whole checkpoint is {saved.last() or 'none'}"
-      ) from error
     finally:
       interruption.deferred = False
+
+
+@contextlib.contextmanager
+def _explain(directory, saved):
+  """Raises `StorageError` where the workdir cannot be written to."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.StorageError(
+      f"Workdir {directory.path} cannot be written to: {error.strerror}. The "
+      f"last whole checkpoint is {saved.last() or 'none'}"
+    ) from error
 
 
 def _go_on(state, saved, history, strategy):

@@ -34,13 +34,21 @@ class TrainingLoop:
         `num_replicas` that returns a `tf.data.Dataset`, see `input_pipeline`;
         at its end it begins anew.
     """
+    options = tf.data.Options()
+    # Its threads, one an iterator, may take seconds to end; as many calls as
+    # there are cores are what it would come to.
+    options.autotune.enabled = False
 
     def make(context):
       # Machines need not tell each other whether an endless one has ended.
-      return make_dataset(
-        replicas=distribution.local_replicas(context),
-        num_replicas=context.num_replicas_in_sync,
-      ).repeat()
+      return (
+        make_dataset(
+          replicas=distribution.local_replicas(context),
+          num_replicas=context.num_replicas_in_sync,
+        )
+        .repeat()
+        .with_options(options)
+      )
 
     return iter(self.strategy.distribute_datasets_from_function(make))
 

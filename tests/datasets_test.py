@@ -34,7 +34,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   def _generate_examples(self, num_examples):
     for number in range(num_examples):
       shape = [side or 4 + number % 3 for side in self.SHAPE]
-      image = np.full(shape, number, np.uint8)
+      image = np.full(shape, number % 256, np.uint8)
       yield number, {"image": image, "label": number % len(self.CLASSES)}
 
 

@@ -80,11 +80,16 @@ class InterruptionTest(parameterized.TestCase):
       )
     )
 
-  def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
+  @parameterized.named_parameters(
+    ("at_a_checkpoint", "60k", "Checkpoint .*ckpt-2 cannot be written"),
+    ("at_the_curves", "150k", "Workdir .*run cannot be written to"),
+  )
+  def test_a_full_disk(self, size, told):
+    """It ends the run in one line, and with more space it goes on."""
     disk = self.workdir.parent / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-      ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)],
+      ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
       capture_output=True,
       check=False,
     )
@@ -97,8 +102,8 @@ class InterruptionTest(parameterized.TestCase):
     self.assertEqual(code, 2, text)
     self.assertRegex(
       text.splitlines()[-1],
-      "^train: .*cannot be written.*: No space left on device. The last whole "
-      "(one|checkpoint) is .*ckpt-",
+      f"^train: {told}: No space left on device. The last whole "
+      r"(one|checkpoint) is .*ckpt-\d$",
     )
     self.assertNotIn("Traceback", text)
     self.assertEmpty([name for name in self.names() if name.startswith(".")])

@@ -214,19 +214,16 @@ class RepeatabilityTest(RunTestCase):
     )
 
   def test_mirrored_gives_what_one_device_gives(self):
-    self.assertGreaterEqual(
-      len(tf.config.list_logical_devices("CPU")), virtual_devices.NUM_REPLICAS
-    )
     one, _ = self.run_in("one")
-    two, _ = self.run_in("two", strategy="mirrored")
+    two, _ = self.run_in("two", strategy="mirrored", num_virtual_cpus=2)
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
         self.history(two)[name], values, atol=1e-5, err_msg=name
       )
 
   @parameterized.parameters(
-    (33, 200, "multiple of the 2 replicas. Received: 33"),
-    (66, 199, "last batch of 199 training examples at least one for each"),
+    (34, 200, f"of the {virtual_devices.NUM_DEVICES} replicas. Received: 34"),
+    (68, 205, "last batch of 205 training examples at least one for each"),
   )
   def test_batches_that_replicas_cannot_share(self, batch_size, n, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
@@ -241,6 +238,7 @@ class RepeatabilityTest(RunTestCase):
     _, result = self.run_in(
       "run",
       strategy="mirrored",
+      num_virtual_cpus=2,
       network="simple_cnn",
       validation_fraction=0.105,  # 21 examples.
       export_dir=str(self.folder / "exports"),
