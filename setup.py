@@ -68,6 +68,6 @@ setuptools.setup(
   install_requires=_REQUIREMENTS,
   extras_require={
     "serving": _SERVING_REQUIREMENTS,
-    "test": ["pytest", "pytest-xdist", "pyyaml", "ruff"],
+    "test": ["psutil", "pytest", "pytest-xdist", "pyyaml", "ruff"],
   },
 )
