@@ -10,12 +10,16 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
   --noise_type=symmetric_inclusive --noise_rate=0.5 \
   --network=simple_cnn --width=64 --num_epochs=100
 
-.PHONY: help environment train test test-long bazel lint format lock clean
+LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
+  tests/multi_worker_test.py tests/memory_test.py
+
+.PHONY: help environment train test test-long torture bazel lint format lock clean
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill an export forty times (2 minutes)"
+	@echo "make test-long   kill runs, workers and exports (10 minutes)"
+	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"
 	@echo "make lock    renew constraints/ from setup.py"
@@ -38,7 +42,11 @@ test: environment
 	@$(RUN) -m pytest
 
 test-long: environment
-	@NCT_TF_LONG_TESTS=1 $(RUN) -m pytest tests/export_kill_test.py
+	@NCT_TF_LONG_TESTS=1 $(RUN) -m pytest $(LONG_TESTS)
+
+torture: environment
+	@NCT_TF_NUM_KILLS=200 $(RUN) -m pytest -s --numprocesses=0 \
+	  tests/resume_kill_test.py
 
 bazel: environment
 	@tools/bazel_test.sh "$(VENV)/bin"

@@ -14,6 +14,9 @@ from nct_tf.datasets import image_storage
 
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
+# Batches made before they are asked for. A buffer that tunes itself doubles
+# whenever it was found empty, and never shrinks: memory would grow for days.
+_NUM_BUFFERED = 8
 
 
 def steps_per_epoch(num_examples, batch_size):
@@ -104,7 +107,7 @@ def training_dataset(
     .flat_map(make_epoch)
     .flat_map(lambda step, batch: _for_each(replicas, step, batch))
     .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    .prefetch(tf.data.AUTOTUNE)
+    .prefetch(_NUM_BUFFERED * len(replicas))
   )
 
 
@@ -158,7 +161,7 @@ def evaluation_dataset(
     .batch(batch_size)
     .flat_map(lambda batch: _for_each(replicas, batch))
     .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    .prefetch(tf.data.AUTOTUNE)
+    .prefetch(_NUM_BUFFERED * len(replicas))
   )
 
 

@@ -19,7 +19,7 @@ from nct_tf.serving import server_config, session, version_folders
 from tests import tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
-_NUM_RANDOM_KILLS = 40 if os.environ.get("NCT_TF_LONG_TESTS") else 4
+_NUM_RANDOM_KILLS = 40 if os.environ.get("NCT_TF_LONG_TESTS") else 1
 
 # What an export writes, in this order.
 _MARKS = (

@@ -16,9 +16,6 @@ import tensorflow as tf
 from nct_tf import checkpoints
 from tests import interrupted_runs
 
-# A batch's parts have no statistics of their own in an mlp.
-_WITHOUT_BATCH_NORM = (*interrupted_runs.TINY, "--network=mlp")
-
 
 class MultiWorkerTest(parameterized.TestCase):
   def setUp(self):
@@ -39,7 +36,8 @@ class MultiWorkerTest(parameterized.TestCase):
     return text
 
   def test_agree_with_one_worker_at_the_same_global_batch(self):
-    flags = (*_WITHOUT_BATCH_NORM, "--num_epochs=2")
+    # A batch's parts have no statistics of their own in an mlp.
+    flags = (*interrupted_runs.TINY, "--network=mlp", "--num_epochs=2")
     self.run_to_the_end(
       self.start("two", *flags, script="launch_local_cluster")
     )

@@ -1,4 +1,8 @@
-"""Runs that are killed again and again end as if nobody had disturbed them."""
+"""Runs that are killed again and again end as if nobody had disturbed them.
+
+NCT_TF_LONG_TESTS=1 makes it 21 kills in runs of three kinds, `make test-long`;
+NCT_TF_NUM_KILLS any other number, `make torture`.
+"""
 
 import os
 import pathlib
@@ -8,8 +12,12 @@ from absl.testing import absltest
 
 from tests import interrupted_runs
 
-_NUM_KILLS = int(os.environ.get("NCT_TF_NUM_KILLS", "3"))
-_KILLS_PER_RUN = 20
+_NUM_KILLS = int(
+  os.environ.get(
+    "NCT_TF_NUM_KILLS", 21 if os.environ.get("NCT_TF_LONG_TESTS") else 2
+  )
+)
+_KILLS_PER_RUN = max(2, min(_NUM_KILLS // 3, 20))
 
 _OFTEN = ("--checkpoint_every_minutes=0.002",)
 _KINDS = {

@@ -1,0 +1,88 @@
+"""Data that are read from the disk need no more memory from epoch to epoch.
+
+NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+"""
+
+import os
+import pathlib
+import tempfile
+import unittest
+
+from absl.testing import absltest, parameterized
+import numpy as np
+import psutil
+import tensorflow_datasets as tfds
+
+from tests import interrupted_runs
+
+_NUM_TRAIN = 6000
+_SHAPE = (32, 32, 3)
+
+
+class ExampleNoise(tfds.core.GeneratorBasedBuilder):
+  """Random images, in many shards."""
+
+  VERSION = tfds.core.Version("1.0.0")
+
+  def _info(self):
+    return self.dataset_info_from_configs(
+      features=tfds.features.FeaturesDict(
+        {
+          "image": tfds.features.Image(shape=_SHAPE),
+          "label": tfds.features.ClassLabel(num_classes=10),
+        }
+      ),
+      supervised_keys=("image", "label"),
+    )
+
+  def _split_generators(self, dl_manager):
+    del dl_manager
+    return {
+      "train": self._generate_examples(_NUM_TRAIN),
+      "test": self._generate_examples(200),
+    }
+
+  def _generate_examples(self, num_examples):
+    rng = np.random.default_rng(0)
+    for number in range(num_examples):
+      image = rng.integers(256, size=_SHAPE, dtype=np.uint8)
+      yield number, {"image": image, "label": number % 10}
+
+
+@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes minutes")
+class MemoryTest(parameterized.TestCase):
+  @parameterized.parameters("disk", "none")
+  def test_grows_by_less_than_2_percent_in_20_epochs(self, cache):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    ExampleNoise(data_dir=folder / "data").download_and_prepare(
+      download_config=tfds.download.DownloadConfig(num_shards=8)
+    )
+    process = interrupted_runs.start(
+      folder / "run",
+      "--dataset=example_noise",
+      f"--data_dir={folder / 'data'}",
+      f"--cache_dir={folder / 'cache'}",
+      f"--cache={cache}",
+      "--network=mlp",
+      "--width=8",
+      "--num_epochs=25",
+    )
+    self.addCleanup(process.kill)
+    memory = {}  # At the end of each epoch, in bytes.
+
+    def look():
+      num_rows = len(interrupted_runs.read_history(folder / "run"))
+      memory.setdefault(num_rows, psutil.Process(process.pid).memory_info().rss)
+      return False
+
+    interrupted_runs.wait_for(process, look)
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, 0, text)
+    # Before, graphs are made and allocators find their sizes.
+    growth = memory[24] / memory[4] - 1
+    print(f"--cache={cache}: {memory[4] / 1e6:.0f} MB, growth {growth:.2%}")
+    self.assertLess(growth, 0.02)
+
+
+if __name__ == "__main__":
+  absltest.main()
