@@ -5,9 +5,9 @@ from absl import flags
 SUITE = flags.DEFINE_enum(
   "suite",
   "training",
-  ["training", "serving"],
-  "What to time: a training step and the input pipeline, or the signatures of "
-  "an export.",
+  ["training", "serving", "scaling"],
+  "What to time: a training step and the input pipeline; the signatures of an "
+  "export; or a training step on one device and on all of --strategy=mirrored.",
 )
 NUM_STEPS = flags.DEFINE_integer(
   "num_steps",

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -43,7 +44,7 @@ def benchmark(config, num_steps):
     ),
   )
   dataset = datasets.load("fake", **config.fake_options)
-  batches = _batches(config, dataset)
+  batches = make_batches(config, dataset)()
   batch = next(iter(batches))
   steps = [
     _step_function(dataclasses.replace(config, method=method), dataset, batch)
@@ -51,9 +52,9 @@ def benchmark(config, num_steps):
   ]
   for _ in range(_NUM_WARMUP_STEPS):
     for step in steps:
-      _seconds(step)
+      seconds_of(step)
   seconds = np.array(
-    [[_seconds(step) for step in steps] for _ in range(num_steps)]
+    [[seconds_of(step) for step in steps] for _ in range(num_steps)]
   )
   nct, single = np.median(seconds, axis=0)
   images_per_second = _pipeline_images_per_second(batches)
@@ -73,9 +74,11 @@ def benchmark(config, num_steps):
   }
 
 
-def _batches(config, dataset):
+def make_batches(config, dataset):
+  """Returns `input_pipeline.training_dataset` but for the replicas' shares."""
   mean, std = dataset.moments
-  return input_pipeline.training_dataset(
+  return functools.partial(
+    input_pipeline.training_dataset,
     dataset.train_images,
     np.arange(len(dataset.train_labels)),
     dataset.train_labels,
@@ -99,7 +102,8 @@ def _step_function(config, dataset, batch):
   return lambda: train_step(batch)["loss"].numpy()
 
 
-def _seconds(function):
+def seconds_of(function):
+  """Returns how long a call takes: a float."""
   begin = time.perf_counter()
   function()
   return time.perf_counter() - begin

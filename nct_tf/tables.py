@@ -158,3 +158,34 @@ def format_serving_benchmark(benchmark):
       f"decoding's share of serving_bytes: {shares}",
     ]
   )
+
+
+def format_scaling_benchmark(benchmark):
+  """Returns a table of what `scaling_benchmarking.benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  size = "x".join(map(str, benchmark["image_shape"]))
+  rows = [
+    (
+      str(replicas["num_replicas"]),
+      f"{1 / replicas['step_seconds']:.2f}",
+      f"{replicas['images_per_second']:,.0f}",
+      f"{replicas['ratio']:.2f}",
+    )
+    for replicas in benchmark["replicas"]
+  ]
+  header = ("replicas", "steps/s", "images/s", "x one replica's time")
+  num_bytes = benchmark["all_reduced_bytes"]
+  return "\n".join(
+    [
+      f"{benchmark['network']}, width {benchmark['width']}, global batch "
+      f"{benchmark['batch_size']} of {size}, mixed precision "
+      f"{benchmark['mixed_precision']}",
+      format_table(rows, header),
+      "all-reduced in a step, bytes of each replica: "
+      f"{num_bytes['gradients']:,} of gradients, {num_bytes['others']:,} of "
+      "others",
+    ]
+  )

@@ -23,8 +23,8 @@ class TrainingLoop:
     self.model = model
     self.strategy = model.distribute_strategy
     self._interruption = interruption
-    self._train_step = self._make_step(model.train_step)
-    self._test_step = self._make_step(model.test_step)
+    self._train = self._make_step(model.train_step)
+    self._test = self._make_step(model.test_step)
 
   def iterate(self, make_dataset):
     """Returns an iterator over what each replica is to get.
@@ -76,7 +76,7 @@ class TrainingLoop:
       callbacks.on_epoch_begin(epoch)
       for step in range(first_step, num_steps):
         callbacks.on_train_batch_begin(step)
-        logs, stop = self._run(self._train_step, batches)
+        logs, stop = self.train_step(batches)
         state.position = checkpoints.Position(epoch, step + 1)
         self._interruption.deferred = True  # There is something to save now.
         callbacks.on_train_batch_end(step, {"loss": float(logs["loss"])})
@@ -89,6 +89,17 @@ class TrainingLoop:
       callbacks.on_epoch_end(epoch, self.model.means.results())
       state.position = checkpoints.Position(epoch + 1)
     callbacks.on_train_end()
+
+  def train_step(self, batches):
+    """Makes one step.
+
+    Args:
+      batches: of `iterate`.
+
+    Returns:
+      a pair: dict from name to scalar, the means so far; whether to stop.
+    """
+    return self._run(self._train, batches)
 
   def evaluate(self, batches, num_steps):
     """Evaluates on one pass over data.
@@ -105,7 +116,7 @@ class TrainingLoop:
     """
     self.model.reset_metrics()
     for _ in range(num_steps):
-      logs, stop = self._run(self._test_step, batches)
+      logs, stop = self._run(self._test, batches)
       if stop:
         raise StopRequested
     return {name: float(value) for name, value in logs.items()}

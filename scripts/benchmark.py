@@ -1,8 +1,9 @@
-"""Times training, or what is served, beside one network alone.
+"""Times training, what is served, and training on several devices.
 
 Examples:
   python -m scripts.benchmark --network=preact_resnet18 --batch_size=64
   python -m scripts.benchmark --suite=serving --network=preact_resnet18
+  python -m scripts.benchmark --suite=scaling --strategy=mirrored
 
 The images are random ones, of --fake_image_size. The flags are those of
 scripts.train; what has no bearing on the times is passed over.
@@ -31,13 +32,23 @@ CONFIG_FLAGS = (
 
 def main():
   with cli.silence():
-    from nct_tf import benchmarking, config, serving_benchmarking, tables
+    from nct_tf import (
+      benchmarking,
+      config,
+      scaling_benchmarking,
+      serving_benchmarking,
+      tables,
+    )
 
   benchmark, format_table = {
     "training": (benchmarking.benchmark, tables.format_benchmark),
     "serving": (
       serving_benchmarking.benchmark,
       tables.format_serving_benchmark,
+    ),
+    "scaling": (
+      scaling_benchmarking.benchmark,
+      tables.format_scaling_benchmark,
     ),
   }[benchmark_flags.SUITE.value]
   measured = benchmark(

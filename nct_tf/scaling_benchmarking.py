@@ -1,0 +1,133 @@
+"""What a training step costs on one device and split among several."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import (
+  benchmarking,
+  datasets,
+  distribution,
+  errors,
+  interruption,
+  model_building,
+  training_loop,
+)
+
+_NUM_WARMUP_STEPS = 3
+
+
+def benchmark(config, num_steps):
+  """Measures steps of the same global batch on one device and on several.
+
+  Both are trained side by side, a step each in turn, data and all: what else
+  the machine does meets both alike.
+
+  Args:
+    config: a `TrainConfig` of --strategy=mirrored; its dataset is replaced by
+      `fake`.
+    num_steps: int, how many steps of each are timed.
+
+  Returns:
+    dict ready for JSON. `replicas` is a list of dicts, of one device and of
+    all: `num_replicas`, `step_seconds` (a median), `images_per_second` and
+    `ratio`, the median over the steps of the time over that of one device.
+    `all_reduced_bytes` is what each replica gives into all-reduces in a step:
+    `gradients`, and `others` (moving statistics, metrics).
+
+  Raises:
+    InvalidInputError: if the config's strategy is not `mirrored`.
+  """
+  if config.strategy != "mirrored":
+    raise errors.InvalidInputError(
+      "Argument `strategy` must be mirrored: steps on one device are timed "
+      f"beside those on all. Received: strategy={config.strategy}"
+    )
+  all_devices = distribution.create(**config.strategy_options)
+  dataset = datasets.load("fake", **config.fake_options)
+  strategies = [tf.distribute.get_strategy(), all_devices]
+  steps = [_step_function(config, dataset, each) for each in strategies]
+  seconds = np.array(
+    [
+      [benchmarking.seconds_of(step) for step in steps]
+      for _ in range(_NUM_WARMUP_STEPS + num_steps)
+    ]
+  )[_NUM_WARMUP_STEPS:]
+  return {
+    "network": config.network,
+    "width": config.width,
+    "batch_size": config.batch_size,
+    "image_shape": list(dataset.image_shape),
+    "mixed_precision": config.mixed_precision,
+    "num_steps": num_steps,
+    "replicas": [
+      {
+        "num_replicas": strategy.num_replicas_in_sync,
+        "step_seconds": float(np.median(column)),
+        "images_per_second": float(config.batch_size / np.median(column)),
+        "ratio": float(np.median(column / seconds[:, 0])),
+      }
+      for strategy, column in zip(strategies, seconds.T, strict=True)
+    ],
+    "all_reduced_bytes": _all_reduced_bytes(config, dataset, all_devices),
+    "tensorflow": tf.__version__,
+  }
+
+
+def _step_function(config, dataset, strategy):
+  """Returns a function that makes one training step and waits for it."""
+  model = _create(config, dataset, strategy)
+  loop = training_loop.TrainingLoop(model, interruption.Interruption())
+  batches = loop.iterate(benchmarking.make_batches(config, dataset))
+  return functools.partial(loop.train_step, batches)
+
+
+def _create(config, dataset, strategy):
+  with strategy.scope():
+    return model_building.create_compiled(
+      config, dataset.image_shape, dataset.num_classes
+    )
+
+
+class _CountingReduction(tf.distribute.ReductionToOneDevice):
+  """Counts the bytes of what is reduced while a graph is made."""
+
+  def __init__(self):
+    super().__init__()
+    self.num_bytes = []
+
+  def batch_reduce(self, reduce_op, value_destination_pairs, options=None):
+    for value, _ in value_destination_pairs:
+      self._count(value)
+    return super().batch_reduce(reduce_op, value_destination_pairs, options)
+
+  def reduce(self, reduce_op, per_replica_value, destinations, options=None):
+    self._count(per_replica_value)
+    return super().reduce(reduce_op, per_replica_value, destinations, options)
+
+  def _count(self, value):
+    one = getattr(value, "values", (value,))[0]
+    self.num_bytes.append(one.shape.num_elements() * one.dtype.size)
+
+
+def _all_reduced_bytes(config, dataset, all_devices):
+  """Returns dict of the bytes of a step, by what they are."""
+  counting = _CountingReduction()
+  strategy = tf.distribute.MirroredStrategy(
+    all_devices.extended.worker_devices, cross_device_ops=counting
+  )
+  model = _create(config, dataset, strategy)
+  with strategy.scope():
+    model.optimizer.build(model.trainable_variables)
+  loop = training_loop.TrainingLoop(model, interruption.Interruption())
+  batches = loop.iterate(benchmarking.make_batches(config, dataset))
+  counting.num_bytes.clear()
+  loop.train_step(batches)
+  gradients = sum(
+    4 * int(np.prod(variable.shape)) for variable in model.trainable_variables
+  )
+  return {
+    "gradients": gradients,
+    "others": sum(counting.num_bytes) - gradients,
+  }
