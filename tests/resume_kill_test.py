@@ -14,10 +14,10 @@ from tests import interrupted_runs
 
 _NUM_KILLS = int(
   os.environ.get(
-    "NCT_TF_NUM_KILLS", 21 if os.environ.get("NCT_TF_LONG_TESTS") else 2
+    "NCT_TF_NUM_KILLS", 21 if os.environ.get("NCT_TF_LONG_TESTS") else 1
   )
 )
-_KILLS_PER_RUN = max(2, min(_NUM_KILLS // 3, 20))
+_KILLS_PER_RUN = max(1, min(_NUM_KILLS // 3, 20))
 
 _OFTEN = ("--checkpoint_every_minutes=0.002",)
 _KINDS = {

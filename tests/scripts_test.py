@@ -230,29 +230,6 @@ class WholeTest(ScriptsTestCase):
     self.assertGreater(measured["pipeline_images_per_second"], 0)
     self.assertIn("the first over twice the second", process.stdout)
 
-  def test_benchmark_of_scaling(self):
-    process = self.succeed(
-      "benchmark",
-      "--suite=scaling",
-      "--strategy=mirrored",
-      "--num_virtual_cpus=2",
-      "--network=mlp",
-      "--width=8",
-      "--batch_size=16",
-      "--num_steps=3",
-    )
-    measured = json.loads(process.stdout.splitlines()[-1])
-    one, two = measured["replicas"]
-    self.assertEqual((one["num_replicas"], two["num_replicas"]), (1, 2))
-    self.assertEqual(one["ratio"], 1.0)
-    self.assertGreater(two["step_seconds"], 0.0)
-    # Two networks of 3072 -> 8 -> 8 -> 10.
-    parameters = 2 * (3072 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10)
-    self.assertEqual(measured["all_reduced_bytes"]["gradients"], 4 * parameters)
-    # The size of the batch twice, and a number a metric.
-    self.assertBetween(measured["all_reduced_bytes"]["others"], 8, 100)
-    self.assertIn("all-reduced", process.stdout)
-
   def test_benchmark_of_serving(self):
     process = self.succeed(
       "benchmark",
