@@ -132,7 +132,8 @@ class TrainingLoop:
         wish = distribution.sum_over_replicas(wish)
       return logs, wish
 
-    @tf.function
+    # A step has no control flow that would have to be translated.
+    @tf.function(autograph=False)
     def step(batches, wish):
       logs, wish = strategy.run(replica_step, args=(next(batches), wish))
       first = {
