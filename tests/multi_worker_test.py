@@ -92,7 +92,8 @@ class MultiWorkerTest(parameterized.TestCase):
         )
         self.worker(process, victim).kill()
         text = self.run_to_the_end(process)
-        self.assertIn(f"Worker {victim} was ended by SIGKILL: restart 1", text)
+        # The other may end first, as it misses this one.
+        self.assertRegex(text, r"Worker \d .*: restart 1 of 3 of all workers")
         self.assertIn("Goes on from", text)
         self.assertEmpty(
           interrupted_runs.differences(
