@@ -50,14 +50,21 @@ def benchmark(config, num_steps):
     _step_function(dataclasses.replace(config, method=method), dataset, batch)
     for method in ("nct", "standard")
   ]
-  for _ in range(_NUM_WARMUP_STEPS):
-    for step in steps:
-      seconds_of(step)
-  seconds = np.array(
-    [[seconds_of(step) for step in steps] for _ in range(num_steps)]
-  )
+  seconds = time_in_turn(steps, num_steps)
   nct, single = np.median(seconds, axis=0)
   images_per_second = _pipeline_images_per_second(batches)
+  return {
+    **describe(config, dataset, num_steps),
+    "nct_step_seconds": float(nct),
+    "single_step_seconds": float(single),
+    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
+    "pipeline_images_per_second": images_per_second,
+    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
+  }
+
+
+def describe(config, dataset, num_steps):
+  """Returns dict of what steps were timed, ready for JSON."""
   return {
     "network": config.network,
     "width": config.width,
@@ -65,11 +72,6 @@ def benchmark(config, num_steps):
     "image_shape": list(dataset.image_shape),
     "mixed_precision": config.mixed_precision,
     "num_steps": num_steps,
-    "nct_step_seconds": float(nct),
-    "single_step_seconds": float(single),
-    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
-    "pipeline_images_per_second": images_per_second,
-    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
     "tensorflow": tf.__version__,
   }
 
@@ -102,8 +104,24 @@ def _step_function(config, dataset, batch):
   return lambda: train_step(batch)["loss"].numpy()
 
 
-def seconds_of(function):
-  """Returns how long a call takes: a float."""
+def time_in_turn(steps, num_rounds):
+  """Times functions, one after the other in each round, after a few untimed.
+
+  Args:
+    steps: list of functions without arguments.
+    num_rounds: int.
+
+  Returns:
+    float array [num_rounds, num_steps], seconds.
+  """
+  rounds = [
+    [_seconds(step) for step in steps]
+    for _ in range(_NUM_WARMUP_STEPS + num_rounds)
+  ]
+  return np.array(rounds[_NUM_WARMUP_STEPS:])
+
+
+def _seconds(function):
   begin = time.perf_counter()
   function()
   return time.perf_counter() - begin

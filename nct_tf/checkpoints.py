@@ -1,7 +1,6 @@
 """A run's checkpoints on the disk: each is whole or not there."""
 
 import contextlib
-import errno
 import logging
 import os
 import pathlib
@@ -105,13 +104,12 @@ class Checkpoints:
   @contextlib.contextmanager
   def _explain(self, path):
     try:
-      yield
+      with files.tensorflow_writes():
+        yield
     except OSError as error:
       reason, cause = error.strerror or error, error
     except tf.errors.OpError as error:
       reason, cause = error.message.rpartition("; ")[2], error
-      if isinstance(error, tf.errors.ResourceExhaustedError):
-        reason = os.strerror(errno.ENOSPC)
     else:
       return
     raise errors.StorageError(

@@ -1,13 +1,11 @@
 """The history of a run as curves for TensorBoard."""
 
-import contextlib
-import errno
-import os
 import time
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer import event_file_writer
-import tensorflow as tf
+
+from nct_tf import files
 
 _VALIDATION_PREFIX = "val_"
 
@@ -59,7 +57,7 @@ class Curves:
           step=int(row["epoch"]),
           summary=summary_pb2.Summary(value=summary),
         )
-        with _os_errors():
+        with files.tensorflow_writes():
           writer = self._writer(part)
           writer.add_event(event)
           writer.flush()
@@ -74,14 +72,5 @@ class Curves:
   def close(self):
     """Ends the writers' threads."""
     for writer in self._writers.values():
-      with _os_errors():
+      with files.tensorflow_writes():
         writer.close()
-
-
-@contextlib.contextmanager
-def _os_errors():
-  """Raises what Python's own files would where TensorFlow's cannot write."""
-  try:
-    yield
-  except tf.errors.ResourceExhaustedError as error:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error

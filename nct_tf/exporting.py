@@ -9,9 +9,8 @@ import tempfile
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from nct_tf import errors, model_building, preprocessing
+from nct_tf import errors, files, model_building, preprocessing
 from nct_tf.serving import (
   model_card,
   server_config,
@@ -126,19 +125,12 @@ def check_writable(export_dir):
 @contextlib.contextmanager
 def _explain(export_dir):
   try:
-    yield
+    with files.tensorflow_writes():
+      yield
   except OSError as error:
-    reason, cause = error.strerror or error, error
-  except (
-    tf.errors.ResourceExhaustedError,  # The disk is full.
-    tf.errors.PermissionDeniedError,
-  ) as error:
-    reason, cause = error.message.rpartition("; ")[2], error
-  else:
-    return
-  raise errors.InvalidInputError(
-    f"Nothing can be exported to {export_dir}: {reason}"
-  ) from cause
+    raise errors.InvalidInputError(
+      f"Nothing can be exported to {export_dir}: {error.strerror or error}"
+    ) from error
 
 
 def write_saved_model(model, result, path, top_k=5, members=False):

@@ -11,11 +11,10 @@ from nct_tf import (
   distribution,
   errors,
   interruption,
+  metrics,
   model_building,
   training_loop,
 )
-
-_NUM_WARMUP_STEPS = 3
 
 
 def benchmark(config, num_steps):
@@ -47,20 +46,13 @@ def benchmark(config, num_steps):
   all_devices = distribution.create(**config.strategy_options)
   dataset = datasets.load("fake", **config.fake_options)
   strategies = [tf.distribute.get_strategy(), all_devices]
-  steps = [_step_function(config, dataset, each) for each in strategies]
-  seconds = np.array(
-    [
-      [benchmarking.seconds_of(step) for step in steps]
-      for _ in range(_NUM_WARMUP_STEPS + num_steps)
-    ]
-  )[_NUM_WARMUP_STEPS:]
+  steps = [
+    _step_function(_create(config, dataset, strategy), config, dataset)
+    for strategy in strategies
+  ]
+  seconds = benchmarking.time_in_turn(steps, num_steps)
   return {
-    "network": config.network,
-    "width": config.width,
-    "batch_size": config.batch_size,
-    "image_shape": list(dataset.image_shape),
-    "mixed_precision": config.mixed_precision,
-    "num_steps": num_steps,
+    **benchmarking.describe(config, dataset, num_steps),
     "replicas": [
       {
         "num_replicas": strategy.num_replicas_in_sync,
@@ -71,16 +63,7 @@ def benchmark(config, num_steps):
       for strategy, column in zip(strategies, seconds.T, strict=True)
     ],
     "all_reduced_bytes": _all_reduced_bytes(config, dataset, all_devices),
-    "tensorflow": tf.__version__,
   }
-
-
-def _step_function(config, dataset, strategy):
-  """Returns a function that makes one training step and waits for it."""
-  model = _create(config, dataset, strategy)
-  loop = training_loop.TrainingLoop(model, interruption.Interruption())
-  batches = loop.iterate(benchmarking.make_batches(config, dataset))
-  return functools.partial(loop.train_step, batches)
 
 
 def _create(config, dataset, strategy):
@@ -88,6 +71,13 @@ def _create(config, dataset, strategy):
     return model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
     )
+
+
+def _step_function(model, config, dataset):
+  """Returns a function that makes one training step and waits for it."""
+  loop = training_loop.TrainingLoop(model, interruption.Interruption())
+  batches = loop.iterate(benchmarking.make_batches(config, dataset))
+  return functools.partial(loop.train_step, batches)
 
 
 class _CountingReduction(tf.distribute.ReductionToOneDevice):
@@ -118,15 +108,11 @@ def _all_reduced_bytes(config, dataset, all_devices):
     all_devices.extended.worker_devices, cross_device_ops=counting
   )
   model = _create(config, dataset, strategy)
-  with strategy.scope():
-    model.optimizer.build(model.trainable_variables)
-  loop = training_loop.TrainingLoop(model, interruption.Interruption())
-  batches = loop.iterate(benchmarking.make_batches(config, dataset))
+  # The first step makes the optimizer's variables, in a graph of its own.
+  _step_function(model, config, dataset)()
   counting.num_bytes.clear()
-  loop.train_step(batches)
-  gradients = sum(
-    4 * int(np.prod(variable.shape)) for variable in model.trainable_variables
-  )
+  _step_function(model, config, dataset)()
+  gradients = 4 * metrics.count_parameters(model)
   return {
     "gradients": gradients,
     "others": sum(counting.num_bytes) - gradients,

@@ -105,13 +105,7 @@ def format_benchmark(benchmark):
   Args:
     benchmark: its dict.
   """
-  size = "x".join(map(str, benchmark["image_shape"]))
-  header = (
-    f"{benchmark['network']}, width {benchmark['width']}, batch "
-    f"{benchmark['batch_size']} of {size}, mixed precision "
-    f"{benchmark['mixed_precision']}",
-    "",
-  )
+  header = (_describe_steps(benchmark, "batch"), "")
   rows = [
     ("step of NCT, two networks", f"{benchmark['nct_step_seconds']:.4f} s"),
     (
@@ -126,6 +120,16 @@ def format_benchmark(benchmark):
     ("that over what NCT consumes", f"{benchmark['pipeline_ratio']:,.0f}"),
   ]
   return format_table(rows, header)
+
+
+def _describe_steps(benchmark, batch):
+  """Returns a line that tells which training steps were timed."""
+  size = "x".join(map(str, benchmark["image_shape"]))
+  return (
+    f"{benchmark['network']}, width {benchmark['width']}, {batch} "
+    f"{benchmark['batch_size']} of {size}, mixed precision "
+    f"{benchmark['mixed_precision']}"
+  )
 
 
 def format_serving_benchmark(benchmark):
@@ -166,7 +170,6 @@ def format_scaling_benchmark(benchmark):
   Args:
     benchmark: its dict.
   """
-  size = "x".join(map(str, benchmark["image_shape"]))
   rows = [
     (
       str(replicas["num_replicas"]),
@@ -180,9 +183,7 @@ def format_scaling_benchmark(benchmark):
   num_bytes = benchmark["all_reduced_bytes"]
   return "\n".join(
     [
-      f"{benchmark['network']}, width {benchmark['width']}, global batch "
-      f"{benchmark['batch_size']} of {size}, mixed precision "
-      f"{benchmark['mixed_precision']}",
+      _describe_steps(benchmark, "global batch"),
       format_table(rows, header),
       "all-reduced in a step, bytes of each replica: "
       f"{num_bytes['gradients']:,} of gradients, {num_bytes['others']:,} of "
