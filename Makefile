@@ -18,7 +18,7 @@ LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill runs, workers and exports (10 minutes)"
+	@echo "make test-long   kill runs, workers and exports (6 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"

@@ -3,7 +3,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import callbacks, concurrent_model, standard_model
+from nct_tf import (
+  callbacks,
+  concurrent_model,
+  distribution,
+  input_pipeline,
+  networks,
+  standard_model,
+)
+from tests import virtual_devices
 
 NUM_FEATURES = 4
 TEMPERATURE = 4.0
@@ -96,6 +104,52 @@ class OneStepTest(parameterized.TestCase):
     np.testing.assert_array_equal(first, again)
     for a, b in ((first[0], first[1]), (first[0], second[0])):
       self.assertGreater(np.mean(a != b), 0.5)
+
+
+class ReplicasTest(absltest.TestCase):
+  """Keras' own `fit` under a strategy."""
+
+  def train(self, strategy, dataset):
+    keras.utils.set_random_seed(2)
+    with strategy.scope():
+      model = concurrent_model.ConcurrentModel(
+        networks.create("mlp", (5, 5, 1), 4, 8),
+        networks.create("mlp", (5, 5, 1), 4, 8),
+        weight_decay=0.01,
+      )
+      model.compile(optimizer=sgd(), jit_compile=False)
+    model.alpha.assign(0.5)
+    model.target_variability_rate.assign(0.4)
+    history = model.fit(
+      dataset, epochs=3, steps_per_epoch=4, shuffle=False, verbose=0
+    )
+    weights = [np.asarray(w) for w in model.get_weights()]
+    return weights, history.history
+
+  def test_one_and_two_give_the_same_weights_and_metrics(self):
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(29, 5, 5, 1), dtype=np.uint8)
+    labels = rng.integers(4, size=29)
+    # Batches of 8, 8, 8 and 5: the last does not split evenly.
+    dataset = input_pipeline.training_dataset(
+      images,
+      np.arange(29),
+      labels,
+      labels,
+      batch_size=8,
+      num_epochs=3,
+      mean=[0.5],
+      std=[0.3],
+    )
+    one_weights, one_history = self.train(tf.distribute.get_strategy(), dataset)
+    self.assertGreaterEqual(virtual_devices.NUM_DEVICES, 2)
+    mirrored = distribution.create("mirrored", num_virtual_cpus=2)
+    self.assertEqual(mirrored.num_replicas_in_sync, 2)
+    two_weights, two_history = self.train(mirrored, dataset)
+    for one, two in zip(one_weights, two_weights, strict=True):
+      np.testing.assert_allclose(one, two, atol=1e-6)
+    for name, values in one_history.items():
+      np.testing.assert_allclose(values, two_history[name], atol=1e-5)
 
 
 class CostTest(absltest.TestCase):

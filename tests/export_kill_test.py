@@ -20,7 +20,7 @@ from nct_tf.serving import server_config, session, version_folders
 from tests import tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
-_NUM_RANDOM_KILLS = 20
+_NUM_RANDOM_KILLS = 40
 
 # What an export writes, in this order.
 _MARKS = (

@@ -64,10 +64,11 @@ class InterruptionTest(parameterized.TestCase):
         first, interrupted_runs.has_checkpoint(self.workdir, "ckpt-1")
       )
     )
-    code, text = interrupted_runs.finish(self.start(*_LONG, "--overwrite"))
-    self.assertEqual(code, 2)
-    self.assertRegex(text, "^train: Workdir .*run is in use: another process")
-    self.assertLen(text.splitlines(), 1)
+    for flags in (_LONG, (*_LONG, "--overwrite")):
+      code, text = interrupted_runs.finish(self.start(*flags))
+      self.assertEqual(code, 2)
+      self.assertRegex(text, "^train: Workdir .*run is in use: another process")
+      self.assertLen(text.splitlines(), 1)
     # A dead process holds no lock.
     first.kill()
     first.wait()
@@ -110,6 +111,12 @@ class InterruptionTest(parameterized.TestCase):
     code, text = interrupted_runs.finish(self.start(*flags))
     self.assertEqual(code, 0, text)
     self.assertIn("Goes on from", text)
+    undisturbed = self.workdir.parent / "undisturbed"
+    code, text = interrupted_runs.finish(
+      interrupted_runs.start(undisturbed, *flags)
+    )
+    self.assertEqual(code, 0, text)
+    self.assertEmpty(interrupted_runs.differences(undisturbed, self.workdir))
 
   def resize(self, disk, size):
     subprocess.run(
