@@ -10,7 +10,7 @@ import typing
 
 import tensorflow as tf
 
-from nct_tf import errors, files
+from nct_tf import errors, files, tensorflow_files
 
 _logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Checkpoints:
   @contextlib.contextmanager
   def _explain(self, path):
     try:
-      with files.tensorflow_writes():
+      with tensorflow_files.os_errors():
         yield
     except OSError as error:
       reason, cause = error.strerror or error, error

@@ -5,7 +5,7 @@ import time
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer import event_file_writer
 
-from nct_tf import files
+from nct_tf import tensorflow_files
 
 _VALIDATION_PREFIX = "val_"
 
@@ -57,7 +57,7 @@ class Curves:
           step=int(row["epoch"]),
           summary=summary_pb2.Summary(value=summary),
         )
-        with files.tensorflow_writes():
+        with tensorflow_files.os_errors():
           writer = self._writer(part)
           writer.add_event(event)
           writer.flush()
@@ -72,5 +72,5 @@ class Curves:
   def close(self):
     """Ends the writers' threads."""
     for writer in self._writers.values():
-      with files.tensorflow_writes():
+      with tensorflow_files.os_errors():
         writer.close()

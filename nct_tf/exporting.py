@@ -10,7 +10,12 @@ import tempfile
 import keras
 import numpy as np
 
-from nct_tf import errors, files, model_building, preprocessing
+from nct_tf import (
+  errors,
+  model_building,
+  preprocessing,
+  tensorflow_files,
+)
 from nct_tf.serving import (
   model_card,
   server_config,
@@ -125,7 +130,7 @@ def check_writable(export_dir):
 @contextlib.contextmanager
 def _explain(export_dir):
   try:
-    with files.tensorflow_writes():
+    with tensorflow_files.os_errors():
       yield
   except OSError as error:
     raise errors.InvalidInputError(

@@ -1,11 +1,8 @@
 """Files and folders that are whole or not there."""
 
 import contextlib
-import errno
 import fcntl
 import os
-
-import tensorflow as tf
 
 
 def write_atomically(path, content):
@@ -67,18 +64,3 @@ def lock(path, wait=True):
   with open(path, "w", encoding="utf-8") as file:
     fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     yield
-
-
-@contextlib.contextmanager
-def tensorflow_writes():
-  """Raises what Python's own files would where TensorFlow's cannot write.
-
-  Raises:
-    OSError: if the disk is full, or if writing is not permitted.
-  """
-  try:
-    yield
-  except tf.errors.ResourceExhaustedError as error:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-  except tf.errors.PermissionDeniedError as error:
-    raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from error
