@@ -103,11 +103,9 @@ def _run(config, directory, strategy, interruption):
       config, dataset.image_shape, dataset.num_classes
     )
   if is_chief:
-    directory.start(
-      config,
-      noisy,
-      noisy.train.images[noisy.train.index[: max(server_config.BATCH_SIZES)]],
-    )
+    first = noisy.train.index[: max(server_config.BATCH_SIZES)]
+    with interruption.hold():
+      directory.start(config, noisy, noisy.train.images[first])
   distribution.wait_for_all(strategy)
   fitting.fit(model, config, dataset, noisy, directory, interruption)
   if not is_chief:

@@ -8,6 +8,7 @@ import time
 
 from absl.testing import absltest, parameterized
 
+from nct_tf import errors, interruption
 from tests import interrupted_runs
 
 # Epochs enough that no test waits for the end.
@@ -56,6 +57,29 @@ class InterruptionTest(parameterized.TestCase):
     code, text = interrupted_runs.finish(process)
     self.assertEqual(code, 75, text)
     self.assertNotIn("Traceback", text)
+
+  def test_what_a_signal_breaks_is_no_other_error(self):
+    with (
+      self.assertRaisesRegex(errors.TrainingInterrupted, "SIGTERM"),
+      interruption.catch(),
+    ):
+      try:
+        signal.raise_signal(signal.SIGTERM)
+      finally:
+        raise ValueError("a file has a writer")
+    with self.assertRaisesRegex(ValueError, "no signal"), interruption.catch():
+      raise ValueError("no signal")
+
+  def test_what_is_held_ends_before_a_signal_is_heard(self):
+    done = False
+    with (
+      self.assertRaises(errors.TrainingInterrupted),
+      interruption.catch() as requests,
+      requests.hold(),
+    ):
+      signal.raise_signal(signal.SIGINT)
+      done = True
+    self.assertTrue(done)
 
   def test_two_runs_in_one_workdir(self):
     first = self.start(*_LONG)
