@@ -111,6 +111,12 @@ MONITOR_EVERY_EPOCHS = flags.DEFINE_integer(
   "the wrongly labelled training examples; 0 for never.",
   lower_bound=0,
 )
+LABEL_SCORES = flags.DEFINE_boolean(
+  "label_scores",
+  True,
+  "Keep each training label's probability, averaged over the epochs: what "
+  "scripts.audit ranks by. 8 bytes an example.",
+)
 CHECKPOINT_EVERY_EPOCHS = flags.DEFINE_integer(
   "checkpoint_every_epochs",
   1,

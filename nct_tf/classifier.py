@@ -13,7 +13,9 @@ class Classifier(keras.Model):
   labels [batch], or `(images, targets)` with a dict: `label`, integer [batch];
   optionally `true_label`, integer [batch], to measure against; optionally
   `position`, integer [batch], of each example in the global batch, and `step`,
-  integer [batch], the number of the step in the whole training.
+  integer [batch], the number of the step in the whole training; `example`,
+  integer [batch], each one's number in the training data, where label scores
+  are kept.
 
   With several replicas each normalises its part of a batch by that part's own
   statistics (unless its batch norm is `synchronized`), and after each step the
@@ -55,6 +57,11 @@ class Classifier(keras.Model):
       names += [f"mimicry_{number}"]
     self._means = metrics.Means(names)
     self._validation_metrics = tuple(validation_metrics)
+    self._label_scores = None
+
+  def track(self, label_scores):
+    """Has `label_scores.LabelScores` updated by every training step."""
+    self._label_scores = label_scores
 
   @property
   def networks(self):
@@ -213,6 +220,12 @@ class Classifier(keras.Model):
     parts = tf.split(mean, [part.shape[0] for part in flat])
     for variable, part in zip(statistics, parts, strict=True):
       variable.assign(tf.reshape(part, variable.shape))
+
+  def record_training(self, values, logits, targets):
+    """As `record`, and updates the label scores; of `train_step`."""
+    if self._label_scores is not None:
+      self._label_scores.update(ensemble_logits(logits), targets)
+    return self.record(values, logits, targets)
 
   def record(self, values, logits, targets):
     """Adds a batch to the running means.

@@ -98,7 +98,7 @@ class ConcurrentModel(classifier.Classifier):
       values = self.per_example_losses(logits, labels)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
-    return self.record(values, logits, targets)
+    return self.record_training(values, logits, targets)
 
   def test_step(self, data):
     """Measures a batch: the losses against the labels as they are."""

@@ -155,6 +155,7 @@ class TrainConfig:
   ema_decay: float = 0.0
   seed: int = 0
   monitor_every_epochs: int = 1
+  label_scores: bool = True
   checkpoint_every_epochs: int = 1
   checkpoint_every_minutes: float | None = None
   keep_checkpoints: int = 2

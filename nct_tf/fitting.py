@@ -13,6 +13,7 @@ from nct_tf import (
   errors,
   history as history_lib,
   input_pipeline,
+  label_scores,
   optimizers,
   schedules,
   training_loop,
@@ -46,7 +47,12 @@ def fit(model, config, dataset, noisy, directory, interruption):
   average = None
   if config.ema_decay:
     average = weight_average.WeightAverage(model, config.ema_decay)
-  state = training_state.TrainingState(model, average)
+  scores = None
+  if config.label_scores:
+    with strategy.scope():
+      scores = label_scores.LabelScores(len(noisy.train), config.batch_size)
+    model.track(scores)
+  state = training_state.TrainingState(model, average, scores)
   history = history_lib.History(directory.history_file)
   saved = checkpoints.Checkpoints(directory.checkpoints_dir)
   _go_on(state, saved, history, strategy)
@@ -90,6 +96,8 @@ def fit(model, config, dataset, noisy, directory, interruption):
       ) from None
     finally:
       interruption.deferred = False
+    if scores and distribution.is_chief(strategy):
+      directory.write_label_scores(scores.means())
 
 
 @contextlib.contextmanager

@@ -65,8 +65,8 @@ def training_dataset(
   Returns:
     a `tf.data.Dataset` of `(images, targets)`, for each of `replicas` in turn:
     float32 [share, height, width, channels]; dict of int32 [share] `label`,
-    `true_label`, `position` (in the global batch) and `step` (of the whole
-    training).
+    `true_label`, `example` (in [0, num_examples)), `position` (in the global
+    batch) and `step` (of the whole training).
   """
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
     if isinstance(images, np.ndarray):
@@ -97,6 +97,7 @@ def training_dataset(
     targets = {
       "label": tf.gather(labels, examples),
       "true_label": tf.gather(true_labels, examples),
+      "example": examples,
       "position": position,
       "step": tf.fill(tf.shape(examples), tf.cast(step, tf.int32)),
     }

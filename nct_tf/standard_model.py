@@ -36,7 +36,7 @@ class StandardModel(classifier.Classifier):
       values = self.per_example_losses(logits, targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
-    return self.record(values, logits, targets)
+    return self.record_training(values, logits, targets)
 
   def test_step(self, data):
     """Measures a batch."""

@@ -16,6 +16,7 @@ class TrainingState:
   Args:
     model: a compiled `Classifier`.
     average: a `weight_average.WeightAverage` of the model, or None.
+    label_scores: a `label_scores.LabelScores`, or None.
 
   Attributes:
     position: `checkpoints.Position` that the weights have come to.
@@ -23,8 +24,9 @@ class TrainingState:
     seconds: float, what the epoch so far has taken.
   """
 
-  def __init__(self, model, average=None):
+  def __init__(self, model, average=None, label_scores=None):
     self._model = model
+    self._label_scores = label_scores
     self.position = checkpoints.Position(0)
     self.means = model.means.get_state()
     self.seconds = 0.0
@@ -39,6 +41,8 @@ class TrainingState:
     self._position = tf.Variable([0, 0], dtype=tf.int64)
     self._means = tf.Variable(self.means)
     self._seconds = tf.Variable(0.0, dtype=tf.float64)
+    if label_scores:
+      self._scores = tf.Variable(label_scores.get_state())
     self.checkpoint = tf.train.Checkpoint(
       optimizer=_optimizer_state(model.optimizer),
       position=self._position,
@@ -46,6 +50,7 @@ class TrainingState:
       seconds=self._seconds,
       **network_weights(model),
       **({"average": average.weights} if average else {}),
+      **({"label_scores": self._scores} if label_scores else {}),
     )
 
   def write(self, directory):
@@ -67,6 +72,8 @@ class TrainingState:
     self._position.assign(self.position)
     self._means.assign(self.means)
     self._seconds.assign(self.seconds)
+    if self._label_scores:
+      self._scores.assign(self._label_scores.get_state())
     directory.write(self.position, self.checkpoint)
 
   def _is_finite(self):
@@ -90,6 +97,8 @@ class TrainingState:
     self.position = checkpoints.Position(*self._position.numpy().tolist())
     self.means = self._means.numpy()
     self.seconds = float(self._seconds)
+    if self._label_scores:
+      self._label_scores.set_state(self._scores.numpy())
 
 
 def _optimizer_state(optimizer):

@@ -33,6 +33,7 @@ class Workdir:
     self.history_file = self.path / "history.csv"
     self.result_file = self.path / "result.json"
     self.noise_file = self.path / "noise.npz"
+    self.label_scores_file = self.path / "label_scores.npy"
     self.warmup_images_file = self.path / "warmup_images.npy"
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
@@ -233,6 +234,17 @@ class Workdir:
         f"Workdir {self.path} has no readable {self.warmup_images_file.name}, "
         f"the images that an export is tried with: {error}"
       ) from error
+
+  def write_label_scores(self, scores):
+    """Writes `label_scores.npy`, whole or not at all.
+
+    Args:
+      scores: float32 array [num_examples], of the training examples in the
+        order of `noise.npz`.
+    """
+    files.write_atomically(
+      self.label_scores_file, lambda file: np.save(file, scores)
+    )
 
   def write_result(self, result):
     """Writes `result.json`, whole or not at all."""

@@ -1,0 +1,89 @@
+"""How likely each given label was, in the eyes of the networks in training.
+
+Wrong labels are memorised late: the mean over all epochs tells them from right
+ones better than the last epoch does.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+class LabelScores:
+  """Sums the ensemble's probability of each example's given label.
+
+  An example counts whenever it is trained on, with the prediction that its
+  training step makes anyway: 8 bytes an example, and no further pass through
+  the networks. To be made in the scope of the model's strategy.
+
+  Args:
+    num_examples: int, of the training data.
+    batch_size: int, the largest global batch.
+  """
+
+  def __init__(self, num_examples, batch_size):
+    self._batch_size = batch_size
+    # Sum and count of each; every replica holds those of all replicas.
+    self._sums = tf.Variable(
+      tf.zeros([num_examples, 2]),
+      trainable=False,
+      synchronization=tf.VariableSynchronization.ON_READ,
+      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+  def update(self, logits, targets):
+    """Adds a batch.
+
+    Args:
+      logits: float32 [batch, num_classes], of the ensemble, for this replica's
+        share of the global batch.
+      targets: dict of int32 [batch]: `label`; `example`, in [0, num_examples);
+        `position`, in the global batch.
+    """
+    probability = tf.gather(
+      tf.nn.softmax(logits), targets["label"], batch_dims=1
+    )
+    values = tf.stack([probability, tf.ones_like(probability)], axis=1)
+    example = targets["example"]
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync > 1:
+      values, example = self._gather(context, values, example, targets)
+    self._sums.assign_add(
+      tf.scatter_nd(example[:, None], values, self._sums.shape)
+    )
+
+  def _gather(self, context, values, example, targets):
+    """Returns what all replicas have, in the order of the global batch.
+
+    Each puts its share in its place, with zeros around it, and all are added
+    up. Where the batch is not full, zeros are added to the first example.
+    """
+    # Float64 holds the numbers of examples exactly.
+    share = tf.concat(
+      [tf.cast(values, tf.float64), tf.cast(example, tf.float64)[:, None]],
+      axis=1,
+    )
+    batch = context.all_reduce(
+      tf.distribute.ReduceOp.SUM,
+      tf.scatter_nd(
+        targets["position"][:, None], share, [self._batch_size, 3]
+      ),
+    )
+    return tf.cast(batch[:, :2], tf.float32), tf.cast(batch[:, 2], tf.int32)
+
+  def get_state(self):
+    """Returns sum and count of each example: float32 [num_examples, 2]."""
+    return tf.convert_to_tensor(self._sums).numpy()
+
+  def set_state(self, state):
+    """Sums on from what `get_state` gave."""
+    self._sums.assign(state)
+
+  def means(self):
+    """Returns each example's mean probability: float32 [num_examples].
+
+    NaN of an example that was never trained on.
+    """
+    sums, counts = self.get_state().T
+    return np.divide(
+      sums, counts, out=np.full_like(sums, np.nan), where=counts > 0
+    )
