@@ -5,8 +5,11 @@ from absl import flags
 DATASET = flags.DEFINE_string(
   "dataset",
   "cifar10",
-  "digits (embedded), fake (random images), or the name of an image "
-  "classification dataset of tensorflow-datasets.",
+  "One's own images: folder:PATH (a folder for each class; train/ and test/ "
+  "above those may be), csv:FILE (columns path,label; split and clean_label "
+  "may be) or npz:FILE (arrays images and labels; clean_labels and split may "
+  "be). Or the name of an image classification dataset of tensorflow-datasets; "
+  "digits (embedded); fake (random images).",
 )
 DATA_DIR = flags.DEFINE_string(
   "data_dir",
@@ -23,9 +26,17 @@ DOWNLOAD = flags.DEFINE_boolean(
 IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
-  "Side in pixels to which images are resized; their own if not given. Needed "
-  "where images differ in size.",
+  "Side in pixels to which images are resized. If not given, it is their own, "
+  "or chosen by them, where one's own pictures differ.",
   lower_bound=1,
+)
+TEST_FRACTION = flags.DEFINE_float(
+  "test_fraction",
+  0.2,
+  "Share of one's own images, in (0, 1), that is the test split, stratified, "
+  "where they have none.",
+  lower_bound=0.001,
+  upper_bound=0.999,
 )
 NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "num_train_examples",

@@ -49,6 +49,7 @@ CIRCUMSTANCES = (
 _RANGES = {
   "image_size": (1, _INFINITY, False, False),
   "num_train_examples": (1, _INFINITY, False, False),
+  "test_fraction": (0, 1, True, True),
   "validation_fraction": (0, 1, False, True),
   "noise_rate": (0, 1, False, False),
   "noise_seed": (0, _MAX_SEED, False, False),
@@ -113,6 +114,7 @@ class TrainConfig:
   image_size: int | None = None
   cache: str | None = None
   cache_dir: str | None = None
+  test_fraction: float = 0.2
   num_train_examples: int | None = None
   validation_fraction: float = 0.0
   augmentation: str = "crop_flip"

@@ -64,9 +64,7 @@ class LabelScores:
     )
     batch = context.all_reduce(
       tf.distribute.ReduceOp.SUM,
-      tf.scatter_nd(
-        targets["position"][:, None], share, [self._batch_size, 3]
-      ),
+      tf.scatter_nd(targets["position"][:, None], share, [self._batch_size, 3]),
     )
     return tf.cast(batch[:, :2], tf.float32), tf.cast(batch[:, 2], tf.int32)
 

@@ -105,10 +105,13 @@ def prepare(
     _SUBSET_SEED,
     "num_train_examples",
   )
-  true_labels = dataset.train_labels[chosen]
+  labels = dataset.train_labels[chosen]
   given_labels, _ = label_noise.corrupt_labels(
-    true_labels, dataset.num_classes, noise_type, noise_rate, noise_seed
+    labels, dataset.num_classes, noise_type, noise_rate, noise_seed
   )
+  true_labels = labels
+  if dataset.train_clean_labels is not None:
+    true_labels = dataset.train_clean_labels[chosen]
   noisy = Examples(
     dataset.train_images,
     given_labels,

@@ -159,6 +159,7 @@ def load_dataset(config):
     image_size=config.image_size,
     cache=config.cache,
     cache_dir=config.cache_dir,
+    test_fraction=config.test_fraction,
     **(config.fake_options if config.dataset == "fake" else {}),
   )
 

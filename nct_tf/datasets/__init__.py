@@ -1,7 +1,13 @@
 """Image classification datasets by name."""
 
 from nct_tf import errors
-from nct_tf.datasets import digits, fake, tfds_images
+from nct_tf.datasets import (
+  digits,
+  fake,
+  npz_images,
+  own_images,
+  tfds_images,
+)
 from nct_tf.datasets.image_dataset import ImageDataset
 
 __all__ = ["ImageDataset", "load"]
@@ -14,22 +20,26 @@ def load(
   image_size=None,
   cache=None,
   cache_dir=None,
+  test_fraction=0.2,
   **fake_options,
 ):
   """Loads a dataset.
 
   Args:
-    name: str: `digits` (scikit-learn's, embedded), `fake` (random), or the
-      name of any image classification dataset of tensorflow-datasets.
+    name: str: `digits` (scikit-learn's, embedded), `fake` (random), one's own
+      `folder:PATH`, `csv:FILE` or `npz:FILE`, or the name of any image
+      classification dataset of tensorflow-datasets.
     data_dir: str, where tensorflow-datasets keeps its data; None for its own
       default.
     download: bool, whether tensorflow-datasets may download and prepare what
       is not in `data_dir`.
     image_size: int, the side in pixels to which images are resized; None
-      keeps them as they are.
-    cache: str, `memory`, `disk` or `none`, see `tfds_images.load`; `digits`
-      and `fake` are in memory.
+      keeps them as they are, or chooses, where pictures differ.
+    cache: str, `memory`, `disk` or `none`, see `image_keeping.keep`; `digits`,
+      `fake` and an npz file are in memory.
     cache_dir: str, see there.
+    test_fraction: float in (0, 1), the share of one's own images that is the
+      test split where they have none.
     **fake_options: of `fake.load`.
 
   Returns:
@@ -40,12 +50,17 @@ def load(
       `data_dir`, if it is not one of image classification, or if it cannot be
       kept as `cache` says.
   """
-  if name in ("digits", "fake") and cache not in (None, "memory"):
+  kind, _, path = name.partition(":")
+  if kind in ("digits", "fake", "npz") and cache not in (None, "memory"):
     raise errors.InvalidInputError(
-      f"Argument `cache` must be memory for the dataset {name}, which is in no "
-      f"file. Received: cache={cache}"
+      f"Argument `cache` must be memory for the dataset {name}, which is held "
+      f"there. Received: cache={cache}"
     )
-  if name == "digits":
+  if kind in own_images.LISTERS:
+    return own_images.load(name, test_fraction, image_size, cache, cache_dir)
+  if kind == "npz":
+    dataset = npz_images.load(path, test_fraction)
+  elif name == "digits":
     dataset = digits.load()
   elif name == "fake":
     dataset = fake.load(**fake_options)

@@ -122,22 +122,27 @@ def obtain(path, read, write):
     InvalidInputError: if the cache cannot be read or written.
   """
   folder = path.parent
-  try:
+  with usable(folder):
     value = _read(path, read)
     if value is None:
-      folder.mkdir(parents=True, exist_ok=True)
-      _remove_leftovers(folder.parent)
-      with _lock(folder):
+      with lock(folder):
         value = _read(path, read)  # Another process may have made it.
         if value is None:
           files.write_atomically(path, write)
           value = read(path)
+  return value
+
+
+@contextlib.contextmanager
+def usable(folder):
+  """Raises `InvalidInputError` for what is amiss with a folder of the cache."""
+  try:
+    yield
   except OSError as error:
     raise errors.InvalidInputError(
       f"Cache folder {folder.parent} cannot be used ({error.strerror}): give "
       "another one as --cache_dir"
     ) from error
-  return value
 
 
 def read_arrays(path, names):
@@ -167,7 +172,10 @@ def _read(path, read):
 
 
 @contextlib.contextmanager
-def _lock(folder):
+def lock(folder):
+  """Keeps other processes from a folder of the cache, which is made."""
+  folder.mkdir(parents=True, exist_ok=True)
+  _remove_leftovers(folder.parent)
   with contextlib.ExitStack() as stack:
     path = folder / ".lock"
     try:

@@ -29,10 +29,15 @@ class ImageDataset:
     name: str.
     train_images: uint8 [num_train, height, width, channels], an array or
       `StoredImages`.
-    train_labels: int64 array [num_train], in [0, num_classes).
+    train_labels: int64 array [num_train], in [0, num_classes), as the dataset
+      gives them.
     test_images: uint8 [num_test, height, width, channels], likewise.
     test_labels: int64 array [num_test].
     class_names: tuple of str, one a class.
+    train_clean_labels: int64 array [num_train], those known to be right; None
+      takes `train_labels` for right.
+    train_ids: tuple of str, what each training example is called, as a path;
+      None for its number.
     counts_file: `pathlib.Path` in the cache, where the counts that `moments`
       come from are kept; None to count anew.
   """
@@ -43,6 +48,8 @@ class ImageDataset:
   test_images: np.ndarray | image_storage.StoredImages
   test_labels: np.ndarray
   class_names: tuple
+  train_clean_labels: np.ndarray | None = None
+  train_ids: tuple | None = None
   counts_file: pathlib.Path | None = None
 
   def __post_init__(self):

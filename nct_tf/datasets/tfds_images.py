@@ -11,9 +11,9 @@ from nct_tf import errors
 from nct_tf.datasets import (
   image_cache,
   image_dataset,
+  image_keeping,
   image_storage,
   tfds_source,
-  tfrecord_images,
 )
 
 _logger = logging.getLogger(__name__)
@@ -21,7 +21,6 @@ _logger = logging.getLogger(__name__)
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
 _TEST_SPLITS = ("test", "validation")
-_LABEL_TYPE = np.dtype("<i8")
 
 
 def load(
@@ -74,10 +73,7 @@ def load(
   splits = ["train", *([test_split] if test_split else [])]
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
-  cache = cache or _choose_cache(source, splits, folder)
-  images, labels = zip(
-    *(_READERS[cache](source, split, folder) for split in splits), strict=True
-  )
+  images, labels, in_memory = image_keeping.keep(source, splits, cache, folder)
   if not test_split:
     images, labels = _part(images[0], labels[0])
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
@@ -88,7 +84,7 @@ def load(
     test_images=images[1],
     test_labels=labels[1],
     class_names=tuple(builder.info.features[label_key].names),
-    counts_file=None if cache == "memory" else folder / "train.counts.npz",
+    counts_file=None if in_memory else folder / "train.counts.npz",
   )
 
 
@@ -112,83 +108,6 @@ def _part(images, labels):
     [image_storage.subset(images, part) for part in (~is_test, is_test)],
     [labels[~is_test], labels[is_test]],
   )
-
-
-def _choose_cache(source, splits, folder):
-  sizes = {
-    split: source.num_examples(split) * source.image_bytes for split in splits
-  }
-  missing = [
-    size
-    for split, size in sizes.items()
-    if not _images_file(folder, split).exists()
-  ]
-  return image_cache.choose(sum(sizes.values()), sum(missing), folder.parent)
-
-
-def _images_file(folder, split):
-  return folder / f"{split}.images"
-
-
-def _read_into_memory(source, split, folder):
-  """Returns uint8 images and int64 labels as arrays."""
-  del folder  # Nothing is kept there.
-  num_examples = source.num_examples(split)
-  images = np.empty((num_examples, *source.image_shape), np.uint8)
-  labels = np.empty(num_examples, np.int64)
-  end = 0
-  for batch_images, batch_labels in source.batches(split):
-    begin, end = end, end + len(batch_labels)
-    images[begin:end] = batch_images
-    labels[begin:end] = batch_labels
-  return images, labels
-
-
-def _keep_on_disk(source, split, folder):
-  """Returns `FileImages`, of a file that is made if need be, and labels."""
-  num_examples = source.num_examples(split)
-  num_bytes = num_examples * source.image_bytes
-
-  def write(file):
-    labels = []
-    for batch_images, batch_labels in source.batches(split):
-      file.write(batch_images.data)
-      labels.append(batch_labels)
-    file.write(np.concatenate(labels).astype(_LABEL_TYPE).tobytes())
-
-  def read(path):
-    if path.stat().st_size != num_bytes + num_examples * _LABEL_TYPE.itemsize:
-      return None
-    labels = np.fromfile(path, _LABEL_TYPE, offset=num_bytes)
-    images = image_storage.FileImages(path, num_examples, source.image_shape)
-    return images, labels.astype(np.int64)
-
-  return image_cache.obtain(_images_file(folder, split), read, write)
-
-
-def _keep_nothing(source, split, folder):
-  """Returns `TfrecordImages`, whose index alone is kept, and labels."""
-  index = image_cache.obtain(
-    folder / f"{split}.index.npz",
-    lambda path: image_cache.read_arrays(path, tfds_source.INDEX_NAMES),
-    lambda file: np.savez(file, **source.find_records(split)),
-  )
-  images = tfrecord_images.TfrecordImages(
-    source.paths(split),
-    index["shard"],
-    index["offset"],
-    index["length"],
-    source.decode,
-    source.image_shape,
-  )
-  return images, index["labels"]
-
-
-_READERS = {
-  "memory": _read_into_memory,
-  "disk": _keep_on_disk,
-  "none": _keep_nothing,
-}
 
 
 def _builder(name, data_dir):

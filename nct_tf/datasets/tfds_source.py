@@ -13,9 +13,9 @@ import tensorflow_datasets as tfds
 import tqdm
 
 from nct_tf import errors, preprocessing
-from nct_tf.datasets import tfrecord_images
+from nct_tf.datasets import image_cache, tfrecord_images
 
-INDEX_NAMES = ("labels", "shard", "offset", "length")
+_INDEX_NAMES = ("labels", "shard", "offset", "length")
 
 _MAX_BATCH_SIZE = 1024
 _MAX_BATCH_BYTES = 2**24
@@ -101,14 +101,43 @@ class Source:
     )
     yield from self._watch(split, batches)
 
-  def find_records(self, split):
+  def open(self, split, folder):
+    """Makes a split ready to be decoded image by image.
+
+    Args:
+      split: str.
+      folder: `pathlib.Path`, of this source in the cache, where an index of
+        the records is kept.
+
+    Returns:
+      a pair: `TfrecordImages`, int64 labels [num_examples].
+
+    Raises:
+      InvalidInputError: if they are not in TFRecord files that can be read.
+    """
+    index = image_cache.obtain(
+      folder / f"{split}.index.npz",
+      lambda path: image_cache.read_arrays(path, _INDEX_NAMES),
+      lambda file: np.savez(file, **self._find_records(split)),
+    )
+    images = tfrecord_images.TfrecordImages(
+      self._paths(split),
+      index["shard"],
+      index["offset"],
+      index["length"],
+      self._decode,
+      self.image_shape,
+    )
+    return images, index["labels"]
+
+  def _find_records(self, split):
     """Finds where the examples of a split are, without decoding an image.
 
     Args:
       split: str.
 
     Returns:
-      dict of `INDEX_NAMES` to arrays [num_examples]: int64 `labels`, and what
+      dict of `_INDEX_NAMES` to arrays [num_examples]: int64 `labels`, and what
       `tfrecord_images.TfrecordImages` takes.
 
     Raises:
@@ -120,7 +149,7 @@ class Source:
         f"{self.builder.info.full_name} is in files of the format "
         f"{self.builder.info.file_format.value}: give --cache=disk"
       )
-    paths = self.paths(split)
+    paths = self._paths(split)
     numbers = {os.path.basename(path): n for n, path in enumerate(paths)}
     found = [tfrecord_images.find_records(path) for path in paths]
     batches = (
@@ -144,11 +173,11 @@ class Source:
       "length": np.array([found[s][1][record] for s, record in places]),
     }
 
-  def paths(self, split):
+  def _paths(self, split):
     """Returns the files of a split: list of str."""
     return [os.fspath(p) for p in self.builder.info.splits[split].filepaths]
 
-  def decode(self, data):
+  def _decode(self, data):
     """Returns the image of a serialized example: a uint8 tensor."""
     features = self.builder.info.features
     image_only = tfds.features.FeaturesDict(
