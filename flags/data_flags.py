@@ -83,6 +83,38 @@ NOISE_SEED = flags.DEFINE_integer(
   lower_bound=0,
   upper_bound=2**32 - 1,
 )
+LABEL_DECISIONS = flags.DEFINE_string(
+  "label_decisions",
+  None,
+  "CSV file of scripts.audit's page (columns id,decision,label): labels that "
+  "are replaced, examples that are dropped.",
+)
+DROP_FLAGGED = flags.DEFINE_string(
+  "drop_flagged",
+  None,
+  "An audit's labels.csv, all whose flagged examples are dropped. Refused "
+  "without --force_drop_flagged: hard examples look like wrong labels.",
+)
+FORCE_DROP_FLAGGED = flags.DEFINE_boolean(
+  "force_drop_flagged", False, "Drop flagged examples all the same."
+)
+NUM_FOLDS = flags.DEFINE_integer(
+  "num_folds",
+  None,
+  "Divide the training examples into so many parts and hold out --fold, with "
+  "its noisy labels, for validation, in place of --validation_fraction.",
+  lower_bound=2,
+)
+FOLD = flags.DEFINE_integer(
+  "fold", None, "Which of --num_folds is held out, from 0.", lower_bound=0
+)
+SAMPLING = flags.DEFINE_enum(
+  "sampling",
+  "natural",
+  ["natural", "balanced"],
+  "natural takes each training example once an epoch; balanced takes each "
+  "class equally often, by its given label.",
+)
 FAKE_NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "fake_num_train_examples",
   1024,

@@ -59,6 +59,19 @@ class Classifier(keras.Model):
     self._validation_metrics = tuple(validation_metrics)
     self._label_scores = None
 
+  def class_accuracies(self):
+    """Returns the accuracy of each class: float array [num_classes].
+
+    Of what was evaluated last, by the `metrics.BalancedAccuracy` that is one of
+    the `validation_metrics`; NaN of a class without examples.
+    """
+    (metric,) = (
+      metric
+      for metric in self._validation_metrics
+      if isinstance(metric, metrics.BalancedAccuracy)
+    )
+    return metric.per_class()
+
   def track(self, label_scores):
     """Has `label_scores.LabelScores` updated by every training step."""
     self._label_scores = label_scores

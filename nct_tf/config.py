@@ -8,6 +8,7 @@ from nct_tf import (
   addons,
   distribution,
   errors,
+  input_pipeline,
   label_noise,
   networks,
   optimizers,
@@ -51,6 +52,8 @@ _RANGES = {
   "num_train_examples": (1, _INFINITY, False, False),
   "test_fraction": (0, 1, True, True),
   "validation_fraction": (0, 1, False, True),
+  "num_folds": (2, _INFINITY, False, False),
+  "fold": (0, _INFINITY, False, False),
   "noise_rate": (0, 1, False, False),
   "noise_seed": (0, _MAX_SEED, False, False),
   "fake_num_train_examples": (1, _INFINITY, False, False),
@@ -84,6 +87,7 @@ _RANGES = {
 
 _CHOICES = {
   "augmentation": preprocessing.AUGMENTATIONS,
+  "sampling": input_pipeline.SAMPLINGS,
   "noise_type": label_noise.NOISE_TYPES,
   "network": networks.NAMES,
   "kernel_initializer": preact_resnet.KERNEL_INITIALIZERS,
@@ -121,6 +125,12 @@ class TrainConfig:
   noise_type: str = "none"
   noise_rate: float = 0.0
   noise_seed: int = 0
+  label_decisions: str | None = None
+  drop_flagged: str | None = None
+  force_drop_flagged: bool = False
+  num_folds: int | None = None
+  fold: int | None = None
+  sampling: str = "natural"
   fake_num_train_examples: int = 1024
   fake_num_test_examples: int = 256
   fake_image_size: int = 32
@@ -202,9 +212,34 @@ class TrainConfig:
         "Argument `decoupled_weight_decay` belongs to the optimizer sgd; the "
         f"others decouple it anyway. Received: optimizer={self.optimizer}"
       )
+    self._check_folds()
+    if self.drop_flagged and not self.force_drop_flagged:
+      raise errors.InvalidInputError(
+        "Argument `drop_flagged` drops what looks wrong, as hard examples do "
+        "too: without them, classes lose their rare kinds, and the method "
+        "learns from wrong labels anyway. Decide by looking "
+        "(--label_decisions), or insist with --force_drop_flagged. Received: "
+        f"drop_flagged={self.drop_flagged}"
+      )
     for epoch in self.resolved_lr_decay_epochs:
       errors.check_range(
         "lr_decay_epochs", epoch, 0, self.num_epochs, high_open=True
+      )
+
+  def _check_folds(self):
+    if (self.num_folds is None) != (self.fold is None):
+      raise errors.InvalidInputError(
+        "Arguments `num_folds` and `fold` belong together. Received: "
+        f"num_folds={self.num_folds}, fold={self.fold}"
+      )
+    if self.num_folds is None:
+      return
+    errors.check_range("fold", self.fold, 0, self.num_folds, high_open=True)
+    if self.validation_fraction:
+      raise errors.InvalidInputError(
+        "Argument `validation_fraction` must be 0 with `num_folds`, which "
+        "holds a fold out. Received: "
+        f"validation_fraction={self.validation_fraction}"
       )
 
   @property

@@ -93,6 +93,9 @@ def evaluate(logits, labels, class_names):
   result = {
     "num_examples": len(labels),
     "ensemble_accuracy": float(np.mean(predicted == labels)),
+    "balanced_accuracy": float(
+      np.mean([share for share in per_class.values() if share is not None])
+    ),
   }
   for number, network_logits in enumerate(logits, start=1):
     hits = network_logits.argmax(axis=-1) == labels

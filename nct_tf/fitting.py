@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import math
 import shutil
 
 from nct_tf import (
@@ -156,6 +157,7 @@ def _training_data(config, dataset, noisy, position, num_steps):
     mean=mean,
     std=std,
     augmentation=config.augmentation,
+    sampling=config.sampling,
     seed=config.seed,
     first_step=position.epoch * num_steps + position.step,
   )
@@ -183,7 +185,15 @@ def _evaluator(loop, dataset, average):
 
     def evaluate():
       with average.swapped() if average else contextlib.nullcontext():
-        return loop.evaluate(batches, num_steps)
+        results = loop.evaluate(batches, num_steps)
+      accuracies = zip(
+        dataset.class_names, loop.model.class_accuracies(), strict=True
+      )
+      return results | {
+        f"{history_lib.CLASS_ACCURACY}{name}": float(value)
+        for name, value in accuracies
+        if not math.isnan(value)
+      }
 
     return evaluate
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from nct_tf import errors, files
 
+# What stands before a class's name in the column of its accuracy.
+CLASS_ACCURACY = "class_accuracy/"
+
 
 class History:
   """The rows of `history.csv`, in memory and on the disk.

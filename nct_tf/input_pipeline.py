@@ -12,6 +12,8 @@ import tensorflow as tf
 from nct_tf import preprocessing
 from nct_tf.datasets import image_storage
 
+SAMPLINGS = ("natural", "balanced")
+
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
 # Batches made before they are asked for. A buffer that tunes itself doubles
@@ -35,6 +37,7 @@ def training_dataset(
   mean,
   std,
   augmentation="none",
+  sampling="natural",
   seed=0,
   first_step=0,
   replicas=range(1),
@@ -56,6 +59,9 @@ def training_dataset(
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
+    sampling: str: with `natural`, each example comes once an epoch; with
+      `balanced`, each class comes equally often, by its given label: examples
+      of rare ones several times, those of frequent ones in some epochs only.
     seed: int.
     first_step: int, how many steps of the whole training are left out, as a
       run that goes on has made them.
@@ -68,6 +74,7 @@ def training_dataset(
     `true_label`, `example` (in [0, num_examples)), `position` (in the global
     batch) and `step` (of the whole training).
   """
+  classes = np.unique(labels, return_counts=True)
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
     if isinstance(images, np.ndarray):
       images = tf.constant(images)
@@ -80,9 +87,12 @@ def training_dataset(
 
   def make_epoch(epoch):
     key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
-    order = tf.argsort(
-      tf.random.stateless_uniform([index.shape[0]], key), stable=True
-    )
+    order = _shuffle(index.shape[0], key)
+    if sampling == "balanced":
+      order = tf.gather(
+        _balance(order, labels, classes, epoch),
+        _shuffle(index.shape[0], fold_in(key, 1)),
+      )
     begin = tf.maximum(first_step - epoch * num_steps, 0)
     batches = tf.data.Dataset.from_tensor_slices(order[begin * batch_size :])
     return batches.batch(batch_size).enumerate(epoch * num_steps + begin)
@@ -110,6 +120,34 @@ def training_dataset(
     .map(make_share, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     .prefetch(_NUM_BUFFERED * len(replicas))
   )
+
+
+def _shuffle(size, key):
+  """Returns the numbers below `size` in random order: int32 [size]."""
+  return tf.argsort(tf.random.stateless_uniform([size], key), stable=True)
+
+
+def _balance(order, labels, classes, epoch):
+  """Draws as many examples as there are, from each class equally many.
+
+  Args:
+    order: int32 [num_examples], all of them in random order.
+    labels: int32 [num_examples].
+    classes: a pair of arrays [num_present]: labels in rising order, and how
+      many examples have them.
+    epoch: int64 scalar; which classes get one more than others changes by it.
+
+  Returns:
+    int32 [num_examples], one class after the other in turn.
+  """
+  # Class by class, at random within each.
+  by_class = tf.gather(order, tf.argsort(tf.gather(labels, order), stable=True))
+  _, counts = classes
+  begins = tf.constant(np.cumsum(counts) - counts)
+  draw = tf.range(tf.size(order, tf.int64))
+  which = (draw + epoch) % len(counts)
+  within = draw // len(counts) % tf.gather(tf.constant(counts), which)
+  return tf.gather(by_class, tf.gather(begins, which) + within)
 
 
 def evaluation_dataset(

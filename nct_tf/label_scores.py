@@ -7,6 +7,8 @@ ones better than the last epoch does.
 import numpy as np
 import tensorflow as tf
 
+from nct_tf import metrics
+
 
 class LabelScores:
   """Sums the ensemble's probability of each example's given label.
@@ -22,13 +24,8 @@ class LabelScores:
 
   def __init__(self, num_examples, batch_size):
     self._batch_size = batch_size
-    # Sum and count of each; every replica holds those of all replicas.
-    self._sums = tf.Variable(
-      tf.zeros([num_examples, 2]),
-      trainable=False,
-      synchronization=tf.VariableSynchronization.ON_READ,
-      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
+    # Sum and count of each.
+    self._sums = metrics.whole_variable([num_examples, 2])
 
   def update(self, logits, targets):
     """Adds a batch.

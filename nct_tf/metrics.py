@@ -24,6 +24,71 @@ def agreement(logits, peer_logits):
   return correct(logits, tf.argmax(peer_logits, axis=-1))
 
 
+def whole_variable(shape):
+  """Returns a float32 variable of zeros for sums over all replicas.
+
+  Every replica is to add what all of them have, and holds the whole sum; a look
+  takes the first one's. To be made in the scope of the strategy.
+  """
+  return tf.Variable(
+    tf.zeros(shape),
+    trainable=False,
+    synchronization=tf.VariableSynchronization.ON_READ,
+    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+  )
+
+
+class BalancedAccuracy(keras.metrics.Metric):
+  """The mean of the classes' accuracies: each class counts alike.
+
+  Args:
+    num_classes: int.
+    name: str.
+  """
+
+  def __init__(self, num_classes, name="ensemble_balanced_accuracy"):
+    super().__init__(name=name)
+    self._counts = whole_variable([num_classes, 2])
+
+  def update_state(self, labels, probabilities, sample_weight=None):
+    """Adds a batch.
+
+    Args:
+      labels: integer [batch], this replica's part of the batch.
+      probabilities: float [batch, num_classes].
+      sample_weight: None.
+    """
+    hits = correct(probabilities, labels)
+    counts = tf.scatter_nd(
+      tf.cast(labels, tf.int32)[:, None],
+      tf.stack([hits, tf.ones_like(hits)], axis=1),
+      self._counts.shape,
+    )
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync > 1:
+      counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
+    self._counts.assign_add(counts)
+
+  def result(self):
+    """Returns the mean over those classes that have examples: a scalar."""
+    hits, totals = tf.unstack(tf.convert_to_tensor(self._counts), axis=1)
+    present = tf.cast(totals > 0, tf.float32)
+    return tf.math.divide_no_nan(
+      tf.reduce_sum(tf.math.divide_no_nan(hits, totals)), tf.reduce_sum(present)
+    )
+
+  def per_class(self):
+    """Returns each class's accuracy: float array; NaN without examples."""
+    hits, totals = tf.convert_to_tensor(self._counts).numpy().T
+    return np.divide(
+      hits, totals, out=np.full_like(hits, np.nan), where=totals > 0
+    )
+
+  def reset_state(self):
+    """Counts anew."""
+    self._counts.assign(tf.zeros_like(self._counts))
+
+
 class _Mean(keras.metrics.Mean):
   """A mean whose replicas all hold the whole of it.
 

@@ -10,6 +10,7 @@ from nct_tf import (
   checkpoints,
   concurrent_model,
   errors,
+  metrics,
   networks,
   optimizers,
   standard_model,
@@ -40,11 +41,12 @@ def create(config, image_shape, num_classes):
       **config.network_options,
     )
 
+  accuracy = metrics.BalancedAccuracy(num_classes)
   kappa = [addons.cohen_kappa(num_classes)] if addons.available() else []
   options = {
     "weight_decay": config.weight_decay if _couples_decay(config) else 0.0,
     "clip_norm": config.clip_norm,
-    "validation_metrics": kappa,
+    "validation_metrics": [accuracy, *kappa],
   }
   if config.method == "standard":
     return standard_model.StandardModel(create_network(), **options)

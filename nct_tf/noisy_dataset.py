@@ -3,8 +3,9 @@
 import dataclasses
 
 import numpy as np
+from sklearn import model_selection
 
-from nct_tf import errors, label_noise
+from nct_tf import errors, label_decisions, label_noise
 from nct_tf.datasets import image_dataset, image_storage
 
 # Which examples are taken does not depend on a run's seeds.
@@ -69,6 +70,9 @@ def prepare(
   noise_type="none",
   noise_rate=0.0,
   noise_seed=0,
+  decisions=(),
+  num_folds=None,
+  fold=None,
 ):
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
@@ -84,6 +88,11 @@ def prepare(
     noise_type: str, see `label_noise.corrupt_labels`.
     noise_rate: float in [0, 1].
     noise_seed: int.
+    decisions: sequence of `label_decisions.Decisions`, which change the labels
+      after they were corrupted.
+    num_folds: int, into how many parts of equal size the examples are divided,
+      stratified, of which one is held out; None for `validation_fraction`.
+    fold: int, which of them is held out, from 0.
 
   Returns:
     a `NoisyDataset`.
@@ -105,27 +114,22 @@ def prepare(
     _SUBSET_SEED,
     "num_train_examples",
   )
-  labels = dataset.train_labels[chosen]
+  index = np.flatnonzero(chosen)
+  labels = dataset.train_labels[index]
   given_labels, _ = label_noise.corrupt_labels(
     labels, dataset.num_classes, noise_type, noise_rate, noise_seed
   )
-  true_labels = labels
+  given_labels, kept = label_decisions.apply(decisions, index, given_labels)
   if dataset.train_clean_labels is not None:
-    true_labels = dataset.train_clean_labels[chosen]
+    true_labels = dataset.train_clean_labels[index]
+  elif noise_type == "none":  # Nothing is known but what is given.
+    true_labels = given_labels
+  else:
+    true_labels = labels
   noisy = Examples(
-    dataset.train_images,
-    given_labels,
-    true_labels,
-    np.flatnonzero(chosen),
-  )
-  held_out = np.zeros(len(noisy), bool)
-  if validation_fraction > 0:
-    held_out = image_dataset.stratified_sample(
-      given_labels,
-      max(1, round(validation_fraction * len(noisy))),
-      _VALIDATION_SEED,
-      "validation_fraction",
-    )
+    dataset.train_images, given_labels, true_labels, index
+  ).where(kept)
+  held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
   return NoisyDataset(
     train=noisy.where(~held_out),
     validation=noisy.where(held_out),
@@ -136,3 +140,27 @@ def prepare(
       np.arange(len(dataset.test_labels)),
     ),
   )
+
+
+def _hold_out(labels, validation_fraction, num_folds, fold):
+  """Returns bool array [num_examples], True for those that are held out."""
+  held_out = np.zeros(len(labels), bool)
+  if num_folds is not None:
+    smallest = np.bincount(labels)[np.unique(labels)].min()
+    if smallest < num_folds:
+      raise errors.InvalidInputError(
+        "Argument `num_folds` must be at most the examples of the smallest "
+        f"class, {smallest}. Received: {num_folds}"
+      )
+    folds = model_selection.StratifiedKFold(
+      num_folds, shuffle=True, random_state=_VALIDATION_SEED
+    )
+    held_out[list(folds.split(labels, labels))[fold][1]] = True
+  elif validation_fraction > 0:
+    held_out = image_dataset.stratified_sample(
+      labels,
+      max(1, round(validation_fraction * len(labels))),
+      _VALIDATION_SEED,
+      "validation_fraction",
+    )
+  return held_out

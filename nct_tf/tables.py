@@ -4,6 +4,7 @@ RESULTS_LEGEND = """\
 best, last, last 10: accuracy on the clean test split, of the best epoch
 (chosen on that split, or on held-out noisy labels where there are any), of
 the last one, and the mean of the last ten;
+balanced: the mean of the classes' accuracies, of the last epoch;
 memorised: the share of wrong training labels that the ensemble reproduces."""
 
 # A confusion matrix of more classes fills no screen.
@@ -53,12 +54,13 @@ def format_results(results, names):
       percent(result["best_accuracy"]),
       percent(result["last_accuracy"]),
       percent(result["last10_accuracy"]),
+      percent(result.get("balanced_accuracy")),
       percent(result["train_accuracy_noisy"]),
       f"{result['seconds']:.0f} s",
     )
     for name, result in zip(names, results, strict=True)
   ]
-  figures = ("best", "last", "last 10", "memorised", "time")
+  figures = ("best", "last", "last 10", "balanced", "memorised", "time")
   return format_table(rows, ("run", "method", "epochs", *figures))
 
 
@@ -70,7 +72,12 @@ def format_evaluation(scores):
   """
   overall = [
     (name.replace("_", " "), percent(scores[name]))
-    for name in ("ensemble_accuracy", "network1_accuracy", "network2_accuracy")
+    for name in (
+      "ensemble_accuracy",
+      "balanced_accuracy",
+      "network1_accuracy",
+      "network2_accuracy",
+    )
     if name in scores
   ]
   overall += [

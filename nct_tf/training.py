@@ -15,8 +15,10 @@ from nct_tf import (
   errors,
   exporting,
   fitting,
+  history as history_lib,
   input_pipeline,
   interruption as interruption_lib,
+  label_decisions,
   label_noise,
   metrics,
   model_building,
@@ -173,6 +175,9 @@ def load_noisy_dataset(config, dataset):
     noise_type=config.noise_type,
     noise_rate=config.noise_rate,
     noise_seed=config.noise_seed,
+    decisions=_read_decisions(config, dataset),
+    num_folds=config.num_folds,
+    fold=config.fold,
   )
   _logger.info(
     "%s: %d training, %d validation, %d test examples of %d classes",
@@ -182,13 +187,29 @@ def load_noisy_dataset(config, dataset):
     len(noisy.test),
     dataset.num_classes,
   )
-  _logger.info(
-    "Label noise: %s, nominal rate %.4f, actual rate %.4f",
-    config.noise_type,
-    config.noise_rate,
-    noisy.actual_noise_rate,
-  )
+  if config.noise_type != "none" or noisy.actual_noise_rate:
+    _logger.info(
+      "Label noise: %s, nominal rate %.4f, actual rate %.4f",
+      config.noise_type,
+      config.noise_rate,
+      noisy.actual_noise_rate,
+    )
   return noisy
+
+
+def _read_decisions(config, dataset):
+  decisions = []
+  if config.label_decisions:
+    decisions.append(label_decisions.read(config.label_decisions, dataset))
+  if config.drop_flagged:
+    decisions.append(label_decisions.drop_flagged(config.drop_flagged, dataset))
+  for part in decisions:
+    _logger.info(
+      "Label decisions: %d relabelled, %d dropped",
+      len(part.labels),
+      len(part.dropped),
+    )
+  return decisions
 
 
 def _describe_run(config, dataset, noisy, model):
@@ -250,6 +271,12 @@ def summarize_history(history):
     "best_selected_on": "validation" if split == "test" else "test",
     "last_accuracy": float(accuracy[-1]),
     "last10_accuracy": float(accuracy[-10:].mean()),
+    "balanced_accuracy": last(f"{split}_ensemble_balanced_accuracy"),
+    "per_class_accuracy": {
+      column.removeprefix(f"{split}_{history_lib.CLASS_ACCURACY}"): last(column)
+      for column in history
+      if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
+    },
     "network1_accuracy": last(f"{split}_accuracy_1"),
     "network2_accuracy": last(f"{split}_accuracy_2"),
     "train_accuracy_clean": last("train_accuracy_clean"),

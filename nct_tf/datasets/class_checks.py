@@ -11,6 +11,20 @@ _FEW = 10
 _SPLIT_SEED = 0
 
 
+def find_unprintable(class_names):
+  """Finds class names that fit into no line: list of `findings.Finding`."""
+  names = [name for name in class_names if not name.isprintable()]
+  if not names:
+    return []
+  return [
+    findings.Finding(
+      "class names must be printable characters alone",
+      tuple(map(repr, names)),
+      is_refused=True,
+    )
+  ]
+
+
 def find_alike(class_names):
   """Finds class names that are most likely meant to be one.
 

@@ -80,6 +80,13 @@ class ImageDataset:
     return len(self.class_names)
 
   @property
+  def ids(self):
+    """What each training example is called: a sequence of str."""
+    if self.train_ids is not None:
+      return self.train_ids
+    return tuple(map(str, range(len(self.train_labels))))
+
+  @property
   def image_shape(self):
     """Three ints, (height, width, channels)."""
     return self.train_images.shape[1:]

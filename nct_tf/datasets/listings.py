@@ -3,12 +3,11 @@
 Nothing is opened here but folders and the CSV file.
 """
 
-import csv
 import dataclasses
 import os
 import pathlib
 
-from nct_tf import errors
+from nct_tf import csv_files, errors
 from nct_tf.datasets import findings as findings_lib
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -147,7 +146,7 @@ def list_csv(path):
     InvalidInputError: if the file, or a row of it, is not like that.
   """
   name = f"csv:{path}"
-  rows = read_csv(path, name, _COLUMNS[:2], _COLUMNS[2:])
+  rows = csv_files.read(path, f"Dataset {name}", _COLUMNS[:2], _COLUMNS[2:])
   if not rows:
     raise errors.InvalidInputError(f"Dataset {name} has no rows")
   columns = {
@@ -197,43 +196,6 @@ def _check_rows(name, columns):
     for row, label in enumerate(clean_labels):
       if not label.strip():
         fail(row, "column `clean_label` must be filled in all rows, or in none")
-
-
-def read_csv(path, name, required, optional=()):
-  """Reads a CSV file with a header.
-
-  Args:
-    path: str.
-    name: str, what it is, for messages.
-    required: sequence of str, columns that must be there.
-    optional: sequence of str, columns that may be; others are left out.
-
-  Returns:
-    list of dict from column to str.
-
-  Raises:
-    InvalidInputError: if it cannot be read, lacks a column or a value.
-  """
-  try:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-      reader = csv.DictReader(file, strict=True)
-      columns = reader.fieldnames or []
-      rows = list(reader)
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise errors.InvalidInputError(f"{name} cannot be read: {error}") from error
-  missing = [column for column in required if column not in columns]
-  if missing:
-    raise errors.InvalidInputError(
-      f"{name} must have columns {', '.join(required)} in its first line. "
-      f"Received: {', '.join(columns) or 'nothing'}"
-    )
-  wanted = [column for column in (*required, *optional) if column in columns]
-  for number, row in enumerate(rows, start=2):
-    if None in row or any(row[column] is None for column in wanted):
-      raise errors.InvalidInputError(
-        f"{name}, row {number}, must have {len(columns)} values"
-      )
-  return [{column: row[column] for column in wanted} for row in rows]
 
 
 def order_class_names(labels):

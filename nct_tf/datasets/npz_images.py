@@ -46,7 +46,10 @@ def examine(path, test_fraction):
   arrays = _read(path)
   images, labels = arrays["images"], arrays["labels"].astype(str)
   class_names = listings.order_class_names(labels)
-  findings = class_checks.find_alike(class_names)
+  findings = [
+    *class_checks.find_unprintable(class_names),
+    *class_checks.find_alike(class_names),
+  ]
   if findings:
     return None, findings
   numbers = {name: number for number, name in enumerate(class_names)}

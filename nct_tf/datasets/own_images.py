@@ -95,6 +95,7 @@ def examine(name, test_fraction, cache_dir=None):
   )
   findings = [
     *listing.findings,
+    *class_checks.find_unprintable(listing.class_names),
     *class_checks.find_alike(listing.class_names),
     *_find_unreadable(listing, entries),
   ]

@@ -1,0 +1,287 @@
+"""Which labels are most likely wrong, and how many are, from predictions.
+
+NumPy alone: predictions of any model, on images or on anything else, will do.
+"""
+
+import dataclasses
+
+import numpy as np
+from sklearn import metrics as sklearn_metrics
+
+from nct_tf import errors
+
+_NUM_BOOTSTRAPS = 1000
+_INTERVAL_PERCENTILES = (2.5, 97.5)
+_SUM_TOLERANCE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+  """A figure, or an array of them, with its 95 % bootstrap interval.
+
+  Attributes:
+    value: float or float array.
+    low: like it.
+    high: like it.
+  """
+
+  value: float | np.ndarray
+  low: float | np.ndarray
+  high: float | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelAudit:
+  """What the predictions say of the labels.
+
+  Attributes:
+    labels: int64 array [num_examples], the given labels.
+    pred_probs: float32 array [num_examples, num_classes].
+    suggested: int64 array [num_examples], the likeliest class other than the
+      given one.
+    score: float32 array [num_examples] in [0, 1], 1 minus the probability of
+      the given label: the higher, the more suspicious.
+    rank: int64 array [num_examples], 1 for the most suspicious.
+    threshold: float, the score from which on a label is flagged.
+    noise_rate: `Estimate` of the share of wrong labels.
+    transition: `Estimate` of [num_classes, num_classes]: row true class, column
+      given label; rows add up to 1. A class that nothing is taken for has a 1
+      on the diagonal.
+  """
+
+  labels: np.ndarray
+  pred_probs: np.ndarray
+  suggested: np.ndarray
+  score: np.ndarray
+  rank: np.ndarray
+  threshold: float
+  noise_rate: Estimate
+  transition: Estimate
+
+  @property
+  def flagged(self):
+    """Bool array [num_examples], whether a label is probably wrong."""
+    return self.score >= self.threshold
+
+  @property
+  def given_probability(self):
+    """Float32 array [num_examples]."""
+    return _take(self.pred_probs, self.labels)
+
+  @property
+  def suggested_probability(self):
+    """Float32 array [num_examples]."""
+    return _take(self.pred_probs, self.suggested)
+
+  @property
+  def margin(self):
+    """By how much the suggested label is the likelier: float32 array."""
+    return self.suggested_probability - self.given_probability
+
+
+def audit(labels, pred_probs, mean_probability=None, seed=0):
+  """Ranks examples by how likely their label is wrong, and counts the wrong.
+
+  As many are flagged as there are estimated to be wrong.
+
+  Args:
+    labels: integer array [num_examples], the given labels, in
+      [0, num_classes).
+    pred_probs: float array [num_examples, num_classes], of a model that has
+      not memorised the labels, or was not trained on them: rows add up to 1.
+    mean_probability: float array [num_examples], the probability of each given
+      label, averaged over the epochs of a training, which ranks better than
+      that after the last. It takes its place in `pred_probs`; what remains is
+      shared among the other classes as they were. NaN, or None, for those that
+      have none.
+    seed: int, of the bootstrap.
+
+  Returns:
+    a `LabelAudit`.
+
+  Raises:
+    InvalidInputError: if the arrays do not fit together.
+  """
+  labels = np.asarray(labels)
+  pred_probs = np.asarray(pred_probs, np.float32)
+  _check(labels, pred_probs)
+  if mean_probability is not None:
+    pred_probs = _put(pred_probs, labels, np.asarray(mean_probability))
+  others = pred_probs.copy()
+  np.put_along_axis(others, labels[:, None], -1, axis=1)
+  score = 1 - _take(pred_probs, labels)
+  order = np.argsort(-score, kind="stable")
+  rank = np.empty(len(labels), np.int64)
+  rank[order] = np.arange(1, len(labels) + 1)
+  noise_rate, transition = estimate_noise(labels, pred_probs, seed)
+  num_flagged = round(noise_rate.value * len(labels))
+  return LabelAudit(
+    labels=labels.astype(np.int64),
+    pred_probs=pred_probs,
+    suggested=others.argmax(axis=1),
+    score=score,
+    rank=rank,
+    # Where nothing is flagged, a score that none reaches.
+    threshold=float(score[order[num_flagged - 1]]) if num_flagged else 2.0,
+    noise_rate=noise_rate,
+    transition=transition,
+  )
+
+
+def _check(labels, pred_probs):
+  if pred_probs.ndim != 2 or labels.shape != pred_probs.shape[:1]:
+    raise errors.InvalidInputError(
+      "Arguments `labels` and `pred_probs` must have shapes [examples] and "
+      f"[examples, classes]. Received: {list(labels.shape)} and "
+      f"{list(pred_probs.shape)}"
+    )
+  num_classes = pred_probs.shape[1]
+  if labels.dtype.kind not in "iu" or not len(labels):
+    raise errors.InvalidInputError(
+      "Argument `labels` must be integers, at least one. Received: "
+      f"{labels.dtype} {list(labels.shape)}"
+    )
+  if not 0 <= labels.min() <= labels.max() < num_classes:
+    raise errors.InvalidInputError(
+      f"Argument `labels` must be in [0, {num_classes}). Received labels from "
+      f"{labels.min()} to {labels.max()}"
+    )
+  sums = pred_probs.sum(axis=1)
+  if pred_probs.min() < 0 or not np.allclose(sums, 1, atol=_SUM_TOLERANCE):
+    raise errors.InvalidInputError(
+      "Argument `pred_probs` must hold probabilities that add up to 1 in each "
+      f"row. Received: values from {pred_probs.min():.4f}, rows that add up to "
+      f"{sums.min():.4f} to {sums.max():.4f}"
+    )
+
+
+def _take(values, index):
+  return np.take_along_axis(values, index[:, None], axis=1)[:, 0]
+
+
+def _put(pred_probs, labels, mean_probability):
+  """Returns probabilities with others for the given labels."""
+  before = _take(pred_probs, labels)
+  after = np.where(np.isnan(mean_probability), before, mean_probability)
+  # Where nothing remained for the others, they share alike.
+  num_others = pred_probs.shape[1] - 1
+  rest = (1 - before)[:, None]
+  shares = np.where(
+    rest > 1e-6, pred_probs / np.maximum(rest, 1e-6), 1 / num_others
+  )
+  result = (shares * (1 - after)[:, None]).astype(np.float32)
+  np.put_along_axis(
+    result, labels[:, None], after[:, None].astype(np.float32), axis=1
+  )
+  return result
+
+
+def estimate_noise(labels, pred_probs, seed=0):
+  """Estimates how many labels are wrong, and what they were mistaken for.
+
+  An example counts for the class whose probability is the highest of those
+  that reach their threshold: the mean probability of a class over the examples
+  that have its label. The counts, scaled so that each given label has its
+  share, are the joint distribution of given labels and true classes.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+    seed: int, of the bootstrap over examples.
+
+  Returns:
+    a pair of `Estimate`, see `LabelAudit`.
+
+  References:
+    Northcutt et al., "Confident Learning", 2021, Section 3.
+  """
+  num_classes = pred_probs.shape[1]
+  thresholds = np.array(
+    [
+      pred_probs[labels == number, number].mean()
+      if np.any(labels == number)
+      else np.inf
+      for number in range(num_classes)
+    ]
+  )
+  confident = np.where(pred_probs >= thresholds, pred_probs, -1)
+  # Those that reach no threshold are a class of their own.
+  taken_for = np.where(
+    confident.max(axis=1) >= 0, confident.argmax(axis=1), num_classes
+  )
+  counts = np.zeros((num_classes, num_classes + 1), np.int64)
+  np.add.at(counts, (labels, taken_for), 1)
+  rng = np.random.default_rng(seed)
+  resampled = rng.multinomial(
+    len(labels), counts.ravel() / len(labels), size=_NUM_BOOTSTRAPS
+  ).reshape(-1, *counts.shape)
+  return tuple(
+    Estimate(value, *np.percentile(values, _INTERVAL_PERCENTILES, axis=0))
+    for value, values in zip(
+      _rate_and_transition(counts), _rate_and_transition(resampled), strict=True
+    )
+  )
+
+
+def _rate_and_transition(counts):
+  """Returns noise rate [...] and transition [..., C, C].
+
+  Args:
+    counts: int array [..., C, C + 1], given labels and what they are taken for.
+  """
+  num_given = counts.sum(axis=-1)
+  sure = counts[..., :-1].astype(float)
+  num_sure = sure.sum(axis=-1)
+  # A label that nothing is sure of is taken for right.
+  diagonal = np.eye(sure.shape[-1])
+  sure = np.where(num_sure[..., None] > 0, sure, diagonal)
+  joint = sure / sure.sum(axis=-1, keepdims=True) * num_given[..., None]
+  rate = 1 - np.trace(joint, axis1=-2, axis2=-1) / num_given.sum(axis=-1)
+  by_true = np.swapaxes(joint, -1, -2)
+  totals = by_true.sum(axis=-1, keepdims=True)
+  transition = np.where(
+    totals > 0, by_true / np.where(totals > 0, totals, 1), diagonal
+  )
+  return rate, transition
+
+
+def compare_with_truth(result, true_labels):
+  """Measures an audit where the truth is known.
+
+  Args:
+    result: a `LabelAudit`.
+    true_labels: integer array [num_examples].
+
+  Returns:
+    dict ready for JSON, fractions: `average_precision` of the ranking;
+    `precision_at_wrong`, among as many of its first as there are wrong labels;
+    `flagged_precision`, `flagged_recall`; `suggestion_accuracy`, how often the
+    suggestion is right where the label is wrong; `noise_rate`, the true one,
+    `noise_rate_error` and `transition_error`, the mean absolute one of the
+    matrix' cells. None where no label is wrong.
+  """
+  wrong = result.labels != true_labels
+  if not wrong.any():
+    return None
+  num_classes = result.pred_probs.shape[1]
+  joint = np.zeros((num_classes, num_classes))
+  np.add.at(joint, (true_labels, result.labels), 1)
+  totals = joint.sum(axis=1, keepdims=True)
+  transition = joint / np.maximum(totals, 1)
+  present = totals[:, 0] > 0
+  num_hits = int(np.sum(wrong & result.flagged))
+  right = result.suggested[wrong] == true_labels[wrong]
+  return {
+    "average_precision": float(
+      sklearn_metrics.average_precision_score(wrong, result.score)
+    ),
+    "precision_at_wrong": float(np.mean(wrong[result.rank <= wrong.sum()])),
+    "flagged_precision": num_hits / max(1, int(result.flagged.sum())),
+    "flagged_recall": num_hits / int(wrong.sum()),
+    "suggestion_accuracy": float(np.mean(right)),
+    "noise_rate": float(np.mean(wrong)),
+    "noise_rate_error": float(result.noise_rate.value - np.mean(wrong)),
+    "transition_error": float(
+      np.abs(result.transition.value - transition)[present].mean()
+    ),
+  }
