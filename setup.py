@@ -23,6 +23,7 @@ _SECOND_STACK = 'python_version >= "3.12"'
 
 _REQUIREMENTS = [
   "absl-py",
+  "jinja2",
   "matplotlib",
   "requests",
   "scikit-learn",
@@ -64,10 +65,19 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   packages=setuptools.find_packages(include=["nct_tf", "nct_tf.*"]),
+  package_data={"nct_tf": ["audit_page_files/*"]},
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,
   extras_require={
     "serving": _SERVING_REQUIREMENTS,
-    "test": ["psutil", "pytest", "pytest-xdist", "pyyaml", "ruff"],
+    "test": [
+      "axe-core-python",
+      "psutil",
+      "pytest",
+      "pytest-xdist",
+      "pyyaml",
+      "ruff",
+      "selenium",
+    ],
   },
 )
