@@ -121,8 +121,7 @@ def audit(labels, pred_probs, mean_probability=None, seed=0):
     suggested=others.argmax(axis=1),
     score=score,
     rank=rank,
-    # Where nothing is flagged, a score that none reaches.
-    threshold=float(score[order[num_flagged - 1]]) if num_flagged else 2.0,
+    threshold=float(score[order[num_flagged - 1]]) if num_flagged else 1.0,
     noise_rate=noise_rate,
     transition=transition,
   )

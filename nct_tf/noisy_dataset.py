@@ -57,6 +57,23 @@ class NoisyDataset:
   test: Examples
 
   @property
+  def all_train(self):
+    """Training and held-out `Examples` together, in the dataset's order."""
+    index = np.concatenate([self.train.index, self.validation.index])
+    order = np.argsort(index)
+
+    def join(name):
+      parts = [getattr(self.train, name), getattr(self.validation, name)]
+      return np.concatenate(parts)[order]
+
+    return Examples(
+      self.train.images,
+      join("given_labels"),
+      join("true_labels"),
+      index[order],
+    )
+
+  @property
   def actual_noise_rate(self):
     """The share of wrong labels among all that were corrupted."""
     wrong = np.sum(~self.train.is_clean) + np.sum(~self.validation.is_clean)

@@ -197,3 +197,42 @@ def format_scaling_benchmark(benchmark):
       "others",
     ]
   )
+
+
+def format_audit(summary):
+  """Returns tables of an audit.
+
+  Args:
+    summary: dict of `auditing.summarize`.
+  """
+  low, high = summary["noise_rate_interval"]
+  rows = [
+    ("training examples", f"{summary['num_examples']:,}"),
+    (
+      "wrong labels, estimated",
+      f"{percent(summary['noise_rate'])} ({100 * low:.1f} to {100 * high:.1f})",
+    ),
+    ("flagged", f"{summary['num_flagged']:,}"),
+  ]
+  parts = [format_table(rows, ("labels", ""))]
+  truth = summary["truth"]
+  if truth:
+    rows = [
+      ("wrong labels", percent(truth["noise_rate"])),
+      ("average precision", f"{truth['average_precision']:.3f}"),
+      (
+        "precision among as many as are wrong",
+        percent(truth["precision_at_wrong"]),
+      ),
+      ("precision of the flagged", percent(truth["flagged_precision"])),
+      ("recall of the flagged", percent(truth["flagged_recall"])),
+      ("right suggestions", percent(truth["suggestion_accuracy"])),
+      ("error of the rate", f"{100 * truth['noise_rate_error']:+.1f} points"),
+      (
+        "mean error of the transition matrix",
+        f"{100 * truth['transition_error']:.1f} points",
+      ),
+    ]
+    parts.append(format_table(rows, ("as the truth is known", "")))
+  parts += [f"Warning: {warning}." for warning in summary["warnings"]]
+  return "\n\n".join(parts)

@@ -37,6 +37,8 @@ class Workdir:
     self.warmup_images_file = self.path / "warmup_images.npy"
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
+    self.audit_dir = self.path / "audit"
+    self.folds_dir = self.path / "folds"
     self.checkpoints_dir = self.path / "checkpoints"
     self.tensorboard_dir = self.path / "tensorboard"
 
@@ -163,7 +165,7 @@ class Workdir:
             file.unlink(missing_ok=True)
         files.write_atomically(self.flags_file, config.to_flagfile())
       if self.noise_file.exists():
-        self._check_noise(noise)
+        self.check_noise(noisy)
       else:
         files.write_atomically(
           self.noise_file,
@@ -175,7 +177,9 @@ class Workdir:
     except OSError as error:
       raise self._not_writable(error) from error
 
-  def _check_noise(self, noise):
+  def check_noise(self, noisy):
+    """Raises `InvalidInputError` unless a `NoisyDataset` is the run's."""
+    noise = noise_arrays(noisy)
     try:
       with np.load(self.noise_file) as before:
         same = all(
@@ -233,6 +237,17 @@ class Workdir:
       raise errors.InvalidInputError(
         f"Workdir {self.path} has no readable {self.warmup_images_file.name}, "
         f"the images that an export is tried with: {error}"
+      ) from error
+
+  def read_label_scores(self):
+    """Returns the array of `write_label_scores`; None if there is none."""
+    try:
+      return np.load(self.label_scores_file)
+    except FileNotFoundError:
+      return None
+    except (OSError, ValueError, EOFError) as error:
+      raise errors.InvalidInputError(
+        f"{self.label_scores_file} cannot be read: {error}"
       ) from error
 
   def write_label_scores(self, scores):

@@ -9,7 +9,7 @@ from sklearn import model_selection
 import tqdm
 
 from nct_tf import errors, preprocessing
-from nct_tf.datasets import image_cache, image_storage
+from nct_tf.datasets import image_cache, image_storage, pictures
 
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2
@@ -36,6 +36,8 @@ class ImageDataset:
     class_names: tuple of str, one a class.
     train_clean_labels: int64 array [num_train], those known to be right; None
       takes `train_labels` for right.
+    train_files: sequence of `pathlib.Path`, the training examples' own files,
+      larger perhaps than `train_images`; None where there are none.
     train_ids: tuple of str, what each training example is called, as a path;
       None for its number.
     counts_file: `pathlib.Path` in the cache, where the counts that `moments`
@@ -50,6 +52,7 @@ class ImageDataset:
   class_names: tuple
   train_clean_labels: np.ndarray | None = None
   train_ids: tuple | None = None
+  train_files: tuple | None = None
   counts_file: pathlib.Path | None = None
 
   def __post_init__(self):
@@ -85,6 +88,16 @@ class ImageDataset:
     if self.train_ids is not None:
       return self.train_ids
     return tuple(map(str, range(len(self.train_labels))))
+
+  def picture(self, number):
+    """Returns a training example to look at: uint8 [height, width, channels].
+
+    Args:
+      number: int.
+    """
+    if self.train_files is not None:
+      return pictures.decode(self.train_files[number])
+    return self.train_images[number : number + 1][0]
 
   @property
   def image_shape(self):

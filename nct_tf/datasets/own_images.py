@@ -280,6 +280,7 @@ def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
     class_names=examined.class_names,
     train_clean_labels=train.clean_labels,
     train_ids=tuple(train.paths),
+    train_files=tuple(source.splits["train"].paths),
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 
