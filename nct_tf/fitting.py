@@ -70,7 +70,7 @@ def fit(model, config, dataset, noisy, directory, interruption):
     config.keep_checkpoints,
   )
   batches = loop.iterate(
-    _training_data(config, dataset, noisy, state.position, num_steps)
+    training_data(config, dataset, noisy, state.position, num_steps)
   )
   with _explain(directory, saved), contextlib.ExitStack() as stack:
     chosen = [
@@ -143,7 +143,7 @@ def _check_agreement(strategy, position):
     )
 
 
-def _training_data(config, dataset, noisy, position, num_steps):
+def training_data(config, dataset, noisy, position, num_steps):
   """Returns what `TrainingLoop.iterate` takes, from a position on."""
   mean, std = dataset.moments
   return functools.partial(

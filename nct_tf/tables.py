@@ -199,6 +199,47 @@ def format_scaling_benchmark(benchmark):
   )
 
 
+def format_check(check):
+  """Returns tables of what `data_check.check` found.
+
+  Args:
+    check: its dict.
+  """
+  splits = list(check["counts"])
+  per_class = [
+    (name, *map(str, counts))
+    for name, *counts in zip(
+      check["class_names"], *check["counts"].values(), strict=True
+    )
+  ]
+  totals = [str(sum(counts)) for counts in check["counts"].values()]
+  size = "x".join(map(str, check["image_shape"]))
+  rows = [
+    ("images", size),
+    ("parameters", f"{check['num_parameters']:,}"),
+    ("memory", f"{check['memory_bytes'] / 1e9:.1f} GB"),
+    (
+      "a step",
+      f"{check['step_seconds']:.3f} s, {check['steps_per_epoch']} an epoch",
+    ),
+    (
+      "an epoch",
+      f"{check['epoch_seconds']:.1f} s, "
+      f"{check['evaluation_seconds']:.1f} s of it evaluation",
+    ),
+    (
+      f"all {check['num_epochs']} epochs",
+      f"{check['hours']:.2f} hours on this machine",
+    ),
+  ]
+  return "\n\n".join(
+    [
+      format_table([*per_class, ("all", *totals)], ("class", *splits)),
+      format_table(rows, ("training", "")),
+    ]
+  )
+
+
 def format_audit(summary):
   """Returns tables of an audit.
 

@@ -27,6 +27,7 @@ from nct_tf import (
   provenance,
   workdir as workdir_lib,
 )
+from nct_tf.datasets import findings
 from nct_tf.serving import server_config
 
 TrainConfig = config_lib.TrainConfig
@@ -152,9 +153,14 @@ def _check_batches(config, num_examples, num_replicas):
     )
 
 
-def load_dataset(config):
-  """Returns the `ImageDataset` that a config names."""
-  return datasets.load(
+def load_dataset(config, say=_logger.warning):
+  """Returns the `ImageDataset` that a config names.
+
+  Args:
+    config: a `TrainConfig`.
+    say: function that takes what is amiss with it, as text.
+  """
+  dataset = datasets.load(
     config.dataset,
     data_dir=config.data_dir,
     download=config.download,
@@ -164,6 +170,9 @@ def load_dataset(config):
     test_fraction=config.test_fraction,
     **(config.fake_options if config.dataset == "fake" else {}),
   )
+  for finding in dataset.findings:
+    say(finding.describe(findings.NUM_SHOWN))
+  return dataset
 
 
 def load_noisy_dataset(config, dataset):

@@ -19,7 +19,7 @@ _EXPECTED_ERRORS = (
 )
 
 
-def run(main, *flag_modules, required=()):
+def run(main, *flag_modules, required=(), unless=lambda: False):
   """Runs a script.
 
   Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
@@ -31,10 +31,14 @@ def run(main, *flag_modules, required=()):
     *flag_modules: modules of `flags` that `--help` is to tell about.
     required: names of flags that must be given. Not said where a flag is
       defined, as a test that imports it need not give it.
+    unless: a function without arguments that tells, when the flags are read,
+      whether they need not be given.
   """
   for name in required:
     flags.register_validator(
-      name, lambda value: value not in (None, "", []), "it must be given"
+      name,
+      lambda value: value not in (None, "", []) or unless(),
+      "it must be given",
     )
   for module in flag_modules:
     for flag in flags.FLAGS.get_flags_for_module(module.__name__):

@@ -8,6 +8,7 @@ Example:
 
 from flags import (
   cache_flags,
+  check_flags,
   data_flags,
   export_dir_flags,
   method_flags,
@@ -32,9 +33,12 @@ FLAG_MODULES = (
 
 def main():
   with cli.silence():
-    from nct_tf import tables, training
+    from nct_tf import data_check, tables, training
 
   config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  if check_flags.CHECK_DATA.value:
+    print(tables.format_check(data_check.check(config, print)))
+    return
   result = training.train_and_evaluate(config)
   if result is not None:  # Of the chief.
     print(tables.format_results([result], [config.workdir]))
@@ -42,4 +46,10 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, *FLAG_MODULES, required=["workdir"])
+  cli.run(
+    main,
+    *FLAG_MODULES,
+    check_flags,
+    required=["workdir"],
+    unless=lambda: check_flags.CHECK_DATA.value,
+  )

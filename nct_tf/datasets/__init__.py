@@ -10,7 +10,29 @@ from nct_tf.datasets import (
 )
 from nct_tf.datasets.image_dataset import ImageDataset
 
-__all__ = ["ImageDataset", "load"]
+__all__ = ["ImageDataset", "examine", "load"]
+
+
+def examine(name, test_fraction=0.2, cache_dir=None):
+  """Looks for what is amiss with one's own images.
+
+  Args:
+    name: str, see `load`.
+    test_fraction: float, see there.
+    cache_dir: str, see there.
+
+  Returns:
+    list of `findings.Finding`; empty for datasets that are nobody's own.
+
+  Raises:
+    InvalidInputError: if there is nothing to examine.
+  """
+  kind, _, path = name.partition(":")
+  if kind in own_images.LISTERS:
+    return own_images.examine(name, test_fraction, cache_dir).findings
+  if kind == "npz":
+    return npz_images.examine(path, test_fraction)[1]
+  return []
 
 
 def load(

@@ -18,7 +18,7 @@ def find_unprintable(class_names):
     return []
   return [
     findings.Finding(
-      "class names must be printable characters alone",
+      "Names of classes must be of printable characters",
       tuple(map(repr, names)),
       is_refused=True,
     )
@@ -43,8 +43,7 @@ def find_alike(class_names):
     return []
   return [
     findings.Finding(
-      "classes whose names differ in case, spaces or spelling of the same "
-      "letters alone must be made one",
+      "Names that differ in case or spaces alone must be made one class",
       tuple(" and ".join(map(repr, names)) for names in alike),
       is_refused=True,
     )
@@ -101,7 +100,7 @@ def find_few(labels, is_test, class_names):
   if np.any(num_train == 0):
     result.append(
       findings.Finding(
-        "classes without a training picture cannot be learned",
+        "Classes without a training picture cannot be learned",
         named(num_train == 0),
         is_refused=True,
       )
@@ -110,16 +109,15 @@ def find_few(labels, is_test, class_names):
   if few.any():
     result.append(
       findings.Finding(
-        f"{few.sum()} classes have under {_FEW} training pictures, which is "
-        "too few to tell their wrong labels",
+        f"Classes with under {_FEW} training pictures, too few to tell their "
+        "wrong labels",
         named(few, num_train),
       )
     )
   if np.any(num_test == 0):
     result.append(
       findings.Finding(
-        f"{np.sum(num_test == 0)} classes have no test picture, so that no "
-        "accuracy is of them",
+        "Classes without a test picture, which no accuracy tells of",
         named(num_test == 0),
       )
     )

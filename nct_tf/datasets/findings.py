@@ -1,13 +1,10 @@
 """What is amiss with a dataset, said to the person whose data they are."""
 
 import dataclasses
-import logging
 
 from nct_tf import errors
 
-_logger = logging.getLogger(__name__)
-
-_NUM_SHOWN = 5
+NUM_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,13 +12,13 @@ class Finding:
   """Something amiss.
 
   Attributes:
-    text: str, what it is, how often, and what is done about it; no full stop.
-    items: tuple of str, the files, classes or rows that it is about.
+    text: str, what it is, and what is done about it; no full stop.
+    items: tuple of str, the files or classes that it is about.
     is_refused: bool, whether the dataset is not trained on for it.
   """
 
   text: str
-  items: tuple = ()
+  items: tuple
   is_refused: bool = False
 
   def describe(self, num_shown=None):
@@ -31,7 +28,7 @@ class Finding:
       num_shown: int, how many of the items are named; None for all.
     """
     shown = self.items[:num_shown]
-    lines = [f"{self.text}:" if shown else self.text]
+    lines = [f"{self.text} ({len(self.items)}):"]
     lines += [f"  {item}" for item in shown]
     if len(shown) < len(self.items):
       lines.append(
@@ -40,8 +37,8 @@ class Finding:
     return "\n".join(lines)
 
 
-def report(name, findings):
-  """Logs findings, and raises where the dataset is refused.
+def raise_refused(name, findings):
+  """Raises where a dataset is refused.
 
   Args:
     name: str, of the dataset.
@@ -52,12 +49,9 @@ def report(name, findings):
   """
   for finding in findings:
     if finding.is_refused:
-      items = ", ".join(finding.items[:_NUM_SHOWN])
-      more = len(finding.items) - _NUM_SHOWN
+      items = ", ".join(finding.items[:NUM_SHOWN])
+      more = len(finding.items) - NUM_SHOWN
       raise errors.InvalidInputError(
-        f"Dataset {name}: {finding.text}"
-        + (f": {items}" if items else "")
+        f"Dataset {name}: {finding.text}: {items}"
         + (f" and {more} more (--check_data names them)" if more > 0 else "")
       )
-  for finding in findings:
-    _logger.warning("%s", finding.describe(_NUM_SHOWN))

@@ -40,6 +40,7 @@ class ImageDataset:
       larger perhaps than `train_images`; None where there are none.
     train_ids: tuple of str, what each training example is called, as a path;
       None for its number.
+    findings: tuple of `findings.Finding`, what is amiss with it.
     counts_file: `pathlib.Path` in the cache, where the counts that `moments`
       come from are kept; None to count anew.
   """
@@ -53,6 +54,7 @@ class ImageDataset:
   train_clean_labels: np.ndarray | None = None
   train_ids: tuple | None = None
   train_files: tuple | None = None
+  findings: tuple = ()
   counts_file: pathlib.Path | None = None
 
   def __post_init__(self):

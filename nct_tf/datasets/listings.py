@@ -124,8 +124,7 @@ def _stray_findings(strays):
     return []
   return [
     findings_lib.Finding(
-      f"{len(strays)} files or folders are no pictures "
-      f"({', '.join(SUFFIXES)}) of a class, and are passed over",
+      f"No pictures ({', '.join(SUFFIXES)}) of a class, passed over",
       tuple(strays),
     )
   ]

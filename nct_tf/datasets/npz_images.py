@@ -34,7 +34,7 @@ def load(path, test_fraction):
     InvalidInputError: if the file is not like that.
   """
   dataset, findings = examine(path, test_fraction)
-  findings_lib.report(f"npz:{path}", findings)
+  findings_lib.raise_refused(f"npz:{path}", findings)
   return dataset
 
 
@@ -83,6 +83,7 @@ def examine(path, test_fraction):
     class_names=tuple(class_names),
     train_clean_labels=None if clean_labels is None else clean_labels[~is_test],
     train_ids=tuple(map(str, np.flatnonzero(~is_test).tolist())),
+    findings=tuple(findings),
   )
   return dataset, findings
 

@@ -149,14 +149,12 @@ def _find_unreadable(listing, entries):
   )
   if not unreadable:
     return []
-  share = len(unreadable) / len(entries)
-  too_many = share > _MAX_UNREADABLE
+  too_many = len(unreadable) > _MAX_UNREADABLE * len(entries)
   return [
     findings_lib.Finding(
-      f"{len(unreadable)} of {len(entries)} pictures cannot be read, and are "
-      + (
-        f"more than {_MAX_UNREADABLE:.0%} of them" if too_many else "left out"
-      ),
+      f"Pictures that cannot be read, more than {_MAX_UNREADABLE:.0%} of all"
+      if too_many
+      else "Pictures that cannot be read, left out",
       unreadable,
       is_refused=too_many,
     )
@@ -170,9 +168,7 @@ def _find_empty(listing, labels):
   if not empty:
     return []
   return [
-    findings_lib.Finding(
-      f"{len(empty)} classes have no picture, and are left out", tuple(empty)
-    )
+    findings_lib.Finding("Classes without a picture, left out", tuple(empty))
   ]
 
 
@@ -182,7 +178,7 @@ def _find_unknown(clean_labels, numbers):
     return []
   return [
     findings_lib.Finding(
-      "clean labels that no picture was given name no class",
+      "Clean labels must be labels that some picture was given",
       tuple(unknown),
       is_refused=True,
     )
@@ -200,8 +196,7 @@ def _check_splits(examined, has_splits, test_fraction):
   if in_both.any():
     findings.append(
       findings_lib.Finding(
-        f"{in_both.sum()} training pictures are in the test split too, and are "
-        "left out of training",
+        "Training pictures that are test pictures too, left out of training",
         tuple(examined.part(in_both).paths),
       )
     )
@@ -226,13 +221,11 @@ def _find_repeated(examined, digests):
     labels = {examined.labels[index] for index in indices}
     (same if len(labels) == 1 else different).append(names)
   texts = (
-    (different, "pictures are there under different labels; all are kept"),
-    (same, "pictures are there more than once under one label; all are kept"),
+    (different, "The same picture under different labels, kept"),
+    (same, "The same picture more than once under one label, kept"),
   )
   return [
-    findings_lib.Finding(f"{len(names)} {text}", tuple(names))
-    for names, text in texts
-    if names
+    findings_lib.Finding(text, tuple(names)) for names, text in texts if names
   ]
 
 
@@ -255,7 +248,7 @@ def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
     InvalidInputError: if the dataset is refused, see `examine`.
   """
   examined = examine(name, test_fraction, cache_dir)
-  findings_lib.report(name, examined.findings)
+  findings_lib.raise_refused(name, examined.findings)
   train = examined.part(~examined.is_test)
   test = examined.part(examined.is_test)
   true_labels = test.labels if test.clean_labels is None else test.clean_labels
@@ -280,6 +273,7 @@ def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
     class_names=examined.class_names,
     train_clean_labels=train.clean_labels,
     train_ids=tuple(train.paths),
+    findings=tuple(examined.findings),
     train_files=tuple(source.splits["train"].paths),
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
