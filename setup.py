@@ -25,6 +25,7 @@ _REQUIREMENTS = [
   "absl-py",
   "jinja2",
   "matplotlib",
+  "pillow",
   "requests",
   "scikit-learn",
   "tensorflow-datasets==4.9.10",

@@ -30,7 +30,7 @@ def check(config, say):
     raise errors.InvalidInputError(
       f"Dataset {config.dataset} is refused for {refused} of the above"
     )
-  dataset = training.load_dataset(config, say=lambda finding: None)
+  dataset = training.load_dataset(config)
   noisy = training.load_noisy_dataset(config, dataset)
   counts = {
     name: np.bincount(labels, minlength=dataset.num_classes).tolist()

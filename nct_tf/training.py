@@ -97,7 +97,7 @@ def _run(config, directory, strategy, interruption):
   is_chief = distribution.is_chief(strategy)
   if config.export_dir and is_chief:
     exporting.check_writable(config.export_dir)
-  dataset = load_dataset(config)
+  dataset = load_dataset(config, _logger.warning)
   noisy = load_noisy_dataset(config, dataset)
   keras.utils.set_random_seed(config.seed)
   _check_batches(config, len(noisy.train), strategy.num_replicas_in_sync)
@@ -153,7 +153,7 @@ def _check_batches(config, num_examples, num_replicas):
     )
 
 
-def load_dataset(config, say=_logger.warning):
+def load_dataset(config, say=lambda finding: None):
   """Returns the `ImageDataset` that a config names.
 
   Args:
