@@ -73,6 +73,7 @@ setuptools.setup(
     "serving": _SERVING_REQUIREMENTS,
     "test": [
       "axe-core-python",
+      "cleanlab==2.9.*",
       "psutil",
       "pytest",
       "pytest-xdist",

@@ -5,7 +5,7 @@ from absl import flags
 SUITE = flags.DEFINE_enum(
   "suite",
   "training",
-  ["training", "serving", "scaling"],
+  ["training", "serving", "scaling", "audit"],
   "What to time: a training step and the input pipeline; the signatures of an "
   "export; or a training step on one device and on all of --strategy=mirrored.",
 )

@@ -112,10 +112,10 @@ def audit_run(
     directory.check_noise(noisy)
     if num_folds is None:
       examples = noisy.train
-      logits = _predict(directory, examples, checkpoint, use_ema)
+      logits = predict(directory, examples, checkpoint, use_ema)
       scores, warnings = _own_scores(directory, examples)
     else:
-      examples, logits = _predict_folds(
+      examples, logits = predict_folds(
         directory, config, noisy, num_folds, checkpoint, use_ema
       )
       scores, warnings = None, ()
@@ -145,8 +145,18 @@ def _describe(config, dataset, examples, logits, scores, warnings):
   )
 
 
-def _predict(directory, examples, checkpoint, use_ema):
-  """Returns a run's logits: float32 [num_networks, num_examples, C]."""
+def predict(directory, examples, checkpoint, use_ema):
+  """Returns what a finished run predicts of examples.
+
+  Args:
+    directory: its `Workdir`.
+    examples: a `noisy_dataset.Examples`.
+    checkpoint: str, see `model_building.restore`.
+    use_ema: bool, see there.
+
+  Returns:
+    each network's logits, float32 [num_networks, num_examples, num_classes].
+  """
   model, _, result = model_building.restore(directory, checkpoint, use_ema)
   batches = input_pipeline.evaluation_dataset(
     examples.images,
@@ -159,8 +169,22 @@ def _predict(directory, examples, checkpoint, use_ema):
   return evaluation.predict(model, batches)
 
 
-def _predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
-  """Trains once for each fold; returns all examples and their logits."""
+def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
+  """Trains once for each fold, and predicts it; goes on where it was stopped.
+
+  Args:
+    directory: a `Workdir`; the runs are in its `folds_dir`.
+    config: the `TrainConfig` of each training, but for what it holds out.
+    noisy: the `NoisyDataset` of it.
+    num_folds: int.
+    checkpoint: str, see `model_building.restore`.
+    use_ema: bool, see there.
+
+  Returns:
+    a pair: all `Examples`, held-out ones too; each network's logits, float32
+    [num_networks, num_examples, num_classes], of models that did not train on
+    the example.
+  """
   parts = []
   for fold in range(num_folds):
     _logger.info("Fold %d of %d", fold + 1, num_folds)
@@ -180,9 +204,7 @@ def _predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
     held_out = training.load_noisy_dataset(
       fold_config, training.load_dataset(config)
     ).validation
-    parts.append(
-      (held_out.index, _predict(part, held_out, checkpoint, use_ema))
-    )
+    parts.append((held_out.index, predict(part, held_out, checkpoint, use_ema)))
   index = np.concatenate([index for index, _ in parts])
   logits = np.concatenate([logits for _, logits in parts], axis=1)
   order = np.argsort(index)

@@ -277,3 +277,31 @@ def format_audit(summary):
     parts.append(format_table(rows, ("as the truth is known", "")))
   parts += [f"Warning: {warning}." for warning in summary["warnings"]]
   return "\n\n".join(parts)
+
+
+def format_audit_benchmark(benchmark):
+  """Returns tables of what `audit_benchmarking.benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  precisions = [
+    (name.replace("_", " "), f"{value:.3f}")
+    for name, value in benchmark["average_precision"].items()
+  ]
+  seconds = benchmark["seconds"]
+  times = [
+    (name.replace("_", " "), f"{value:.0f} s", f"{value / seconds['nct']:.2f}")
+    for name, value in seconds.items()
+  ]
+  return "\n\n".join(
+    [
+      f"{benchmark['dataset']}, {benchmark['num_train_examples']} examples, "
+      f"{benchmark['noise_type']} {benchmark['noise_rate']}: "
+      f"{percent(benchmark['wrong_rate'])} of the labels are wrong\n"
+      f"{benchmark['network']}, width {benchmark['width']}, "
+      f"{benchmark['num_epochs']} epochs",
+      format_table(precisions, ("wrong labels", "average precision")),
+      format_table(times, ("training", "time", "x ours")),
+    ]
+  )

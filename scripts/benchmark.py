@@ -1,11 +1,14 @@
-"""Times training, what is served, and training on several devices.
+r"""Measures training, what is served, several devices, and label audits.
 
 Examples:
   python -m scripts.benchmark --network=preact_resnet18 --batch_size=64
   python -m scripts.benchmark --suite=serving --network=preact_resnet18
   python -m scripts.benchmark --suite=scaling --strategy=mirrored
+  python -m scripts.benchmark --suite=audit --dataset=fashion_mnist \
+    --noise_type=symmetric_exclusive --noise_rate=0.2
 
-The images are random ones, of --fake_image_size. The flags are those of
+The images are random ones, of --fake_image_size, but those of --suite=audit,
+which trains six times, and needs cleanlab. The flags are those of
 scripts.train; what has no bearing on the times is passed over.
 """
 
@@ -33,6 +36,7 @@ CONFIG_FLAGS = (
 def main():
   with cli.silence():
     from nct_tf import (
+      audit_benchmarking,
       benchmarking,
       config,
       scaling_benchmarking,
@@ -50,6 +54,7 @@ def main():
       scaling_benchmarking.benchmark,
       tables.format_scaling_benchmark,
     ),
+    "audit": (audit_benchmarking.benchmark, tables.format_audit_benchmark),
   }[benchmark_flags.SUITE.value]
   measured = benchmark(
     config.TrainConfig(**cli.flag_values(*CONFIG_FLAGS)),
