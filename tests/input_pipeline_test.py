@@ -119,6 +119,55 @@ class ReplicasTest(parameterized.TestCase):
       first_step += 1
 
 
+class BalancedSamplingTest(parameterized.TestCase):
+  COUNTS = (15, 6, 2)
+  GIVEN = np.repeat([0, 2, 5], COUNTS)
+
+  def drawn(self, num_epochs=6, **arguments):
+    """Returns the examples of each epoch: [num_epochs, NUM_EXAMPLES]."""
+    dataset = input_pipeline.training_dataset(
+      IMAGES,
+      INDEX,
+      self.GIVEN,
+      LABELS,
+      batch_size=5,
+      num_epochs=num_epochs,
+      mean=[0.0],
+      std=[1.0],
+      sampling="balanced",
+      seed=3,
+      **arguments,
+    )
+    return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
+
+  def test_classes_come_equally_often(self):
+    epochs = np.concatenate(self.drawn()).reshape(6, NUM_EXAMPLES)
+    totals = np.zeros(6, int)
+    for epoch in epochs:
+      counts = np.bincount(self.GIVEN[epoch], minlength=6)
+      self.assertCountEqual(counts[[0, 2, 5]], [7, 8, 8])
+      totals += counts
+    np.testing.assert_array_equal(totals[[0, 2, 5]], [46, 46, 46])
+
+  def test_none_of_a_class_comes_twice_before_all_came_once(self):
+    epoch = np.concatenate(self.drawn(num_epochs=1))
+    times = np.bincount(epoch, minlength=NUM_EXAMPLES)
+    for label in (0, 2, 5):
+      of_class = times[label == self.GIVEN]
+      self.assertLessEqual(of_class.max() - of_class.min(), 1)
+
+  def test_epochs_differ_and_all_come_in_the_end(self):
+    epochs = np.concatenate(self.drawn(12)).reshape(12, NUM_EXAMPLES)
+    self.assertLen({tuple(epoch) for epoch in epochs.tolist()}, 12)
+    self.assertLen(set(epochs.ravel().tolist()), NUM_EXAMPLES)
+
+  @parameterized.parameters(3, 5, 17)
+  def test_going_on_gives_what_would_have_come(self, first_step):
+    whole, rest = self.drawn(), self.drawn(first_step=first_step)
+    for expected, actual in zip(whole[first_step:], rest, strict=True):
+      np.testing.assert_array_equal(actual, expected)
+
+
 class EvaluationDatasetTest(parameterized.TestCase):
   @parameterized.parameters(
     (1, 10, [10, 10, 3]),

@@ -168,7 +168,8 @@ def _read(workdir):
     if name not in TIMES
   }
   content["history.csv"] = read_history(workdir)
-  content["noise.npz"] = (workdir / "noise.npz").read_bytes()
+  for name in ("noise.npz", "label_scores.npy"):
+    content[name] = (workdir / name).read_bytes()
   content["curves"] = read_curves(workdir)
   last = checkpoints.Checkpoints(workdir / "checkpoints").last()
   content["last checkpoint"] = last.name

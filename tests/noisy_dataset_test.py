@@ -52,6 +52,34 @@ class PrepareTest(absltest.TestCase):
     )
     self.assertBetween(np.mean(~noisy.validation.is_clean), 0.3, 0.7)
 
+  def test_folds_part_all_examples(self):
+    dataset = datasets.load("digits")
+    folds = [
+      noisy_dataset.prepare(dataset, 101, num_folds=4, fold=fold)
+      for fold in range(4)
+    ]
+    index = np.concatenate([noisy.validation.index for noisy in folds])
+    np.testing.assert_array_equal(
+      np.sort(index), noisy_dataset.prepare(dataset, 101).train.index
+    )
+    for noisy in folds:
+      self.assertEmpty(set(noisy.train.index) & set(noisy.validation.index))
+      np.testing.assert_array_equal(
+        noisy.all_train.index, np.sort(noisy.all_train.index)
+      )
+      np.testing.assert_array_equal(
+        noisy.all_train.true_labels,
+        dataset.train_labels[noisy.all_train.index],
+      )
+      counts = np.bincount(noisy.validation.given_labels, minlength=10)
+      self.assertBetween(counts.min(), 2, 3)
+
+  def test_more_folds_than_a_class_has(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "at most the examples of the smallest class, 2"
+    ):
+      noisy_dataset.prepare(datasets.load("digits"), 20, num_folds=3, fold=0)
+
   def test_images_are_shared_not_copied(self):
     noisy = noisy_dataset.prepare(
       self.digits, 500, 0.2, "symmetric_exclusive", 0.5
