@@ -38,7 +38,7 @@
   }
 
   function percent(fraction) {
-    return fraction === null ? "unknown" : `${(100 * fraction).toFixed(1)} %`;
+    return fraction === null ? "unknown" : `${(100 * fraction).toFixed(1)}\u00a0%`;
   }
 
   function figure(value) {
@@ -632,7 +632,7 @@
   function makeCell(row, column, heat) {
     const value = data.transition[row][column];
     const level = Math.min(HEAT_LEVELS, Math.ceil(HEAT_LEVELS * heat ** 0.5));
-    const cell = make(
+    return make(
       "button",
       {
         type: "button",
@@ -643,7 +643,6 @@
       },
       formatCell(value),
     );
-    return cell;
   }
 
   function formatCell(value) {
