@@ -119,6 +119,13 @@ class WriteTest(parameterized.TestCase):
       ],
     )
 
+  def test_a_page_that_cannot_be_finished_is_not_begun(self):
+    (self.folder / "page" / "data.js").mkdir(parents=True)
+    with self.assertRaises(IsADirectoryError):
+      audit_page.write(self.folder, make_page_data())
+    self.assertFalse((self.folder / "index.html").exists())
+    self.assertEmpty(list(self.folder.rglob(".*")))
+
   def test_refers_to_nothing_but_its_own_files(self):
     audit_page.write(self.folder, make_page_data())
     for path in self.folder.rglob("*.*"):
@@ -367,6 +374,10 @@ class BrowserTest(parameterized.TestCase):
       if suspect["score"] >= threshold and condition(suspect)
     ]
 
+  def num_columns(self):
+    columns = self.find("#grid").value_of_css_property("grid-template-columns")
+    return len(columns.split(" "))
+
   def move_slider(self, position):
     self.script(
       """
@@ -428,6 +439,8 @@ class BrowserTest(parameterized.TestCase):
       self.assertIn(f"flags {number:,} of 1,000", self.text("#flagged"))
       wanted = self.wanted_ids(threshold=thresholds[position])
       self.wait(lambda wanted=wanted: self.shown_ids() == wanted)
+      here = f"; {len(wanted)} of them are on this page"
+      self.assertEqual(here in self.text("#flagged"), number > len(wanted))
     self.move_slider(500)
     self.find("#threshold").send_keys(Keys.ARROW_RIGHT)
     number = np.sum(scores >= thresholds[501])
@@ -535,13 +548,8 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual(self.verdict(3), "")
     self.press("u")
     self.assertEqual(self.focused_id(), ids[2])
-    columns = len(
-      self.find("#grid")
-      .value_of_css_property("grid-template-columns")
-      .split(" ")
-    )
     self.press(Keys.ARROW_DOWN, Keys.ARROW_LEFT)
-    self.assertEqual(self.focused_id(), ids[1 + columns])
+    self.assertEqual(self.focused_id(), ids[1 + self.num_columns()])
     self.press(Keys.ARROW_UP)
     self.assertEqual(self.focused_id(), ids[1])
     # Its own buttons, which are those of no other card.
@@ -557,6 +565,14 @@ class BrowserTest(parameterized.TestCase):
     self.script("document.querySelector('.card').focus()")
     self.press(Keys.CONTROL + "d")
     self.assertEqual(self.verdict(0), "kept")
+
+  def test_the_command_is_copied_or_marked(self):
+    self.find("#copy").click()
+    self.wait(lambda: re.match("Copied|Marked", self.text("#copy")))
+    if self.text("#copy").startswith("Marked"):
+      self.assertEqual(
+        self.script("return getSelection().toString()"), self.page_data.command
+      )
 
   def test_keys_move_in_the_matrix(self):
     cell = self.find("#matrix td button")
@@ -668,13 +684,19 @@ class BrowserTest(parameterized.TestCase):
     )
     self.assertGreater(self.script(num_items), 300)
     self.script("document.getElementById('more').scrollIntoView()")
+    second = "#grid > li:nth-child(2) .card"
+    self.wait(lambda: not self.find_all(second))
     self.wait(lambda: len(self.find_all(".card")) < 200)
-    self.assertEmpty(self.find_all("#grid > li:nth-child(2) .card"))
     self.script("scrollTo(0, 0)")
-    self.wait(lambda: self.find_all("#grid > li:nth-child(2) .card"))
+    self.wait(lambda: self.find_all(second))
     self.assertEqual(self.verdict(1), "dropped")
     # Each card's select gets its hundred classes when it is used.
     self.assertLess(len(self.find_all("#grid option")), 1000)
+    self.script("document.querySelector('.card').focus()")
+    self.press(*[Keys.ARROW_DOWN] * 20)
+    self.assertEqual(
+      self.focused_id(), data.suspects[20 * self.num_columns()]["id"]
+    )
     Select(self.find("#pair")).select_by_value("1,2")
     self.assertEqual(self.text("#shown"), "3,333 pictures shown")
     self.assertLess(len(self.find_all(".card")), 200)

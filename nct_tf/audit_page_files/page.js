@@ -558,9 +558,11 @@
     const text =
       `flags ${count(number)} of ${count(data.numExamples, "example")} ` +
       `(${percent(share)})`;
+    const numHere = flaggedSuspects().length;
     byId("flagged").replaceChildren(
       make("strong", {}, shorten(threshold)),
       ` ${text}`,
+      numHere < number ? `; ${count(numHere)} of them are on this page` : "",
     );
     byId("threshold").setAttribute(
       "aria-valuetext",
