@@ -7,7 +7,7 @@
 "use strict";
 
 (() => {
-  const CHUNK = 48; // Cards that are added at a time.
+  const CHUNK = 36; // Cards that are added at a time.
   const MAX_PAIRS = 100; // Of the select; the matrix has all.
   const HEAT_LEVELS = 6;
 
@@ -38,7 +38,7 @@
   }
 
   function percent(fraction) {
-    return fraction === null ? "unknown" : `${(100 * fraction).toFixed(1)} %`;
+    return fraction === null ? "unknown" : `${(100 * fraction).toFixed(1)}\u00a0%`;
   }
 
   function figure(value) {
@@ -156,7 +156,7 @@
     const rows = [];
     const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r|$)/y;
     let row = [];
-    while (field.lastIndex < text.length) {
+    while (field.lastIndex < text.length || row.length > 0) {
       const match = field.exec(text);
       if (!match) {
         return null;
@@ -251,15 +251,19 @@
 
   // Cards.
 
+  // Returns the card at a position, or what is false if there is none now.
   function findCard(place) {
     const item = grid.children[place];
     return item && item.firstElementChild;
   }
 
-  function makeCard(place) {
-    const index = shown[place];
-    const item = cardTemplate.cloneNode(true);
-    const part = (name) => item.querySelector(name);
+  function placeOf(item) {
+    return Number(item.getAttribute("aria-posinset")) - 1;
+  }
+
+  function makeCard(index) {
+    const card = cardTemplate.cloneNode(true);
+    const part = (name) => card.querySelector(name);
     const name = (key) => classNames[suspects[key][index]];
     const id = suspects.id[index];
     const image = part("img");
@@ -283,10 +287,8 @@
     part(".id").title = id;
     part("[data-decision=relabel]").title = `Relabel: ${name("suggested")}`;
     part(".other").setAttribute("aria-label", `Another class for ${id}`);
-    item.setAttribute("aria-posinset", place + 1);
-    item.setAttribute("aria-setsize", shown.length);
-    showDecision(part(".card"), index);
-    return item;
+    showDecision(card, index);
+    return card;
   }
 
   function showDecision(card, index) {
@@ -327,21 +329,62 @@
     }
   }
 
+  // Gives an item of the grid its card.
+  function fillItem(item) {
+    if (!item.firstElementChild) {
+      const place = placeOf(item);
+      item.append(makeCard(shown[place]));
+      item.style.minHeight = "";
+      if (place === current) {
+        setCurrent(place);
+      }
+    }
+  }
+
+  // Takes its card from an item that is far away, and leaves the room for it:
+  // ten thousand cards at once would make the browser slow.
+  function emptyItem(item, height) {
+    if (placeOf(item) !== current) {
+      item.style.minHeight = `${height}px`;
+      item.replaceChildren();
+    }
+  }
+
+  const itemObserver = new IntersectionObserver(
+    (entries) => {
+      for (const {isIntersecting, target, boundingClientRect} of entries) {
+        if (!target.isConnected) {
+          continue; // The filters were changed since.
+        }
+        if (isIntersecting) {
+          fillItem(target);
+        } else {
+          emptyItem(target, boundingClientRect.height);
+        }
+      }
+    },
+    {rootMargin: "3000px"},
+  );
+
   function showMore() {
     const first = grid.children.length;
     const last = Math.min(first + CHUNK, shown.length);
-    const items = document.createDocumentFragment();
     for (let place = first; place < last; place += 1) {
-      items.append(makeCard(place));
+      const item = make("li", {
+        "aria-posinset": place + 1,
+        "aria-setsize": shown.length,
+      });
+      fillItem(item);
+      grid.append(item);
+      itemObserver.observe(item);
     }
-    grid.append(items);
     byId("more").hidden = last === shown.length;
     // An observer tells of its target once; asked anew, it tells again.
-    observer.unobserve(byId("more"));
-    observer.observe(byId("more"));
+    endObserver.unobserve(byId("more"));
+    endObserver.observe(byId("more"));
   }
 
-  const observer = new IntersectionObserver(
+  const endObserver = new IntersectionObserver(
     (entries) => {
       if (entries.some((entry) => entry.isIntersecting)) {
         showMore();
@@ -371,7 +414,8 @@
     while (target >= grid.children.length && target < shown.length) {
       showMore();
     }
-    if (findCard(target)) {
+    if (target in shown) {
+      fillItem(grid.children[target]);
       setCurrent(target);
       findCard(target).focus();
     }
@@ -403,6 +447,7 @@
   function refresh() {
     shown = flaggedSuspects().filter(passes);
     current = 0;
+    itemObserver.disconnect();
     grid.replaceChildren();
     showMore();
     setCurrent(0);
@@ -513,9 +558,11 @@
     const text =
       `flags ${count(number)} of ${count(data.numExamples, "example")} ` +
       `(${percent(share)})`;
+    const numHere = flaggedSuspects().length;
     byId("flagged").replaceChildren(
       make("strong", {}, shorten(threshold)),
       ` ${text}`,
+      numHere < number ? `; ${count(numHere)} of them are on this page` : "",
     );
     byId("threshold").setAttribute(
       "aria-valuetext",
@@ -587,7 +634,7 @@
   function makeCell(row, column, heat) {
     const value = data.transition[row][column];
     const level = Math.min(HEAT_LEVELS, Math.ceil(HEAT_LEVELS * heat ** 0.5));
-    const cell = make(
+    return make(
       "button",
       {
         type: "button",
@@ -598,7 +645,6 @@
       },
       formatCell(value),
     );
-    return cell;
   }
 
   function formatCell(value) {
@@ -684,9 +730,10 @@
     return event.ctrlKey || event.altKey || event.metaKey;
   }
 
+  // Returns the position of the card that an element is in, or null.
   function placeOfCard(target) {
     const item = target.closest(".grid > li");
-    return item ? Number(item.getAttribute("aria-posinset")) - 1 : null;
+    return item && placeOf(item);
   }
 
   function numColumns() {
@@ -809,9 +856,9 @@
     window.addEventListener("storage", (event) => {
       if (event.key === storageKey) {
         restore();
-        grid.querySelectorAll(".card").forEach((card, place) => {
-          showDecision(card, shown[place]);
-        });
+        for (const card of grid.querySelectorAll(".card")) {
+          showDecision(card, shown[placeOf(card.parentElement)]);
+        }
         showProgress();
       }
     });
