@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from nct_tf import datasets, errors
-from nct_tf.datasets import own_images, picture_index, pictures
+from nct_tf.datasets import own_images, pictures
 
 _SIZE = (6, 4)  # Width, height.
 
@@ -310,11 +310,10 @@ class IndexTest(OwnImagesTestCase):
     self.fill("cat", "dog")
     name = os.fsdecode(b"cat/caf\xe9.png")
     self.save(name)
-    entries = picture_index.obtain(
-      self.folder, [name], pathlib.Path(self.cache) / "x"
-    )
-    self.assertEqual(entries[0].error, "")
-    self.assertIn(name, self.examine().paths)
+    self.save("cat/\u0107\u00e1t \U0001f408.png")
+    (item,) = self.texts()["Pictures that cannot be read, left out"]
+    self.assertEqual(item, f"{name}: its name is not valid UTF-8")
+    self.assertIn("cat/\u0107\u00e1t \U0001f408.png", self.load().ids)
 
 
 class DecodeTest(OwnImagesTestCase):

@@ -34,7 +34,9 @@ class Finding:
       lines.append(
         f"  and {len(self.items) - len(shown)} more, which --check_data names"
       )
-    return "\n".join(lines)
+    # A file's name may hold bytes that are no text.
+    text = "\n".join(lines)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def raise_refused(name, findings):

@@ -103,9 +103,13 @@ def _write(file, entries):
 
 def _stat(path):
   try:
+    # Files, pages and other programs are to name it.
+    os.fspath(path).encode("utf-8")
     stat = os.stat(path)
   except OSError as error:
     return Entry(0, 0, error=error.strerror)
+  except UnicodeEncodeError:
+    return Entry(0, 0, error="its name is not valid UTF-8")
   return Entry(stat.st_size, stat.st_mtime_ns)
 
 
