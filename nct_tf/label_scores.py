@@ -44,8 +44,9 @@ class LabelScores:
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync > 1:
       values, example = self._gather(context, values, example, targets)
-    self._sums.assign_add(
-      tf.scatter_nd(example[:, None], values, self._sums.shape)
+    # `assign_add` would take as long as there are examples.
+    tf.raw_ops.ResourceScatterAdd(
+      resource=self._sums.handle, indices=example, updates=values
     )
 
   def _gather(self, context, values, example, targets):
