@@ -178,10 +178,10 @@ def _put(pred_probs, labels, mean_probability):
 def estimate_noise(labels, pred_probs, seed=0):
   """Estimates how many labels are wrong, and what they were mistaken for.
 
-  An example counts for the class whose probability is the highest of those
-  that reach their threshold: the mean probability of a class over the examples
-  that have its label. The counts, scaled so that each given label has its
-  share, are the joint distribution of given labels and true classes.
+  Each example counts for the class that is the likeliest: a label is counted as
+  wrong where another class is. (Thresholds of each class's mean probability, as
+  confident learning has them, would miss most: networks that learn from wrong
+  labels are the least sure just where a label is wrong.)
 
   Args:
     labels: integer array [num_examples].
@@ -190,30 +190,15 @@ def estimate_noise(labels, pred_probs, seed=0):
 
   Returns:
     a pair of `Estimate`, see `LabelAudit`.
-
-  References:
-    Northcutt et al., "Confident Learning", 2021, Section 3.
   """
   num_classes = pred_probs.shape[1]
-  thresholds = np.array(
-    [
-      pred_probs[labels == number, number].mean()
-      if np.any(labels == number)
-      else np.inf
-      for number in range(num_classes)
-    ]
-  )
-  confident = np.where(pred_probs >= thresholds, pred_probs, -1)
-  # Those that reach no threshold are a class of their own.
-  taken_for = np.where(
-    confident.max(axis=1) >= 0, confident.argmax(axis=1), num_classes
-  )
-  counts = np.zeros((num_classes, num_classes + 1), np.int64)
-  np.add.at(counts, (labels, taken_for), 1)
-  rng = np.random.default_rng(seed)
-  resampled = rng.multinomial(
+  counts = np.zeros((num_classes, num_classes), np.int64)
+  np.add.at(counts, (pred_probs.argmax(axis=1), labels), 1)
+  # Drawing examples with replacement is drawing the cells of their pairs.
+  resampled = np.random.default_rng(seed).multinomial(
     len(labels), counts.ravel() / len(labels), size=_NUM_BOOTSTRAPS
-  ).reshape(-1, *counts.shape)
+  )
+  resampled = resampled.reshape(-1, num_classes, num_classes)
   return tuple(
     Estimate(value, *np.percentile(values, _INTERVAL_PERCENTILES, axis=0))
     for value, values in zip(
@@ -226,22 +211,14 @@ def _rate_and_transition(counts):
   """Returns noise rate [...] and transition [..., C, C].
 
   Args:
-    counts: int array [..., C, C + 1], given labels and what they are taken for.
+    counts: int array [..., C, C], true classes and given labels.
   """
-  num_given = counts.sum(axis=-1)
-  sure = counts[..., :-1].astype(float)
-  num_sure = sure.sum(axis=-1)
-  # A label that nothing is sure of is taken for right.
-  diagonal = np.eye(sure.shape[-1])
-  sure = np.where(num_sure[..., None] > 0, sure, diagonal)
-  joint = sure / sure.sum(axis=-1, keepdims=True) * num_given[..., None]
-  rate = 1 - np.trace(joint, axis1=-2, axis2=-1) / num_given.sum(axis=-1)
-  by_true = np.swapaxes(joint, -1, -2)
-  totals = by_true.sum(axis=-1, keepdims=True)
+  totals = counts.sum(axis=-1, keepdims=True)
+  num_right = np.trace(counts, axis1=-2, axis2=-1)
   transition = np.where(
-    totals > 0, by_true / np.where(totals > 0, totals, 1), diagonal
+    totals > 0, counts / np.maximum(totals, 1), np.eye(counts.shape[-1])
   )
-  return rate, transition
+  return 1 - num_right / totals.sum(axis=(-2, -1)), transition
 
 
 def compare_with_truth(result, true_labels):
