@@ -73,6 +73,7 @@ setuptools.setup(
     "test": [
       "axe-core-python",
       "psutil",
+      "pyspellchecker",
       "pytest",
       "pytest-xdist",
       "pyyaml",
