@@ -44,7 +44,7 @@ class ExamplesTest(absltest.TestCase):
 
   def test_tabular(self):
     figures, suspects = self.run_example("tabular")
-    # 30 % of the labels are wrong; a guess finds as many of them.
+    # Of labels that are chosen blindly, 30 % are wrong.
     self.assertGreater(figures["nct"][1], 70)
     self.assertGreater(figures["nct"][0], figures["standard"][0])
     self.assertRegex(suspects[0], r"^tumour \d+, mean radius [\d.]+ ")
@@ -52,7 +52,7 @@ class ExamplesTest(absltest.TestCase):
   def test_text(self):
     figures, suspects = self.run_example("text")
     self.assertGreater(figures["nct"][1], 70)
-    self.assertGreater(figures["nct"][0], figures["standard"][0] + 2)
+    self.assertGreater(figures["nct"][0], figures["standard"][0] + 3)
     self.assertRegex(suspects[0], r"^\w+ +[A-Z][a-z]+ +[A-Z][a-z]+ +[A-Z]")
 
   def test_text_says_what_to_install(self):
