@@ -75,6 +75,7 @@ setuptools.setup(
       "axe-core-python",
       "cleanlab==2.9.*",
       "psutil",
+      "pyspellchecker",
       "pytest",
       "pytest-xdist",
       "pyyaml",

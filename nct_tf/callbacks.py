@@ -7,7 +7,7 @@ import time
 import keras
 import tqdm
 
-from nct_tf import checkpoints, errors
+from nct_tf import checkpoints, errors, schedules
 
 
 class EpochSchedule(keras.callbacks.Callback):
@@ -31,6 +31,39 @@ class EpochSchedule(keras.callbacks.Callback):
   def on_epoch_end(self, epoch, logs=None):
     if logs is not None:
       logs[self.name] = self.schedule(epoch)
+
+
+def concurrent_schedules(model, num_epochs, target_variability_max=0.5):
+  """Returns the paper's schedules, for `fit` of a `ConcurrentModel`.
+
+  Args:
+    model: a `concurrent_model.ConcurrentModel`.
+    num_epochs: int, of the whole training.
+    target_variability_max: float in [0, 1], what the share of random labels
+      rises to. Of two classes it has to stay well below 0.5, from where on
+      the labels say nothing, as random ones are always the other class.
+
+  Returns:
+    list of two `EpochSchedule`, of `alpha` and `target_variability_rate`.
+
+  References:
+    Equations 4 and 5 of the paper.
+  """
+  rampup_epochs = schedules.default_rampup_epochs(num_epochs)
+  return [
+    EpochSchedule(
+      "alpha",
+      lambda epoch: schedules.sigmoid_rampup(epoch, rampup_epochs),
+      model.alpha.assign,
+    ),
+    EpochSchedule(
+      "target_variability_rate",
+      lambda epoch: schedules.log_rampup(
+        epoch, num_epochs, max_value=target_variability_max
+      ),
+      model.target_variability_rate.assign,
+    ),
+  ]
 
 
 class LearningRateSchedule(EpochSchedule):

@@ -15,7 +15,14 @@ class LabelScores:
 
   An example counts whenever it is trained on, with the prediction that its
   training step makes anyway: 8 bytes an example, and no further pass through
-  the networks. To be made in the scope of the model's strategy.
+  the networks. To be made in the scope of the model's strategy. Under Keras'
+  own `fit`:
+
+      scores = label_scores.LabelScores(len(labels), batch_size)
+      model.track(scores)
+      targets = {"label": labels, "example": np.arange(len(labels))}
+      model.fit(images, targets, batch_size=batch_size, ...)
+      label_audit.audit(labels, model.predict(images), scores.means())
 
   Args:
     num_examples: int, of the training data.
@@ -34,8 +41,16 @@ class LabelScores:
       logits: float32 [batch, num_classes], of the ensemble, for this replica's
         share of the global batch.
       targets: dict of int32 [batch]: `label`; `example`, in [0, num_examples);
-        `position`, in the global batch.
+        `position`, in the global batch, where there are several replicas.
+
+    Raises:
+      ValueError: if there is no `example`.
     """
+    if "example" not in targets:
+      raise ValueError(
+        "Label scores need each example's number. Instead of labels, pass "
+        '`fit` the targets {"label": labels, "example": np.arange(len(labels))}'
+      )
     probability = tf.gather(
       tf.nn.softmax(logits), targets["label"], batch_dims=1
     )

@@ -8,6 +8,7 @@ import numpy as np
 from nct_tf import (
   callbacks,
   checkpoints,
+  concurrent_model,
   curves,
   errors,
   history as history_lib,
@@ -50,6 +51,28 @@ class EpochScheduleTest(absltest.TestCase):
     history = fit(linear_model(), schedule).history
     self.assertEqual(assigned, [0.0, 0.1, 0.2])
     self.assertEqual(history["rate"], [0.0, 0.1, 0.2])
+
+
+class ConcurrentSchedulesTest(absltest.TestCase):
+  def test_fit_sets_and_logs_both(self):
+    networks = [
+      keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+      for _ in range(2)
+    ]
+    model = concurrent_model.ConcurrentModel(*networks)
+    model.compile(optimizer="sgd", jit_compile=False)
+    chosen = callbacks.concurrent_schedules(model, 10, 0.3)
+    history = fit(model, *chosen, num_epochs=10).history
+    # As in the paper's equations, with a ramp-up of nine epochs.
+    self.assertAlmostEqual(history["alpha"][0], 0.9 * np.exp(-0.65))
+    self.assertAlmostEqual(history["alpha"][9], 0.9)
+    rates = history["target_variability_rate"]
+    self.assertEqual(rates[:3], [0, 0, 0])
+    self.assertAlmostEqual(rates[9], 0.3 * np.log(8) / np.log(9))
+    self.assertAlmostEqual(float(model.alpha), history["alpha"][9], places=6)
+    self.assertAlmostEqual(
+      float(model.target_variability_rate), rates[9], places=6
+    )
 
 
 class EvaluationTest(absltest.TestCase):

@@ -8,6 +8,7 @@ from nct_tf import (
   concurrent_model,
   distribution,
   input_pipeline,
+  label_scores,
   networks,
   standard_model,
 )
@@ -301,6 +302,24 @@ class KerasTest(absltest.TestCase):
     model.compile(optimizer=keras.optimizers.SGD(0.5), jit_compile=False)
     model.fit(self.features, self.labels, batch_size=64, verbose=0)
     np.testing.assert_allclose(np.asarray(network.unused), 0.95, rtol=1e-6)
+
+  def test_fit_tells_how_likely_each_label_was(self):
+    self.model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
+    scores = label_scores.LabelScores(65, batch_size=16)
+    self.model.track(scores)
+    targets = {"label": self.labels, "example": np.arange(64)}
+    self.model.fit(self.features, targets, batch_size=16, epochs=3, verbose=0)
+    probabilities = self.model.predict(self.features, verbose=0)
+    means = scores.means()
+    np.testing.assert_allclose(
+      means[:64], probabilities[np.arange(64), self.labels], atol=1e-5
+    )
+    self.assertTrue(np.isnan(means[64]))  # It was never trained on.
+
+  def test_label_scores_need_the_numbers_of_examples(self):
+    self.model.track(label_scores.LabelScores(64, batch_size=16))
+    with self.assertRaisesRegex(ValueError, '"example": np.arange'):
+      self.model.fit(self.features, self.labels, verbose=0)
 
   def test_takes_labels_of_any_integer_type(self):
     for dtype in (np.uint8, np.int64):

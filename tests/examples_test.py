@@ -1,0 +1,69 @@
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
+
+
+def run(name, **environment):
+  return subprocess.run(
+    [sys.executable, "-m", f"examples.{name}"],
+    cwd=_ROOT,
+    env={**os.environ, **environment},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def read_table(text):
+  """Returns dict from method to accuracy and precision, both in percent."""
+  lines = re.findall(
+    r"^(standard|nct) +([\d.]+) % +\d+, ([\d.]+) %$", text, re.M
+  )
+  return {
+    method: (float(accuracy), float(precision))
+    for method, accuracy, precision in lines
+  }
+
+
+class ExamplesTest(absltest.TestCase):
+  def run_example(self, name):
+    process = run(name)
+    self.assertEqual(process.returncode, 0, process.stderr)
+    figures = read_table(process.stdout)
+    self.assertCountEqual(figures, ["standard", "nct"], process.stdout)
+    suspects = process.stdout.split("---\n")[-1].splitlines()
+    self.assertLen(suspects, 10, process.stdout)
+    return figures, suspects
+
+  def test_tabular(self):
+    figures, suspects = self.run_example("tabular")
+    # Of labels that are chosen blindly, 30 % are wrong.
+    self.assertGreater(figures["nct"][1], 70)
+    self.assertGreater(figures["nct"][0], figures["standard"][0])
+    self.assertRegex(suspects[0], r"^tumour \d+, mean radius [\d.]+ ")
+
+  def test_text(self):
+    figures, suspects = self.run_example("text")
+    self.assertGreater(figures["nct"][1], 70)
+    self.assertGreater(figures["nct"][0], figures["standard"][0] + 3)
+    self.assertRegex(suspects[0], r"^\w+ +[A-Z][a-z]+ +[A-Z][a-z]+ +[A-Z]")
+
+  def test_text_says_what_to_install(self):
+    with tempfile.TemporaryDirectory() as folder:
+      path = pathlib.Path(folder) / "spellchecker.py"
+      path.write_text("raise ImportError")
+      process = run("text", PYTHONPATH=folder)
+    self.assertNotEqual(process.returncode, 0)
+    self.assertEqual(process.stdout, "")
+    self.assertRegex(process.stderr, "pip install pyspellchecker\n$")
+
+
+if __name__ == "__main__":
+  absltest.main()
