@@ -6,5 +6,5 @@ CHECK_DATA = flags.DEFINE_boolean(
   "check_data",
   False,
   "Do not train: tell all that is amiss with --dataset, and what training "
-  "would cost, by measuring half a minute of it. Needs no --workdir.",
+  "would cost, by measuring ten seconds of it. Needs no --workdir.",
 )

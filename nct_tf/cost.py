@@ -17,7 +17,7 @@ from nct_tf import (
 )
 from nct_tf.checkpoints import Position
 
-_SECONDS = 10.0
+_SECONDS = 5.0  # Of training, and of evaluating.
 _NUM_WARMUP_STEPS = 2
 _MIN_STEPS = 3
 
@@ -64,7 +64,7 @@ def estimate(config, dataset, noisy):
 
 
 def _measure(function):
-  """Returns the median seconds of a function, called for ten seconds."""
+  """Returns the median seconds of a function, called for some seconds."""
   for _ in range(_NUM_WARMUP_STEPS):
     function()
   seconds = []

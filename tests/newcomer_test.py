@@ -1,0 +1,83 @@
+"""The README's commands on a folder of one's own pictures, as a newcomer."""
+
+import csv
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
+_PYTHON = ".venv/bin/python"
+
+
+def commands():
+  """Returns the commands of the README's chapter: list of list of str."""
+  text = (_ROOT / "README.md").read_text(encoding="utf-8")
+  (chapter,) = re.findall(
+    r"^## Your own pictures\n(.*?)^## ", text, re.MULTILINE | re.DOTALL
+  )
+  code = "".join(re.findall(r"```shell\n(.*?)```", chapter, re.DOTALL))
+  return [
+    shlex.split(line) for line in code.replace("\\\n", "").splitlines() if line
+  ]
+
+
+class NewcomerTest(absltest.TestCase):
+  def run_command(self, command, folder):
+    """Runs a command with its folders inside of another one."""
+    self.assertEqual(command[0], _PYTHON)
+    arguments = [
+      re.sub(r"(=|:)(pictures|runs)/", rf"\1{folder}/\2/", argument)
+      for argument in command[1:]
+    ]
+    process = subprocess.run(
+      [sys.executable, *arguments, *self.more_arguments(arguments)],
+      cwd=_ROOT,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(process.returncode, 0, process.stderr)
+    return process.stdout
+
+  def more_arguments(self, arguments):
+    if any("folder=" in argument for argument in arguments):
+      return []
+    return [f"--cache_dir={self.folder / 'cache'}"]
+
+  def test_three_commands_find_the_misplaced(self):
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+    make, check, train, audit = commands()
+    self.run_command(make, self.folder)
+    with open(self.folder / "pictures/digits/labels.csv") as file:
+      misplaced = {
+        row["path"].removeprefix("images/")
+        for row in csv.DictReader(file)
+        if row["label"] != row["clean_label"]
+      }
+    printed = self.run_command(check, self.folder)
+    self.assertRegex(printed, r"(?m)^all +1438 +359$")
+    self.assertRegex(printed, r"(?m)^all 30 epochs +\d\.\d\d hours")
+    self.run_command(train, self.folder)
+    self.run_command(audit, self.folder)
+    folder = self.folder / "runs/own/audit"
+    with open(folder / "labels.csv", encoding="utf-8") as file:
+      ids = [row["id"] for row in csv.DictReader(file)]
+    misplaced &= set(ids)  # Others are in the test split.
+    found = misplaced & set(ids[: len(ids) // 4])
+    self.assertGreaterEqual(len(found), 0.8 * len(misplaced))
+    text = (folder / "page/data.js").read_text(encoding="utf-8")
+    data = json.loads(re.search(r"= (\{.*\});", text).group(1))
+    self.assertEmpty(found - set(data["suspects"]["id"]))
+    for thumbnail in data["suspects"]["thumbnail"]:
+      self.assertTrue((folder / thumbnail).exists())
+
+
+if __name__ == "__main__":
+  absltest.main()
