@@ -10,6 +10,7 @@ import unittest
 
 from absl.testing import absltest, parameterized
 import numpy as np
+from PIL import Image
 import psutil
 import tensorflow_datasets as tfds
 
@@ -49,18 +50,38 @@ class ExampleNoise(tfds.core.GeneratorBasedBuilder):
       yield number, {"image": image, "label": number % 10}
 
 
+def prepare_dataset(folder):
+  """Makes a dataset of tensorflow-datasets; returns flags."""
+  ExampleNoise(data_dir=folder).download_and_prepare(
+    download_config=tfds.download.DownloadConfig(num_shards=8)
+  )
+  return ["--dataset=example_noise", f"--data_dir={folder}"]
+
+
+def prepare_pictures(folder):
+  """Makes a folder of pictures; returns flags."""
+  rng = np.random.default_rng(0)
+  for number in range(_NUM_TRAIN):
+    path = folder / str(number % 10) / f"{number}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = rng.integers(256, size=_SHAPE, dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+  return [f"--dataset=folder:{folder}"]
+
+
 @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes minutes")
 class MemoryTest(parameterized.TestCase):
-  @parameterized.parameters("disk", "none")
-  def test_grows_by_less_than_2_percent_in_20_epochs(self, cache):
+  @parameterized.parameters(
+    (prepare_dataset, "disk"),
+    (prepare_dataset, "none"),
+    (prepare_pictures, "none"),
+  )
+  def test_grows_by_less_than_2_percent_in_20_epochs(self, prepare, cache):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    ExampleNoise(data_dir=folder / "data").download_and_prepare(
-      download_config=tfds.download.DownloadConfig(num_shards=8)
-    )
+    flags = prepare(folder / "data")
     process = interrupted_runs.start(
       folder / "run",
-      "--dataset=example_noise",
-      f"--data_dir={folder / 'data'}",
+      *flags,
       f"--cache_dir={folder / 'cache'}",
       f"--cache={cache}",
       "--network=mlp",
