@@ -93,44 +93,45 @@ def examine(name, test_fraction, cache_dir=None):
   entries = picture_index.obtain(
     listing.root, listing.paths, _folder(name, path, cache_dir)
   )
+  readable = np.array([not entry.error for entry in entries])
+  class_names = listings.order_class_names(
+    label
+    for label, entry in zip(listing.labels, entries, strict=True)
+    if not entry.error
+  )
+  numbers = {name: number for number, name in enumerate(class_names)}
   findings = [
     *listing.findings,
     *class_checks.find_unprintable(listing.class_names),
     *class_checks.find_alike(listing.class_names),
     *_find_unreadable(listing, entries),
+    *_find_empty(listing, numbers),
+    *_find_unknown(listing.clean_labels or [], numbers),
   ]
-  readable = np.array([not entry.error for entry in entries])
-  labels = np.array(listing.labels, object)[readable]
-  findings += _find_empty(listing, labels)
-  class_names = listings.order_class_names(labels)
-  numbers = {label: number for number, label in enumerate(class_names)}
-  clean_labels = None
-  if listing.clean_labels is not None:
-    clean_labels = np.array(listing.clean_labels, object)[readable]
-    findings += _find_unknown(clean_labels, numbers)
+  has_splits = listing.splits is not None
   examined = Examined(
     name=name,
     root=listing.root,
     paths=listing.paths,
+    labels=_to_numbers(listing.labels, numbers),
+    clean_labels=_to_numbers(listing.clean_labels, numbers),
     entries=entries,
-    labels=np.zeros(len(entries), np.int64),
-    clean_labels=None,
-    is_test=np.array([split == "test" for split in listing.splits or []])
-    if listing.splits
+    is_test=np.array(listing.splits) == "test"
+    if has_splits
     else np.zeros(len(entries), bool),
     class_names=tuple(class_names),
     findings=findings,
   ).part(readable)
-  examined = dataclasses.replace(
-    examined,
-    labels=np.array([numbers[label] for label in labels], np.int64),
-    clean_labels=None
-    if clean_labels is None
-    else np.array([numbers.get(label, 0) for label in clean_labels], np.int64),
-  )
   if any(finding.is_refused for finding in findings):
     return examined
-  return _check_splits(examined, listing.splits is not None, test_fraction)
+  return _check_splits(examined, has_splits, test_fraction)
+
+
+def _to_numbers(labels, numbers):
+  """Returns labels as int64 array, 0 for those that name no class; or None."""
+  if labels is None:
+    return None
+  return np.array([numbers.get(label, 0) for label in labels], np.int64)
 
 
 def _folder(name, path, cache_dir):
@@ -161,14 +162,15 @@ def _find_unreadable(listing, entries):
   ]
 
 
-def _find_empty(listing, labels):
-  empty = sorted(set(listing.class_names) - set(labels))
-  if listing.clean_labels is not None:
-    empty = [name for name in empty if name not in listing.clean_labels]
+def _find_empty(listing, numbers):
+  clean_labels = listing.clean_labels or []
+  empty = set(listing.class_names) - set(numbers) - set(clean_labels)
   if not empty:
     return []
   return [
-    findings_lib.Finding("Classes without a picture, left out", tuple(empty))
+    findings_lib.Finding(
+      "Classes without a picture, left out", tuple(sorted(empty))
+    )
   ]
 
 
