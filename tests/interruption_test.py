@@ -105,32 +105,11 @@ class InterruptionTest(parameterized.TestCase):
     )
 
   def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
-    disk = self.workdir.parent / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-      ["mount", "-t", "tmpfs", "-o", "size=60k", "tmpfs", str(disk)],
-      capture_output=True,
-      check=False,
-    )
-    if mounted.returncode:
-      self.skipTest("needs the right to mount")
-    self.addCleanup(subprocess.run, ["umount", "-l", str(disk)], check=True)
-    self.workdir = disk / "run"
+    disk = self.mount("60k")
     flags = (*interrupted_runs.TINY, "--keep_checkpoints=99")
-    for size, told, last in (
-      ("60k", "Checkpoint .*ckpt-2 cannot be written", "one is .*ckpt-1"),
-      # TensorBoard's files need the last of it.
-      ("150k", "Workdir .*run cannot be written to", "checkpoint is .*ckpt-6"),
-    ):
-      self.resize(disk, size)
-      code, text = interrupted_runs.finish(self.start(*flags))
-      self.assertEqual(code, 2, text)
-      self.assertRegex(
-        text.splitlines()[-1],
-        f"^train: {told}: No space left on device. The last whole {last}$",
-      )
-      self.assertNotIn("Traceback", text)
-      self.assertEmpty([name for name in self.names() if name[0] == "."])
+    self.assert_full(
+      flags, "Checkpoint .*ckpt-2 cannot be written", "one is .*ckpt-1"
+    )
     self.resize(disk, "9m")
     code, text = interrupted_runs.finish(self.start(*flags))
     self.assertEqual(code, 0, text)
@@ -141,6 +120,41 @@ class InterruptionTest(parameterized.TestCase):
     )
     self.assertEqual(code, 0, text)
     self.assertEmpty(interrupted_runs.differences(undisturbed, self.workdir))
+
+  def test_a_disk_that_the_history_fills(self):
+    self.mount("100k")
+    self.assert_full(
+      # Nothing is learned, so that no later epoch is the best one.
+      (*_LONG, "--network=mlp", "--learning_rate=1e-9")
+      + ("--target_variability_max=0.3", "--checkpoint_every_epochs=500"),
+      "Workdir .*run cannot be written to",
+      "checkpoint is .*ckpt-1",
+    )
+
+  def mount(self, size):
+    """Moves the workdir to a disk of its own, which is returned."""
+    disk = self.workdir.parent / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+      ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
+      capture_output=True,
+      check=False,
+    )
+    if mounted.returncode:
+      self.skipTest("needs the right to mount")
+    self.addCleanup(subprocess.run, ["umount", "-l", str(disk)], check=True)
+    self.workdir = disk / "run"
+    return disk
+
+  def assert_full(self, flags, told, last):
+    code, text = interrupted_runs.finish(self.start(*flags))
+    self.assertEqual(code, 2, text)
+    self.assertRegex(
+      text.splitlines()[-1],
+      f"^train: {told}: No space left on device. The last whole {last}$",
+    )
+    self.assertNotIn("Traceback", text)
+    self.assertEmpty([name for name in self.names() if name[0] == "."])
 
   def resize(self, disk, size):
     subprocess.run(

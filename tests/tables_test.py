@@ -17,16 +17,17 @@ class TablesTest(absltest.TestCase):
       "best_accuracy": 0.95,
       "last_accuracy": 0.9,
       "last10_accuracy": 0.912,
+      "balanced_accuracy": 0.88,
       "train_accuracy_noisy": None,
       "seconds": 12.3,
     }
     lines = tables.format_results([result, result], "ab").splitlines()
     self.assertEqual(
       " ".join(lines[0].split()),
-      "run method epochs best last last 10 memorised time",
+      "run method epochs best last last 10 balanced memorised time",
     )
     self.assertEqual(
-      " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % - 12 s"
+      " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % 88.0 % - 12 s"
     )
 
   def test_a_matrix_of_many_classes_is_left_to_the_file(self):

@@ -86,6 +86,7 @@ class FilesTest(RunTestCase):
         "checkpoints",
         "flags.txt",
         "history.csv",
+        "label_scores.npy",
         "memorisation.png",
         "noise.npz",
         "result.json",
