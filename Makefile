@@ -11,14 +11,15 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
   --network=simple_cnn --width=64 --num_epochs=100
 
 LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
-  tests/multi_worker_test.py tests/memory_test.py
+  tests/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
+  tests/examples_test.py
 
 .PHONY: help environment train test test-long torture bazel lint format lock clean
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill runs, workers and exports (6 minutes)"
+	@echo "make test-long   kill runs, workers and exports, and more (8 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"

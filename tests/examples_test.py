@@ -1,9 +1,15 @@
+"""The examples as a reader runs them.
+
+NCT_TF_LONG_TESTS=1 runs the longer one too; `make test-long`.
+"""
+
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+import unittest
 
 from absl.testing import absltest
 
@@ -49,6 +55,9 @@ class ExamplesTest(absltest.TestCase):
     self.assertGreater(figures["nct"][0], figures["standard"][0])
     self.assertRegex(suspects[0], r"^tumour \d+, mean radius [\d.]+ ")
 
+  @unittest.skipUnless(
+    os.environ.get("NCT_TF_LONG_TESTS"), "takes half a minute"
+  )
   def test_text(self):
     figures, suspects = self.run_example("text")
     self.assertGreater(figures["nct"][1], 70)

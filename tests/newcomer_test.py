@@ -1,13 +1,18 @@
-"""The README's commands on a folder of one's own pictures, as a newcomer."""
+"""The README's commands on a folder of one's own pictures, as a newcomer.
+
+NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+"""
 
 import csv
 import json
+import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
+import unittest
 
 from absl.testing import absltest
 
@@ -27,6 +32,7 @@ def commands():
   ]
 
 
+@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
 class NewcomerTest(absltest.TestCase):
   def run_command(self, command, folder):
     """Runs a command with its folders inside of another one."""
