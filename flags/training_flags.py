@@ -114,7 +114,7 @@ MONITOR_EVERY_EPOCHS = flags.DEFINE_integer(
 LABEL_SCORES = flags.DEFINE_boolean(
   "label_scores",
   True,
-  "Keep each training label's probability, averaged over the epochs: what "
+  "Keep how suspicious each training label was, averaged over the epochs: what "
   "scripts.audit ranks by. 8 bytes an example.",
 )
 CHECKPOINT_EVERY_EPOCHS = flags.DEFINE_integer(

@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import tempfile
 
-import numpy as np
 from sklearn import metrics
 import tensorflow as tf
 
@@ -14,6 +13,7 @@ from nct_tf import (
   classifier,
   errors,
   input_pipeline,
+  label_audit,
   training,
   workdir,
 )
@@ -87,10 +87,9 @@ def benchmark(config, num_steps):
     seconds = _training_seconds(config, dataset, num_steps, directory, folds)
   labels = noisy.train.given_labels
 
-  def precision(quality):
-    return float(metrics.average_precision_score(wrong, -quality))
+  def precision(scores):
+    return float(metrics.average_precision_score(wrong, scores))
 
-  last_probabilities = _probabilities(last)
   pred_probs = _probabilities(logits)
   return {
     "dataset": dataset.name,
@@ -105,10 +104,12 @@ def benchmark(config, num_steps):
     "tensorflow": tf.__version__,
     "average_precision": {
       "nct_mean": precision(own_scores),
-      "nct_last": precision(last_probabilities[np.arange(len(labels)), labels]),
+      "nct_last": precision(
+        label_audit.audit(labels, _probabilities(last)).score
+      ),
       **{
         f"cleanlab_{name}": precision(
-          score_labels(labels, pred_probs, method=name)
+          -score_labels(labels, pred_probs, method=name)
         )
         for name in _CLEANLAB_SCORES
       },

@@ -39,8 +39,8 @@ class LabelAudit:
     pred_probs: float32 array [num_examples, num_classes].
     suggested: int64 array [num_examples], the likeliest class other than the
       given one.
-    score: float32 array [num_examples] in [0, 1], 1 minus the probability of
-      the given label: the higher, the more suspicious.
+    score: float32 array [num_examples] in [0, 1]: the higher, the more
+      suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
     threshold: float, the score from which on a label is flagged.
     noise_rate: `Estimate` of the share of wrong labels.
@@ -79,7 +79,7 @@ class LabelAudit:
     return self.suggested_probability - self.given_probability
 
 
-def audit(labels, pred_probs, mean_probability=None, seed=0):
+def audit(labels, pred_probs, score=None, seed=0):
   """Ranks examples by how likely their label is wrong, and counts the wrong.
 
   As many are flagged as there are estimated to be wrong.
@@ -89,11 +89,10 @@ def audit(labels, pred_probs, mean_probability=None, seed=0):
       [0, num_classes).
     pred_probs: float array [num_examples, num_classes], of a model that has
       not memorised the labels, or was not trained on them: rows add up to 1.
-    mean_probability: float array [num_examples], the probability of each given
-      label, averaged over the epochs of a training, which ranks better than
-      that after the last. It takes its place in `pred_probs`; what remains is
-      shared among the other classes as they were. NaN, or None, for those that
-      have none.
+    score: float array [num_examples], the means of `label_scores.LabelScores`
+      over the epochs of a training, which rank better than what is predicted
+      after the last. Where it is NaN, and if it is None, the score is
+      `p(suggested) / (p(given) + p(suggested))` of `pred_probs`.
     seed: int, of the bootstrap.
 
   Returns:
@@ -105,11 +104,10 @@ def audit(labels, pred_probs, mean_probability=None, seed=0):
   labels = np.asarray(labels)
   pred_probs = np.asarray(pred_probs, np.float32)
   _check(labels, pred_probs)
-  if mean_probability is not None:
-    pred_probs = _put(pred_probs, labels, np.asarray(mean_probability))
   others = pred_probs.copy()
   np.put_along_axis(others, labels[:, None], -1, axis=1)
-  score = 1 - _take(pred_probs, labels)
+  suggested = others.argmax(axis=1)
+  score = _complete(score, _take(pred_probs, labels), others.max(axis=1))
   order = np.argsort(-score, kind="stable")
   rank = np.empty(len(labels), np.int64)
   rank[order] = np.arange(1, len(labels) + 1)
@@ -118,13 +116,29 @@ def audit(labels, pred_probs, mean_probability=None, seed=0):
   return LabelAudit(
     labels=labels.astype(np.int64),
     pred_probs=pred_probs,
-    suggested=others.argmax(axis=1),
+    suggested=suggested,
     score=score,
     rank=rank,
     threshold=float(score[order[num_flagged - 1]]) if num_flagged else 1.0,
     noise_rate=noise_rate,
     transition=transition,
   )
+
+
+def _complete(score, given, other):
+  """Returns scores, those of predictions where there are no others."""
+  sums = given + other
+  # Where neither is likely at all, neither is preferred.
+  own = np.divide(other, sums, out=np.full_like(sums, 0.5), where=sums > 0)
+  if score is None:
+    return own
+  score = np.asarray(score, np.float32)
+  if score.shape != given.shape or np.any((score < 0) | (score > 1)):
+    raise errors.InvalidInputError(
+      f"Argument `score` must be {len(given)} numbers in [0, 1], or NaN. "
+      f"Received: {list(score.shape)}, from {score.min()} to {score.max()}"
+    )
+  return np.where(np.isnan(score), own, score)
 
 
 def _check(labels, pred_probs):
@@ -156,23 +170,6 @@ def _check(labels, pred_probs):
 
 def _take(values, index):
   return np.take_along_axis(values, index[:, None], axis=1)[:, 0]
-
-
-def _put(pred_probs, labels, mean_probability):
-  """Returns probabilities with others for the given labels."""
-  before = _take(pred_probs, labels)
-  after = np.where(np.isnan(mean_probability), before, mean_probability)
-  # Where nothing remained for the others, they share alike.
-  num_others = pred_probs.shape[1] - 1
-  rest = (1 - before)[:, None]
-  shares = np.where(
-    rest > 1e-6, pred_probs / np.maximum(rest, 1e-6), 1 / num_others
-  )
-  result = (shares * (1 - after)[:, None]).astype(np.float32)
-  np.put_along_axis(
-    result, labels[:, None], after[:, None].astype(np.float32), axis=1
-  )
-  return result
 
 
 def estimate_noise(labels, pred_probs, seed=0):

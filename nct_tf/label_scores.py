@@ -1,4 +1,4 @@
-"""How likely each given label was, in the eyes of the networks in training.
+"""How suspicious each given label was to the networks in training.
 
 Wrong labels are memorised late: the mean over all epochs tells them from right
 ones better than the last epoch does.
@@ -11,7 +11,10 @@ from nct_tf import metrics
 
 
 class LabelScores:
-  """Sums the ensemble's probability of each example's given label.
+  """Sums how likely the ensemble finds another label than the given one.
+
+  The score of an example is `p(other) / (p(given) + p(other))`, where other is
+  the likeliest of the other classes: above 0.5 where it is preferred.
 
   An example counts whenever it is trained on, with the prediction that its
   training step makes anyway: 8 bytes an example, and no further pass through
@@ -51,10 +54,11 @@ class LabelScores:
         "Label scores need each example's number. Instead of labels, pass "
         '`fit` the targets {"label": labels, "example": np.arange(len(labels))}'
       )
-    probability = tf.gather(
-      tf.nn.softmax(logits), targets["label"], batch_dims=1
-    )
-    values = tf.stack([probability, tf.ones_like(probability)], axis=1)
+    is_given = tf.one_hot(targets["label"], logits.shape[-1]) > 0
+    given = tf.reduce_max(tf.where(is_given, logits, -np.inf), axis=-1)
+    other = tf.reduce_max(tf.where(is_given, -np.inf, logits), axis=-1)
+    score = tf.sigmoid(other - given)
+    values = tf.stack([score, tf.ones_like(score)], axis=1)
     example = targets["example"]
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync > 1:
@@ -90,7 +94,7 @@ class LabelScores:
     self._sums.assign(state)
 
   def means(self):
-    """Returns each example's mean probability: float32 [num_examples].
+    """Returns each example's mean score, in [0, 1]: float32 [num_examples].
 
     NaN of an example that was never trained on.
     """

@@ -66,7 +66,7 @@ class AuditingTest(absltest.TestCase):
     scores = np.array([float(row["score"]) for row in rows])
     self.assertTrue(np.all(np.diff(scores) <= 0))
     np.testing.assert_allclose(
-      scores, 1 - self.directory.read_label_scores()[index], atol=1e-5
+      scores, self.directory.read_label_scores()[index], atol=1e-5
     )
     self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 601)))
     flagged = [row["flagged"] for row in rows]

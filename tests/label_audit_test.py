@@ -27,13 +27,14 @@ class AuditTest(parameterized.TestCase):
   def test_against_a_slow_loop(self):
     _, labels, pred_probs = example(0.3, num_examples=300)
     result = label_audit.audit(labels, pred_probs)
-    scores = [
-      1 - row[label] for row, label in zip(pred_probs, labels, strict=True)
-    ]
-    np.testing.assert_allclose(result.score, scores, rtol=1e-5)
     for number, (row, label) in enumerate(zip(pred_probs, labels, strict=True)):
       others = [(p, -c) for c, p in enumerate(row) if c != label]
       self.assertEqual(result.suggested[number], -max(others)[1])
+      self.assertAlmostEqual(
+        result.score[number],
+        max(others)[0] / (max(others)[0] + row[label]),
+        places=5,
+      )
       self.assertAlmostEqual(
         result.margin[number], max(others)[0] - row[label], places=5
       )
@@ -44,15 +45,17 @@ class AuditTest(parameterized.TestCase):
       result.flagged.sum(), round(result.noise_rate.value * len(labels))
     )
 
-  def test_the_mean_takes_the_place_of_the_given_labels_probability(self):
+  def test_scores_of_a_training_are_taken_where_there_are_some(self):
     pred_probs = [[0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [0.2, 0.2, 0.6]]
     result = label_audit.audit([0, 0, 2], pred_probs, [0.2, 0.4, np.nan])
-    np.testing.assert_allclose(
-      result.pred_probs,
-      [[0.2, 0.48, 0.32], [0.4, 0.3, 0.3], [0.2, 0.2, 0.6]],
-      rtol=1e-5,
-    )
-    np.testing.assert_allclose(result.score, [0.8, 0.6, 0.4], rtol=1e-5)
+    np.testing.assert_allclose(result.score, [0.2, 0.4, 0.25], rtol=1e-5)
+    np.testing.assert_array_equal(result.rank, [3, 1, 2])
+    np.testing.assert_allclose(result.pred_probs, pred_probs)
+
+  @parameterized.parameters([[0.2]], [[0.2, 1.5]])
+  def test_bad_scores(self, scores):
+    with self.assertRaisesRegex(errors.InvalidInputError, "must be 2 numbers"):
+      label_audit.audit([0, 1], [[0.5, 0.5], [0.5, 0.5]], scores)
 
   @parameterized.parameters(0.0, 0.1, 0.4)
   def test_rate_and_matrix_are_found(self, noise_rate):

@@ -49,7 +49,9 @@ class LabelScoresTest(parameterized.TestCase):
       exponentials = np.exp(logits)
       probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
       for example, row in zip(batch, probabilities, strict=True):
-        expected[example].append(row[labels[example]])
+        given = row[labels[example]]
+        other = max(np.delete(row, labels[example]))
+        expected[example].append(other / (given + other))
       run(
         strategy,
         lambda values: scores.update(
