@@ -312,7 +312,7 @@ class KerasTest(absltest.TestCase):
     self.model.fit(self.features, targets, batch_size=16, epochs=3, verbose=0)
     probabilities = self.model.predict(self.features, verbose=0)
     means = scores.means()
-    # Nothing was learned, so that each epoch had what the last predictions have.
+    # Nothing was learned: each epoch had what is predicted in the end.
     np.testing.assert_allclose(
       means[:64],
       label_audit.audit(self.labels, probabilities).score,
