@@ -12,6 +12,7 @@ import tensorflow as tf
 from nct_tf import (
   audit_page,
   classifier,
+  datasets,
   errors,
   evaluation,
   fitting,
@@ -19,6 +20,7 @@ from nct_tf import (
   label_audit,
   losses,
   model_building,
+  noisy_dataset,
   thumbnails,
   training,
   workdir as workdir_lib,
@@ -51,8 +53,7 @@ class RunAudit:
   """An audit with what it is of.
 
   Attributes:
-    config: the run's `TrainConfig`.
-    dataset: its `ImageDataset`.
+    dataset: the run's `ImageDataset`.
     examples: the `noisy_dataset.Examples` that were audited.
     audit: a `label_audit.LabelAudit`.
     disagreement: float32 array [num_examples], the Kullback-Leibler divergence
@@ -61,9 +62,8 @@ class RunAudit:
     truth: dict of `label_audit.compare_with_truth`, or None.
   """
 
-  config: training.TrainConfig
-  dataset: training.datasets.ImageDataset
-  examples: training.noisy_dataset.Examples
+  dataset: datasets.ImageDataset
+  examples: noisy_dataset.Examples
   audit: label_audit.LabelAudit
   disagreement: np.ndarray | None
   warnings: tuple
@@ -72,7 +72,8 @@ class RunAudit:
   @property
   def ids(self):
     """What each example is called: list of str."""
-    return [self.dataset.ids[number] for number in self.examples.index]
+    names = self.dataset.ids
+    return [names[number] for number in self.examples.index.tolist()]
 
 
 def audit_run(
@@ -119,12 +120,12 @@ def audit_run(
         directory, config, noisy, num_folds, checkpoint, use_ema
       )
       scores, warnings = None, ()
-    result = _describe(config, dataset, examples, logits, scores, warnings)
+    result = _describe(dataset, examples, logits, scores, warnings)
     _write(directory, result)
   return result
 
 
-def _describe(config, dataset, examples, logits, scores, warnings):
+def _describe(dataset, examples, logits, scores, warnings):
   audit = label_audit.audit(
     examples.given_labels,
     tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy(),
@@ -135,7 +136,6 @@ def _describe(config, dataset, examples, logits, scores, warnings):
     divergence = losses.mimicry_loss(logits[1], logits[0], temperature=1.0)
     disagreement = np.maximum(divergence.numpy(), 0)
   return RunAudit(
-    config=config,
     dataset=dataset,
     examples=examples,
     audit=audit,
@@ -283,12 +283,10 @@ def _write_labels(path, result):
   names = result.dataset.class_names
   ids = result.ids
   header = [*_COLUMNS, *(["true"] if result.truth else [])]
-  with open(
-    path, "w", encoding="utf-8", errors="surrogateescape", newline=""
-  ) as file:
+  with open(path, "w", encoding="utf-8", newline="") as file:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
-    flagged = audit.flagged
+    flagged, margin = audit.flagged, audit.margin
     given, suggested = audit.given_probability, audit.suggested_probability
     for index in np.argsort(audit.rank):
       row = [
@@ -298,7 +296,7 @@ def _write_labels(path, result):
         names[audit.suggested[index]],
         f"{given[index]:.6f}",
         f"{suggested[index]:.6f}",
-        f"{suggested[index] - given[index]:.6f}",
+        f"{margin[index]:.6f}",
         ""
         if result.disagreement is None
         else f"{result.disagreement[index]:.6f}",
