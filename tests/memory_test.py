@@ -86,7 +86,7 @@ class MemoryTest(parameterized.TestCase):
       f"--cache={cache}",
       "--network=mlp",
       "--width=8",
-      "--num_epochs=25",
+      "--num_epochs=51",
     )
     self.addCleanup(process.kill)
     memory = {}  # At the end of each epoch, in bytes.
@@ -99,10 +99,12 @@ class MemoryTest(parameterized.TestCase):
     interrupted_runs.wait_for(process, look)
     code, text = interrupted_runs.finish(process)
     self.assertEqual(code, 0, text)
-    # Before, graphs are made and allocators find their sizes.
-    growth = memory[24] / memory[4] - 1
-    print(f"--cache={cache}: {memory[4] / 1e6:.0f} MB, growth {growth:.2%}")
-    self.assertLess(growth, 0.02)
+    # In the first epochs, graphs are made. Later, the C library's allocator
+    # takes some 20 MB at once now and then, for good, for what threads do:
+    # such a step is in one of the two spans, what each epoch adds in both.
+    growth = [memory[last] / memory[last - 20] - 1 for last in (30, 50)]
+    print(f"--cache={cache}: {memory[10] / 1e6:.0f} MB, growth {growth}")
+    self.assertLess(min(growth), 0.02)
 
 
 if __name__ == "__main__":
