@@ -45,6 +45,13 @@ NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "given.",
   lower_bound=1,
 )
+NUM_TEST_EXAMPLES = flags.DEFINE_integer(
+  "num_test_examples",
+  None,
+  "How many test examples to use, a fixed stratified subset, where evaluating "
+  "on all of them takes too long; all if not given.",
+  lower_bound=1,
+)
 VALIDATION_FRACTION = flags.DEFINE_float(
   "validation_fraction",
   0.0,

@@ -50,6 +50,7 @@ CIRCUMSTANCES = (
 _RANGES = {
   "image_size": (1, _INFINITY, False, False),
   "num_train_examples": (1, _INFINITY, False, False),
+  "num_test_examples": (1, _INFINITY, False, False),
   "test_fraction": (0, 1, True, True),
   "validation_fraction": (0, 1, False, True),
   "num_folds": (2, _INFINITY, False, False),
@@ -120,6 +121,7 @@ class TrainConfig:
   cache_dir: str | None = None
   test_fraction: float = 0.2
   num_train_examples: int | None = None
+  num_test_examples: int | None = None
   validation_fraction: float = 0.0
   augmentation: str = "crop_flip"
   noise_type: str = "none"

@@ -90,12 +90,13 @@ def prepare(
   decisions=(),
   num_folds=None,
   fold=None,
+  num_test_examples=None,
 ):
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
   The validation part carries noise as the training part does: nobody who
   trains on labels that cannot be trusted has others. The test split stays
-  clean and whole.
+  clean.
 
   Args:
     dataset: an `ImageDataset`.
@@ -110,6 +111,8 @@ def prepare(
     num_folds: int, into how many parts of equal size the examples are divided,
       stratified, of which one is held out; None for `validation_fraction`.
     fold: int, which of them is held out, from 0.
+    num_test_examples: int, how many examples of the test split are used,
+      stratified; None for all.
 
   Returns:
     a `NoisyDataset`.
@@ -117,21 +120,7 @@ def prepare(
   Raises:
     InvalidInputError: if there are not that many examples.
   """
-  num_available = len(dataset.train_labels)
-  if num_train_examples is None:
-    num_train_examples = num_available
-  if num_train_examples > num_available:
-    raise errors.InvalidInputError(
-      f"Argument `num_train_examples` must be at most {num_available}, the "
-      f"size of {dataset.name}. Received: {num_train_examples}"
-    )
-  chosen = image_dataset.stratified_sample(
-    dataset.train_labels,
-    num_train_examples,
-    _SUBSET_SEED,
-    "num_train_examples",
-  )
-  index = np.flatnonzero(chosen)
+  index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
   given_labels, _ = label_noise.corrupt_labels(
     labels, dataset.num_classes, noise_type, noise_rate, noise_seed
@@ -146,16 +135,31 @@ def prepare(
   noisy = Examples(
     dataset.train_images, given_labels, true_labels, index
   ).where(kept)
+  test_index = _subset(dataset, "test", num_test_examples)
+  test_labels = dataset.test_labels[test_index]
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
   return NoisyDataset(
     train=noisy.where(~held_out),
     validation=noisy.where(held_out),
     test=Examples(
-      dataset.test_images,
-      dataset.test_labels,
-      dataset.test_labels,
-      np.arange(len(dataset.test_labels)),
+      dataset.test_images, test_labels, test_labels, test_index
     ),
+  )
+
+
+def _subset(dataset, split, num_examples):
+  """Returns int array: which examples of a split are used, in order."""
+  labels = getattr(dataset, f"{split}_labels")
+  name = f"num_{split}_examples"
+  if num_examples is None:
+    num_examples = len(labels)
+  if num_examples > len(labels):
+    raise errors.InvalidInputError(
+      f"Argument `{name}` must be at most {len(labels)}, the size of "
+      f"{dataset.name}. Received: {num_examples}"
+    )
+  return np.flatnonzero(
+    image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
   )
 
 

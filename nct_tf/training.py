@@ -180,6 +180,7 @@ def load_noisy_dataset(config, dataset):
   noisy = noisy_dataset.prepare(
     dataset,
     num_train_examples=config.num_train_examples,
+    num_test_examples=config.num_test_examples,
     validation_fraction=config.validation_fraction,
     noise_type=config.noise_type,
     noise_rate=config.noise_rate,

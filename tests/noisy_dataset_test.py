@@ -37,6 +37,16 @@ class PrepareTest(absltest.TestCase):
     )
     np.testing.assert_array_equal(noisy.train.index, other_noise.train.index)
 
+  def test_test_split_can_be_a_fixed_stratified_subset(self):
+    noisy = noisy_dataset.prepare(self.digits, num_test_examples=100)
+    self.assertLen(noisy.test, 100)
+    np.testing.assert_array_equal(
+      self.digits.test_labels[noisy.test.index], noisy.test.true_labels
+    )
+    self.assertBetween(np.bincount(noisy.test.true_labels).min(), 9, 10)
+    with self.assertRaisesRegex(errors.InvalidInputError, "at most 360"):
+      noisy_dataset.prepare(self.digits, num_test_examples=361)
+
   def test_validation_is_held_out_and_noisy(self):
     noisy = noisy_dataset.prepare(
       self.digits,
