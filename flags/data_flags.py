@@ -11,18 +11,6 @@ DATASET = flags.DEFINE_string(
   "be). Or the name of an image classification dataset of tensorflow-datasets; "
   "digits (embedded); fake (random images).",
 )
-DATA_DIR = flags.DEFINE_string(
-  "data_dir",
-  None,
-  "Folder where tensorflow-datasets keeps prepared datasets; its own default "
-  "if not given.",
-)
-DOWNLOAD = flags.DEFINE_boolean(
-  "download",
-  False,
-  "Download and prepare a dataset of tensorflow-datasets that is not in "
-  "--data_dir.",
-)
 IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,

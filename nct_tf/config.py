@@ -297,11 +297,27 @@ class TrainConfig:
       if field.name in _PLACES:
         continue
       value = getattr(self, field.name)
-      if isinstance(value, tuple):
-        value = ",".join(map(str, value))
       if value is not None:
-        lines.append(f"--{field.name}={value}\n")
+        lines.append(f"--{field.name}={_format(value)}\n")
     return "".join(lines)
+
+  def to_flags(self):
+    """Returns all that is not the default as flags: list of --name=value."""
+    values = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+      if getattr(self, field.name) != field.default
+    }
+    return [f"--{name}={_format(value)}" for name, value in values.items()]
+
+  def without_circumstances(self):
+    """Returns the config with which runs are equal that give equal results."""
+    defaults = {
+      field.name: field.default
+      for field in dataclasses.fields(self)
+      if field.name in _PLACES + CIRCUMSTANCES
+    }
+    return dataclasses.replace(self, **defaults)
 
   @classmethod
   def from_flagfile(cls, text):
@@ -335,6 +351,11 @@ class TrainConfig:
           f"The flag file's {name} cannot be read: {error}"
         ) from error
     return cls(**values)
+
+
+def _format(value):
+  """Returns a field's value as a flag's text."""
+  return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _parser(annotation):

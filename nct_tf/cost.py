@@ -1,9 +1,11 @@
 """What a training would cost, by measuring a few seconds of it."""
 
 import functools
+import math
 import resource
 import time
 
+import keras
 import numpy as np
 
 from nct_tf import (
@@ -22,16 +24,22 @@ _NUM_WARMUP_STEPS = 2
 _MIN_STEPS = 3
 
 
-def estimate(config, dataset, noisy):
+def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
   """Makes some steps of a training, and says how long all of it would take.
 
   Args:
     config: a `TrainConfig`.
     dataset: its `ImageDataset`.
     noisy: the `NoisyDataset` made of it.
+    num_train: int, the examples of an epoch, if these data stand for larger
+      ones.
+    num_evaluated: int, likewise, the held-out and test examples.
 
   Returns:
-    dict ready for JSON: `num_parameters`; `step_seconds`, a median, with the
+    dict ready for JSON: `num_parameters`; `epoch_flops`, the floating point
+    operations of an epoch in convolutions and dense layers, where a multiply
+    and an add are two and a training step is three forward passes;
+    `step_seconds`, a median, with the
     data; `steps_per_epoch`; `evaluation_seconds`, of all that is evaluated
     after an epoch; `epoch_seconds`; `hours`, of the whole training;
     `memory_bytes`, the most that this process has held.
@@ -42,17 +50,24 @@ def estimate(config, dataset, noisy):
       config, dataset.image_shape, dataset.num_classes
     )
   loop = training_loop.TrainingLoop(model, interruption.Interruption())
-  num_steps = input_pipeline.steps_per_epoch(
-    len(noisy.train), config.batch_size
-  )
+  if num_train is None:
+    num_train = len(noisy.train)
+    num_evaluated = len(noisy.validation) + len(noisy.test)
+  if config.monitor_every_epochs:
+    num_evaluated += num_train / config.monitor_every_epochs
+  num_steps = input_pipeline.steps_per_epoch(num_train, config.batch_size)
   batches = loop.iterate(
     fitting.training_data(config, dataset, noisy, Position(0), num_steps)
   )
   step_seconds = _measure(functools.partial(loop.train_step, batches))
-  evaluation_seconds = _evaluation_seconds(config, dataset, noisy, loop)
+  evaluation_seconds = num_evaluated * _evaluation_seconds(
+    dataset, noisy, loop
+  )
+  flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
   return {
     "num_parameters": metrics.count_parameters(model),
+    "epoch_flops": round(flops * (3 * num_train + num_evaluated)),
     "step_seconds": step_seconds,
     "steps_per_epoch": num_steps,
     "evaluation_seconds": evaluation_seconds,
@@ -75,11 +90,8 @@ def _measure(function):
   return float(np.median(seconds))
 
 
-def _evaluation_seconds(config, dataset, noisy, loop):
-  """Returns the mean seconds that the evaluations after an epoch take."""
-  num_examples = len(noisy.validation) + len(noisy.test)
-  if config.monitor_every_epochs:
-    num_examples += len(noisy.train) / config.monitor_every_epochs
+def _evaluation_seconds(dataset, noisy, loop):
+  """Returns the median seconds that evaluating one example takes."""
   mean, std = dataset.moments
   batches = loop.iterate(
     functools.partial(
@@ -93,5 +105,31 @@ def _evaluation_seconds(config, dataset, noisy, loop):
     )
   )
   seconds = _measure(lambda: loop.evaluate(batches, 1))
-  batch_size = min(fitting.EVALUATION_BATCH_SIZE, len(noisy.test))
-  return num_examples * seconds / batch_size
+  return seconds / min(fitting.EVALUATION_BATCH_SIZE, len(noisy.test))
+
+
+def count_flops(network):
+  """Returns the operations of a forward pass of one example: an int.
+
+  Those of convolutions and dense layers, a multiply and an add being two; what
+  the other layers do beside them is left out.
+
+  Args:
+    network: a built `keras.Model` of layers.
+  """
+  return sum(
+    2 * math.prod(kernel.shape) * math.prod(_positions(layer))
+    for layer in network.layers
+    for kernel in _kernels(layer)
+  )
+
+
+def _kernels(layer):
+  """Returns the kernels of a convolution or a dense layer."""
+  kinds = (keras.layers.Conv2D, keras.layers.Dense)
+  return [layer.kernel] if isinstance(layer, kinds) else []
+
+
+def _positions(layer):
+  """Returns at how many places a layer's kernel is applied: sequence of int."""
+  return tuple(layer.output.shape)[1:-1]

@@ -6,7 +6,13 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
-from nct_tf import fitting, input_pipeline, model_building, training
+from nct_tf import (
+  fitting,
+  input_pipeline,
+  model_building,
+  noisy_dataset,
+  training,
+)
 
 _NUM_CALIBRATION_BINS = 15
 
@@ -33,10 +39,11 @@ def evaluate_run(
   dataset = training.load_dataset(
     dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
   )
+  test = noisy_dataset.test_examples(dataset, config.num_test_examples)
   batches = input_pipeline.evaluation_dataset(
-    dataset.test_images,
-    np.arange(len(dataset.test_labels)),
-    dataset.test_labels,
+    test.images,
+    test.index,
+    test.given_labels,
     batch_size=fitting.EVALUATION_BATCH_SIZE,
     mean=result["mean"],
     std=result["std"],
@@ -45,7 +52,7 @@ def evaluate_run(
     "method": result["method"],
     "dataset": result["dataset"],
     **evaluate(
-      predict(model, batches), dataset.test_labels, dataset.class_names
+      predict(model, batches), test.given_labels, dataset.class_names
     ),
   }
 

@@ -135,16 +135,19 @@ def prepare(
   noisy = Examples(
     dataset.train_images, given_labels, true_labels, index
   ).where(kept)
-  test_index = _subset(dataset, "test", num_test_examples)
-  test_labels = dataset.test_labels[test_index]
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
   return NoisyDataset(
     train=noisy.where(~held_out),
     validation=noisy.where(held_out),
-    test=Examples(
-      dataset.test_images, test_labels, test_labels, test_index
-    ),
+    test=test_examples(dataset, num_test_examples),
   )
+
+
+def test_examples(dataset, num_test_examples=None):
+  """Returns the `Examples` that a run is tested on; see `prepare`."""
+  index = _subset(dataset, "test", num_test_examples)
+  labels = dataset.test_labels[index]
+  return Examples(dataset.test_images, labels, labels, index)
 
 
 def _subset(dataset, split, num_examples):

@@ -5,13 +5,23 @@ import pathlib
 from matplotlib import figure, ticker
 import numpy as np
 
-from nct_tf import errors
+from nct_tf import errors, schedules
 
 # Of Okabe and Ito's palette; told apart by the colour-blind and in print, as
 # the line styles differ too.
 _LINES = {
   "clean": {"color": "#0072B2", "linestyle": "-", "label": "clean labels"},
   "noisy": {"color": "#D55E00", "linestyle": "--", "label": "wrong labels"},
+}
+_SETTINGS = (
+  {"color": "#0072B2", "linestyle": "-"},
+  {"color": "#D55E00", "linestyle": "--"},
+  {"color": "#009E73", "linestyle": "-."},
+  {"color": "#000000", "linestyle": ":"},
+)
+_METHOD_MARKS = {
+  "standard": {"color": "#D55E00", "marker": "s"},
+  "nct": {"color": "#0072B2", "marker": "o"},
 }
 _METHOD_TITLES = {
   "nct": "Noisy Concurrent Training",
@@ -55,6 +65,103 @@ def plot_memorisation(runs, path):
     handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
   )
   canvas.tight_layout(rect=(0, 0.05, 1, 1))
+  _save(canvas, path)
+
+
+def plot_schedules(path, num_epochs=200):
+  """Draws the schedules of Figure 2 of the paper, for several settings.
+
+  Args:
+    path: str or path of the PNG file.
+    num_epochs: int, of a training; the paper's 200.
+  """
+  canvas = figure.Figure(figsize=(8.2, 3.4), dpi=150)
+  alpha_axes, rate_axes = canvas.subplots(1, 2)
+  epochs = np.arange(num_epochs)
+  rampup_epochs = schedules.default_rampup_epochs(num_epochs)
+  for style, steepness in zip(_SETTINGS, (0.65, 2.0, 5.0), strict=False):
+    alpha_axes.plot(
+      epochs,
+      [schedules.sigmoid_rampup(e, rampup_epochs, steepness) for e in epochs],
+      label=f"steepness {steepness}",
+      **style,
+    )
+  for style, max_value in zip(_SETTINGS, (0.1, 0.3, 0.5, 0.7), strict=True):
+    rate_axes.plot(
+      epochs,
+      [schedules.log_rampup(e, num_epochs, max_value=max_value) for e in epochs],
+      label=f"maximum {max_value}",
+      **style,
+    )
+  alpha_axes.set_ylabel("alpha, the weight of mimicry")
+  rate_axes.set_ylabel("target variability rate")
+  for ax in (alpha_axes, rate_axes):
+    ax.set_xlabel("epoch")
+    ax.set_ylim(-0.02, 1.0)
+    ax.legend(frameon=False, fontsize=9)
+    _tidy(ax)
+  canvas.tight_layout()
+  _save(canvas, path)
+
+
+def plot_compression(measurements, path):
+  """Draws Figure 3 of the paper.
+
+  For each label noise, the share of random labels that a perceptron on frozen
+  features does not reproduce after its last epoch: mean and sample standard
+  deviation over the runs.
+
+  Args:
+    measurements: sequence of dicts of `information_compression.measure`.
+    path: str or path of the PNG file.
+  """
+  errors_of = {}  # Method -> noise -> list of fractions.
+  for measured in measurements:
+    by_noise = errors_of.setdefault(measured["method"], {})
+    noise = _noise_name(measured)
+    by_noise.setdefault(noise, []).append(measured["training_error"][-1])
+  noises = list(dict.fromkeys(_noise_name(each) for each in measurements))
+  canvas = figure.Figure(figsize=(1.5 + 1.3 * len(noises), 3.6), dpi=150)
+  ax = canvas.subplots()
+  shift = -0.06
+  for method, by_noise in errors_of.items():
+    values = [by_noise.get(noise, [np.nan]) for noise in noises]
+    ax.errorbar(
+      np.arange(len(noises)) + shift,
+      [np.mean(each) for each in values],
+      yerr=[np.std(each, ddof=1) if len(each) > 1 else 0 for each in values],
+      label=_METHOD_TITLES.get(method, method),
+      linestyle="none",
+      capsize=4,
+      markersize=7,
+      **_METHOD_MARKS.get(method, {}),
+    )
+    shift = -shift
+  ax.set_xticks(range(len(noises)), noises)
+  ax.set_xlim(-0.5, len(noises) - 0.5)
+  ax.set_ylim(bottom=0)
+  ax.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
+  ax.set_xlabel("label noise in training")
+  ax.set_ylabel("training error on random labels")
+  ax.legend(frameon=False, fontsize=9)
+  _tidy(ax)
+  canvas.tight_layout()
+  _save(canvas, path)
+
+
+def _noise_name(run):
+  if not run["noise_rate"]:
+    return "none"
+  kind = run["noise_type"].partition("_")[0]
+  return f"{kind} {run['noise_rate']:.0%}"
+
+
+def _tidy(ax):
+  ax.grid(alpha=0.3)
+  ax.spines[["top", "right"]].set_visible(False)
+
+
+def _save(canvas, path):
   try:
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     canvas.savefig(path, format="png")
@@ -72,8 +179,7 @@ def _plot_run(axes, history):
       if values is not None:
         measured = np.isfinite(values)
         ax.plot(epochs[measured], values[measured], linewidth=1.8, **style)
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
+    _tidy(ax)
 
 
 def _describe(result):

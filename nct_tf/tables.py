@@ -218,6 +218,7 @@ def format_check(check):
     ("images", size),
     ("parameters", f"{check['num_parameters']:,}"),
     ("memory", f"{check['memory_bytes'] / 1e9:.1f} GB"),
+    ("an epoch's work", _flops(check["epoch_flops"])),
     (
       "a step",
       f"{check['step_seconds']:.3f} s, {check['steps_per_epoch']} an epoch",
@@ -238,6 +239,33 @@ def format_check(check):
       format_table(rows, ("training", "")),
     ]
   )
+
+
+def _flops(number):
+  return f"{number / 1e12:,.1f} TFLOP"
+
+
+def format_costs(costs):
+  """Returns a table of what cells of the paper's tables would cost.
+
+  Args:
+    costs: list of dicts of `experiment_costs.estimate`.
+  """
+  rows = [
+    (
+      ", ".join(cost["cells"]),
+      f"{cost['num_parameters']:,}",
+      f"{cost['memory_bytes'] / 1e9:.1f} GB",
+      f"{cost['image_bytes'] / 1e9:.1f} GB",
+      _flops(cost["epoch_flops"]),
+      f"{cost['step_seconds']:.3f} s",
+      f"{cost['hours']:,.2f}",
+      f"{cost['all_hours']:,.2f}",
+    )
+    for cost in costs
+  ]
+  header = ("cells", "parameters", "memory", "images", "an epoch", "a step")
+  return format_table(rows, (*header, "hours a run", "hours in all"))
 
 
 def format_audit(summary):

@@ -37,6 +37,7 @@ class Workdir:
     self.warmup_images_file = self.path / "warmup_images.npy"
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
+    self.compression_file = self.path / "compression.json"
     self.audit_dir = self.path / "audit"
     self.folds_dir = self.path / "folds"
     self.checkpoints_dir = self.path / "checkpoints"
@@ -204,12 +205,18 @@ class Workdir:
 
   def read_result(self):
     """Returns the dict of `result.json`; raises if the run has not ended."""
-    text = self._read(self.result_file, "its run has not finished")
+    return self._read_json(self.result_file, "its run has not finished")
+
+  def read_compression(self):
+    """Returns the dict of `compression.json`; raises if it is not there."""
+    return self._read_json(self.compression_file, "it was not measured")
+
+  def _read_json(self, file, otherwise):
     try:
-      return json.loads(text)
+      return json.loads(self._read(file, otherwise))
     except json.JSONDecodeError as error:
       raise errors.InvalidInputError(
-        f"{self.result_file} cannot be read: {error}"
+        f"{file} cannot be read: {error}"
       ) from error
 
   def read_history(self):
@@ -263,15 +270,19 @@ class Workdir:
 
   def write_result(self, result):
     """Writes `result.json`, whole or not at all."""
-    files.write_atomically(
-      self.result_file, json.dumps(result, indent=2) + "\n"
-    )
+    _write_json(self.result_file, result)
 
   def write_evaluation(self, evaluation):
     """Writes `evaluation.json`, whole or not at all."""
-    files.write_atomically(
-      self.evaluation_file, json.dumps(evaluation, indent=2) + "\n"
-    )
+    _write_json(self.evaluation_file, evaluation)
+
+  def write_compression(self, compression):
+    """Writes `compression.json`, whole or not at all."""
+    _write_json(self.compression_file, compression)
+
+
+def _write_json(file, content):
+  files.write_atomically(file, json.dumps(content, indent=2) + "\n")
 
 
 def noise_arrays(noisy):

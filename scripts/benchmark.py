@@ -16,6 +16,7 @@ import json
 
 from flags import (
   benchmark_flags,
+  data_dir_flags,
   data_flags,
   method_flags,
   network_flags,
@@ -25,6 +26,7 @@ from flags import (
 from scripts import cli
 
 CONFIG_FLAGS = (
+  data_dir_flags,
   data_flags,
   network_flags,
   method_flags,

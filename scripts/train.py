@@ -9,6 +9,7 @@ Example:
 from flags import (
   cache_flags,
   check_flags,
+  data_dir_flags,
   data_flags,
   export_dir_flags,
   method_flags,
@@ -20,6 +21,7 @@ from flags import (
 from scripts import cli
 
 FLAG_MODULES = (
+  data_dir_flags,
   data_flags,
   cache_flags,
   network_flags,

@@ -1,0 +1,71 @@
+"""What cells of the paper's tables would cost on this machine."""
+
+import dataclasses
+
+from nct_tf import cost, datasets, experiment_tables, noisy_dataset
+
+_NUM_EXAMPLES = 256  # Random images; steps take as long as with others.
+
+
+def estimate(cells, num_seeds):
+  """Measures some seconds of training for each kind of run.
+
+  The dataset need not be there: random images of its size stand for it. What
+  the disk and decoding add is not in it.
+
+  Args:
+    cells: sequence of `experiment_tables.Cell`.
+    num_seeds: int, the runs of a cell.
+
+  Returns:
+    list of dicts, one for cells of equal cost: `cells`, list of their names;
+    those of `cost.estimate`, of one run; `image_bytes`, of all images, decoded,
+    which are held in memory besides, or on the disk; `all_hours`, of all their
+    runs.
+  """
+  kinds = {}
+  for cell in cells:
+    kinds.setdefault(_cost_config(cell), []).append(cell)
+  return [_estimate(config, same, num_seeds) for config, same in kinds.items()]
+
+
+def _cost_config(cell):
+  """Returns the cell's `TrainConfig` without what costs nothing."""
+  config = cell.config(0)
+  return dataclasses.replace(
+    config,
+    noise_type="none",
+    noise_rate=0.0,
+    alpha_rampup_epochs=None,
+    target_variability_max=float(config.target_variability_max > 0),
+    learning_rate=1e-6,  # Of random images a network learns nothing.
+  )
+
+
+def _estimate(config, cells, num_seeds):
+  shape = experiment_tables.data_shapes()[config.dataset]
+  num_train = config.num_train_examples or shape["num_train_examples"]
+  num_test = config.num_test_examples or shape["num_test_examples"]
+  height, width, channels = shape["image_shape"]
+  dataset = datasets.load(
+    "fake",
+    num_train_examples=max(_NUM_EXAMPLES, 2 * config.batch_size),
+    num_test_examples=_NUM_EXAMPLES,
+    height=height,
+    num_channels=channels,
+    num_classes=shape["num_classes"],
+  )
+  estimated = cost.estimate(
+    config,
+    dataset,
+    noisy_dataset.prepare(dataset),
+    num_train=num_train,
+    num_evaluated=num_test,
+  )
+  num_images = shape["num_train_examples"] + shape["num_test_examples"]
+  return {
+    **estimated,
+    "image_bytes": num_images * height * width * channels,
+    "cells": [cell.name for cell in cells],
+    "all_hours": estimated["hours"] * num_seeds * len(cells),
+  }

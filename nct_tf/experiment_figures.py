@@ -1,0 +1,58 @@
+"""The paper's figures, of the runs of its experiments."""
+
+import pathlib
+
+from nct_tf import errors, experiment_tables, plotting, workdir as workdir_lib
+
+_SEEDS = (0, 1, 2)
+
+
+def draw(number, scale, results, path=None):
+  """Draws a figure of the paper.
+
+  Args:
+    number: int, 1 to 3.
+    scale: str, of `experiment_tables.SCALES`.
+    results: the `reproduction.Results` with its runs; 2 needs none.
+    path: str, the PNG file; None for the results' own place.
+
+  Returns:
+    `pathlib.Path` of the file.
+
+  Raises:
+    InvalidInputError: if a run is not there, or the file cannot be written.
+  """
+  path = pathlib.Path(path or results.folder / scale / f"figure{number}.png")
+  if number == 1:
+    runs = [
+      (directory.path.parent.name, directory.read_result(), history)
+      for directory in _directories(number, scale, results, _SEEDS[:1])
+      for history in [directory.read_history()]
+    ]
+    plotting.plot_memorisation(runs, path)
+  elif number == 2:
+    plotting.plot_schedules(path)
+  else:
+    directories = _directories(number, scale, results, _SEEDS)
+    plotting.plot_compression(
+      [directory.read_compression() for directory in directories], path
+    )
+  return path
+
+
+def _directories(number, scale, results, seeds):
+  """Returns the `Workdir`s of a figure's runs, cell by cell."""
+  table, cells = experiment_tables.of_figure(number, scale)
+  found = results.of_cells(cells, seeds)
+  for cell in cells:
+    if not found[cell.name]:
+      raise errors.InvalidInputError(
+        f"Figure {number} needs a run of cell {cell.name} of table "
+        f"{table.number}, which is not in {results.folder}: make it by python "
+        f"-m scripts.reproduce --figure={number} --scale={scale}"
+      )
+  return [
+    workdir_lib.Workdir(folder)
+    for folders in found.values()
+    for folder in folders
+  ]

@@ -1,0 +1,130 @@
+"""Tables of experiments, and a page for each cell, in Markdown."""
+
+import dataclasses
+import os
+
+from nct_tf import (
+  experiment_measures,
+  experiment_tables,
+  files,
+  tables,
+  workdir as workdir_lib,
+)
+
+
+def format_table(table, cells, found, seeds):
+  """Returns a table as the paper has it: a row a method and measure.
+
+  What was measured links to the page of its cell; what was not run is empty.
+
+  Args:
+    table: an `experiment_tables.Table`.
+    cells: sequence of its `Cell`s.
+    found: dict from cell's name to the folders of its finished runs.
+    seeds: sequence of int, those that were asked for.
+  """
+  columns = list(dict.fromkeys(cell.column for cell in cells))
+  by_place = {(cell.row, cell.column): cell for cell in cells}
+  has_paper = any(cell.paper for cell in cells)
+  header = ["", ""]
+  for column in columns:
+    header += [column, "paper"] if has_paper else [column]
+  lines = [header, ["---", "---"] + ["---:"] * (len(header) - 2)]
+  for row in dict.fromkeys(cell.row for cell in cells):
+    for measure in table.measures:
+      line = [row, experiment_tables.MEASURES[measure]]
+      for column in columns:
+        cell = by_place.get((row, column))
+        line.append(_format_own(cell, measure, found, len(seeds)))
+        if has_paper:
+          line.append(_format_paper(cell, measure))
+      if any(line[2:]):
+        lines.append(line)
+  name = f"Table {table.number}"
+  if table.scale != "paper":
+    name += f", {table.scale} edition"
+  return "\n".join(
+    [
+      f"**{name}: {table.title}.** {_LEGEND.format(len(seeds))}",
+      "",
+      *(f"| {' | '.join(line)} |" for line in lines),
+    ]
+  )
+
+
+_LEGEND = (
+  "Test accuracy in percent, mean and sample standard deviation over {} seeds "
+  "where no other number stands in brackets."
+)
+
+
+def _format_own(cell, measure, found, num_seeds):
+  folders = found.get(cell.name, ()) if cell else ()
+  if not folders:
+    return ""
+  statistic = experiment_measures.measure(cell, [measure], folders).get(measure)
+  if statistic is None:
+    return ""
+  text = f"{100 * statistic.mean:.1f}"
+  if statistic.std is not None:
+    text += f" ± {100 * statistic.std:.1f}"
+  if statistic.num_seeds != num_seeds:
+    text += f" ({statistic.num_seeds})"
+  return f"[{text}]({os.path.relpath(folders[0].parent)}/)"
+
+
+def _format_paper(cell, measure):
+  return " ± ".join(map(str, cell.paper.get(measure, ()))) if cell else ""
+
+
+def write_cell_page(folder, table, cell):
+  """Writes `README.md` of a cell: its commands, histories and figure.
+
+  Args:
+    folder: `pathlib.Path` of the cell, in which its finished runs are, each in
+      a folder that is called as its seed.
+    table: an `experiment_tables.Table`.
+    cell: its `Cell`.
+  """
+  header = ["seed", "best", "last", "last 10", "memorised", "time", ""]
+  lines = [header, ["---"] + ["---:"] * 5 + ["---"]]
+  commands, figures = [], []
+  for path in sorted(folder.glob("seed*/result.json")):
+    directory = workdir_lib.Workdir(path.parent)
+    name = directory.path.name
+    result = directory.read_result()
+    workdir = f"runs/{table.folder}/{cell.name}/{name}"
+    config = dataclasses.replace(directory.read_config(), workdir=workdir)
+    commands.append(" ".join(["python -m scripts.train", *config.to_flags()]))
+    lines.append(
+      [
+        name.removeprefix("seed"),
+        tables.percent(result["best_accuracy"]),
+        tables.percent(result["last_accuracy"]),
+        tables.percent(result["last10_accuracy"]),
+        tables.percent(result["train_accuracy_noisy"]),
+        f"{result['seconds']:.0f} s",
+        " ".join(
+          f"[{file.name}]({name}/{file.name})"
+          for file in (
+            directory.history_file,
+            directory.result_file,
+            directory.flags_file,
+          )
+        ),
+      ]
+    )
+    if directory.memorisation_file.exists():
+      figures.append(f"![What it memorised]({name}/memorisation.png)")
+  text = [
+    f"# {cell.row}, {cell.column} ({table.title})",
+    "",
+    *(f"| {' | '.join(line)} |" for line in lines),
+    "",
+    "```shell",
+    *commands,
+    "```",
+    "",
+    *figures[:1],
+  ]
+  files.write_atomically(folder / "README.md", "\n".join(text).strip() + "\n")

@@ -1,0 +1,106 @@
+"""How well frozen features can be fitted to random labels: Figure 3.
+
+The more a network's features have compressed what they are made of, the less
+of it is left to tell single images apart by, and the worse random labels can
+be fitted.
+"""
+
+import keras
+import numpy as np
+
+from nct_tf import errors, input_pipeline, model_building, training
+
+_LABELS_SEED = 0
+_HIDDEN_UNITS = (400, 200)
+_BATCH_SIZE = 128
+_LEARNING_RATE = 1e-3
+_FEATURE_BATCH_SIZE = 256
+
+
+def measure(directory, num_examples=10_000, num_epochs=50):
+  """Fits random binary labels on the features of a finished run's network 1.
+
+  The features are what the last dense layer takes, of training images of the
+  first two classes, each scaled to zero mean and unit deviation, so that their
+  size plays no part. A multilayer perceptron of 400 and 200 units is trained on
+  them by Adam; the paper does not say by what, or for how long.
+
+  Args:
+    directory: the run's `Workdir`.
+    num_examples: int, how many images are taken, at most; the paper's 10,000
+      are all that CIFAR-10 has of two classes.
+    num_epochs: int.
+
+  Returns:
+    dict ready for JSON: `method`, `noise_type`, `noise_rate` and `seed` of the
+    run; `num_examples`; `training_error`, list of num_epochs floats, the share
+    of the random labels that is not reproduced.
+
+  Raises:
+    InvalidInputError: if there is no finished run.
+
+  References:
+    Section 5.2 of the paper.
+  """
+  model, config, _ = model_building.restore(directory)
+  dataset = training.load_dataset(config)
+  index = np.flatnonzero(dataset.train_labels < 2)[:num_examples]
+  features = _features(model.networks[0], dataset, index)
+  rng = np.random.default_rng(_LABELS_SEED)
+  labels = rng.permutation(np.arange(len(index)) % 2)
+  return {
+    "method": config.method,
+    "noise_type": config.noise_type,
+    "noise_rate": config.noise_rate,
+    "seed": config.seed,
+    "num_examples": len(index),
+    "training_error": _fit(features, labels, num_epochs, config.seed),
+  }
+
+
+def _features(network, dataset, index):
+  """Returns float32 array [num_examples, num_features], standardised."""
+  head = network.layers[-1]
+  if not isinstance(head, keras.layers.Dense):
+    raise errors.InvalidInputError(
+      f"The network {network.name} must end in a dense layer. Received: "
+      f"{type(head).__name__}"
+    )
+  body = keras.Model(network.inputs, head.input)
+  mean, std = dataset.moments
+  batches = input_pipeline.evaluation_dataset(
+    dataset.train_images,
+    index,
+    dataset.train_labels[index],
+    batch_size=_FEATURE_BATCH_SIZE,
+    mean=mean,
+    std=std,
+  )
+  features = np.concatenate(
+    [body(images, training=False).numpy() for images, *_ in batches]
+  )
+  # A feature that is always the same tells nothing.
+  deviation = features.std(axis=0)
+  return (features - features.mean(axis=0)) / np.where(
+    deviation > 0, deviation, 1
+  )
+
+
+def _fit(features, labels, num_epochs, seed):
+  """Returns the training error after each epoch: list of float."""
+  keras.utils.set_random_seed(seed)
+  perceptron = keras.Sequential(
+    [keras.Input(features.shape[1:])]
+    + [keras.layers.Dense(units, "relu") for units in _HIDDEN_UNITS]
+    + [keras.layers.Dense(1, "sigmoid")]
+  )
+  perceptron.compile(
+    keras.optimizers.Adam(_LEARNING_RATE), "binary_crossentropy"
+  )
+  training_error = []
+  for _ in range(num_epochs):
+    perceptron.fit(features, labels, batch_size=_BATCH_SIZE, verbose=0)
+    # In the mean over an epoch's steps, the labels came too soon.
+    predicted = perceptron.predict(features, batch_size=2048, verbose=0) > 0.5
+    training_error.append(float(np.mean(predicted[:, 0] != labels)))
+  return training_error

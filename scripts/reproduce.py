@@ -1,0 +1,62 @@
+r"""Runs cells of the paper's tables, and prints them beside the paper's figures.
+
+What --results_dir holds is not run again, and what was interrupted goes on.
+
+Examples:
+  python -m scripts.reproduce --table=1 --cell=cifar100_sym20 --dry_run
+  python -m scripts.reproduce --table=1 --scale=cpu --jobs=2 --download
+  python -m scripts.reproduce --figure=3 --scale=cpu --jobs=2 --download
+"""
+
+from flags import data_dir_flags, experiment_flags, reproduce_flags
+from scripts import cli
+
+
+def main():
+  with cli.silence():
+    from nct_tf import (
+      errors,
+      experiment_costs,
+      experiment_figures,
+      experiment_pages,
+      experiment_tables,
+      reproduction,
+      tables,
+    )
+
+  scale = experiment_flags.SCALE.value
+  figure = experiment_flags.FIGURE.value
+  if (figure is None) == (reproduce_flags.TABLE.value is None):
+    raise errors.InvalidInputError("either --table or --figure must be given")
+  if figure is None:
+    table = experiment_tables.load(reproduce_flags.TABLE.value, scale)
+    cells = table.choose(reproduce_flags.CELL.value)
+  else:
+    table, cells = experiment_tables.of_figure(figure, scale)
+  seeds = [int(seed) for seed in reproduce_flags.SEEDS.value]
+  runs = reproduction.plan(
+    table,
+    cells,
+    seeds,
+    reproduce_flags.RUNS_DIR.value,
+    **cli.flag_values(data_dir_flags),
+  )
+  if reproduce_flags.DRY_RUN.value:
+    for run in runs:
+      print(" ".join(run.command))
+    print(tables.format_costs(experiment_costs.estimate(cells, len(seeds))))
+    return
+  results = reproduction.Results(experiment_flags.RESULTS_DIR.value)
+  reproduction.run_all(runs, results, reproduce_flags.JOBS.value)
+  if figure is None:
+    found = results.of_cells(cells, seeds)
+    print(experiment_pages.format_table(table, cells, found, seeds))
+    return
+  if figure == 3:
+    reproduction.measure_compression(runs, results)
+  path = experiment_figures.draw(figure, scale, results)
+  print(f"Figure {figure}: {path}")
+
+
+if __name__ == "__main__":
+  cli.run(main, experiment_flags, reproduce_flags, data_dir_flags)
