@@ -60,9 +60,7 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     fitting.training_data(config, dataset, noisy, Position(0), num_steps)
   )
   step_seconds = _measure(functools.partial(loop.train_step, batches))
-  evaluation_seconds = num_evaluated * _evaluation_seconds(
-    dataset, noisy, loop
-  )
+  evaluation_seconds = num_evaluated * _evaluation_seconds(dataset, noisy, loop)
   flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
   return {

@@ -51,9 +51,7 @@ def evaluate_run(
   return {
     "method": result["method"],
     "dataset": result["dataset"],
-    **evaluate(
-      predict(model, batches), test.given_labels, dataset.class_names
-    ),
+    **evaluate(predict(model, batches), test.given_labels, dataset.class_names),
   }
 
 

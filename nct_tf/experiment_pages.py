@@ -40,22 +40,25 @@ def format_table(table, cells, found, seeds):
           line.append(_format_paper(cell, measure))
       if any(line[2:]):
         lines.append(line)
-  name = f"Table {table.number}"
-  if table.scale != "paper":
-    name += f", {table.scale} edition"
   return "\n".join(
     [
-      f"**{name}: {table.title}.** {_LEGEND.format(len(seeds))}",
+      f"**{_caption(table, len(seeds))}**",
       "",
       *(f"| {' | '.join(line)} |" for line in lines),
     ]
   )
 
 
-_LEGEND = (
-  "Test accuracy in percent, mean and sample standard deviation over {} seeds "
-  "where no other number stands in brackets."
-)
+def _caption(table, num_seeds):
+  name = f"Table {table.number}: {table.title}"
+  if table.scale != "paper":
+    name = f"{name} ({table.scale} edition)"
+  if num_seeds == 1:
+    return f"{name}. Percent, one seed."
+  return (
+    f"{name}. Percent, mean ± sample standard deviation over {num_seeds} seeds "
+    "where no other number stands in brackets."
+  )
 
 
 def _format_own(cell, measure, found, num_seeds):

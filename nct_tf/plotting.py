@@ -89,7 +89,9 @@ def plot_schedules(path, num_epochs=200):
   for style, max_value in zip(_SETTINGS, (0.1, 0.3, 0.5, 0.7), strict=True):
     rate_axes.plot(
       epochs,
-      [schedules.log_rampup(e, num_epochs, max_value=max_value) for e in epochs],
+      [
+        schedules.log_rampup(e, num_epochs, max_value=max_value) for e in epochs
+      ],
       label=f"maximum {max_value}",
       **style,
     )

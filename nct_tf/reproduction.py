@@ -78,9 +78,7 @@ def plan(table, cells, seeds, runs_dir, **circumstances):
     for cell in cells:
       path = pathlib.Path(runs_dir, table.folder, cell.name, f"seed{seed}")
       config = cell.config(seed, workdir=str(path), **circumstances)
-      runs.setdefault(
-        config.without_circumstances(), Run(table, cell, config)
-      )
+      runs.setdefault(config.without_circumstances(), Run(table, cell, config))
   return list(runs.values())
 
 

@@ -268,6 +268,23 @@ def format_costs(costs):
   return format_table(rows, (*header, "hours a run", "hours in all"))
 
 
+def format_tuning(scores):
+  """Returns a table of what `tuning.tune` found, and the best value's flag.
+
+  Args:
+    scores: its dict.
+  """
+  best = max(scores, key=scores.get)
+  rows = [(str(value), percent(score)) for value, score in scores.items()]
+  return "\n".join(
+    [
+      format_table(rows, ("target_variability_max", "held-out accuracy")),
+      "held-out accuracy: on noisy labels, the mean of the last ten epochs",
+      f"--target_variability_max={best}",
+    ]
+  )
+
+
 def format_audit(summary):
   """Returns tables of an audit.
 

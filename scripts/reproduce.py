@@ -1,4 +1,4 @@
-r"""Runs cells of the paper's tables, and prints them beside the paper's figures.
+r"""Runs cells of the paper's tables, and prints them beside what it says.
 
 What --results_dir holds is not run again, and what was interrupted goes on.
 

@@ -1,0 +1,27 @@
+r"""Chooses the largest target variability rate on held-out noisy labels.
+
+Takes the flags of scripts.train, and trains once for each value; the test split
+takes no part in the choice.
+
+Example:
+  python -m scripts.tune --dataset=digits --network=simple_cnn --width=16 \
+    --augmentation=none --noise_type=symmetric_inclusive --noise_rate=0.5 \
+    --num_epochs=50 --validation_fraction=0.2 --workdir=runs/tuning
+"""
+
+from flags import tune_flags
+from scripts import cli
+from scripts.train import FLAG_MODULES
+
+
+def main():
+  with cli.silence():
+    from nct_tf import tables, training, tuning
+
+  config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  scores = tuning.tune(config, [float(v) for v in tune_flags.VALUES.value])
+  print(tables.format_tuning(scores))
+
+
+if __name__ == "__main__":
+  cli.run(main, *FLAG_MODULES, tune_flags, required=["workdir"])
