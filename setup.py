@@ -66,7 +66,7 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   packages=setuptools.find_packages(include=["nct_tf", "nct_tf.*"]),
-  package_data={"nct_tf": ["audit_page_files/*"]},
+  package_data={"nct_tf": ["audit_page_files/*", "experiments/**/*.json"]},
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,
   extras_require={

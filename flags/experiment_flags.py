@@ -18,9 +18,9 @@ RESULTS_DIR = flags.DEFINE_string(
 FIGURE = flags.DEFINE_integer(
   "figure",
   None,
-  "The paper's figure: 1, loss and accuracy on training examples with clean and "
-  "with wrong labels; 2, both schedules; 3, how well frozen features can be "
-  "fitted to random labels.",
+  "The paper's figure: 1, loss and accuracy on training examples with clean "
+  "and with wrong labels; 2, both schedules; 3, how well frozen features can "
+  "be fitted to random labels.",
   lower_bound=1,
   upper_bound=3,
 )

@@ -39,7 +39,7 @@ def evaluate_run(
   dataset = training.load_dataset(
     dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
   )
-  test = noisy_dataset.test_examples(dataset, config.num_test_examples)
+  test = noisy_dataset.take_test_examples(dataset, config.num_test_examples)
   batches = input_pipeline.evaluation_dataset(
     test.images,
     test.index,

@@ -139,11 +139,11 @@ def prepare(
   return NoisyDataset(
     train=noisy.where(~held_out),
     validation=noisy.where(held_out),
-    test=test_examples(dataset, num_test_examples),
+    test=take_test_examples(dataset, num_test_examples),
   )
 
 
-def test_examples(dataset, num_test_examples=None):
+def take_test_examples(dataset, num_test_examples=None):
   """Returns the `Examples` that a run is tested on; see `prepare`."""
   index = _subset(dataset, "test", num_test_examples)
   labels = dataset.test_labels[index]

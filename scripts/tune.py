@@ -9,9 +9,29 @@ Example:
     --num_epochs=50 --validation_fraction=0.2 --workdir=runs/tuning
 """
 
-from flags import tune_flags
+from flags import (
+  cache_flags,
+  data_dir_flags,
+  data_flags,
+  method_flags,
+  network_flags,
+  runtime_flags,
+  training_flags,
+  tune_flags,
+  workdir_flags,
+)
 from scripts import cli
-from scripts.train import FLAG_MODULES
+
+FLAG_MODULES = (
+  data_dir_flags,
+  data_flags,
+  cache_flags,
+  network_flags,
+  method_flags,
+  training_flags,
+  runtime_flags,
+  workdir_flags,
+)
 
 
 def main():
