@@ -98,9 +98,19 @@ def _fit(features, labels, num_epochs, seed):
     keras.optimizers.Adam(_LEARNING_RATE), "binary_crossentropy"
   )
   training_error = []
-  for _ in range(num_epochs):
-    perceptron.fit(features, labels, batch_size=_BATCH_SIZE, verbose=0)
-    # In the mean over an epoch's steps, the labels came too soon.
-    predicted = perceptron.predict(features, batch_size=2048, verbose=0) > 0.5
-    training_error.append(float(np.mean(predicted[:, 0] != labels)))
+
+  def measure_error(epoch, logs):
+    del epoch, logs
+    # In the mean over the epoch's steps, the weights were others.
+    predicted = perceptron(features, training=False).numpy()[:, 0] > 0.5
+    training_error.append(float(np.mean(predicted != labels)))
+
+  perceptron.fit(
+    features,
+    labels,
+    batch_size=_BATCH_SIZE,
+    epochs=num_epochs,
+    verbose=0,
+    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=measure_error)],
+  )
   return training_error

@@ -63,5 +63,43 @@ class PlotMemorisationTest(parameterized.TestCase):
     self.assertTrue((folder / "figure.png").exists())
 
 
+class PlotCompressionTest(absltest.TestCase):
+  def test_higher_errors_stand_higher(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    measurements = [
+      {
+        "method": method,
+        "noise_type": "symmetric_inclusive",
+        "noise_rate": rate,
+        "training_error": [0.5, error + 0.01 * seed],
+      }
+      for method, error in (("standard", 0.1), ("nct", 0.3))
+      for rate in (0.0, 0.2, 0.5)
+      for seed in range(3)
+    ]
+    plotting.plot_compression(measurements, folder / "figure.png")
+    picture = image.imread(folder / "figure.png")
+    rows = {
+      color: np.median(
+        np.nonzero(
+          np.abs(picture[..., :3] - np.array(colors.to_rgb(color))).max(-1)
+          < 0.02
+        )[0]
+      )
+      for color in ("#0072B2", "#D55E00")
+    }
+    self.assertLess(rows["#0072B2"], rows["#D55E00"])
+
+
+class PlotSchedulesTest(absltest.TestCase):
+  def test_draws_each_setting(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    plotting.plot_schedules(folder / "figure.png")
+    halves = np.array_split(image.imread(folder / "figure.png"), 2, axis=1)
+    for half in halves:
+      for color in ("#0072B2", "#D55E00", "#009E73"):
+        self.assertGreater(count_pixels(half, color), 300)
+
+
 if __name__ == "__main__":
   absltest.main()
