@@ -5,8 +5,8 @@ from absl import flags
 NETWORK = flags.DEFINE_enum(
   "network",
   "preact_resnet18",
-  ["preact_resnet18", "preact_resnet10", "simple_cnn", "mlp"],
-  "The backbone.",
+  ["preact_resnet18", "preact_resnet10", "resnet50", "simple_cnn", "mlp"],
+  "The backbone; resnet50 is torchvision's (v1.5), for photographs.",
 )
 WIDTH = flags.DEFINE_integer(
   "width",
@@ -19,7 +19,8 @@ KERNEL_INITIALIZER = flags.DEFINE_enum(
   "kernel_initializer",
   "fan_in_uniform",
   ["fan_in_uniform", "he_normal"],
-  "How a preact_resnet's convolutions start; fan_in_uniform is the authors'.",
+  "How the convolutions of a preact_resnet or of resnet50 start; "
+  "fan_in_uniform is PyTorch's, which the authors use.",
 )
 FINAL_BN = flags.DEFINE_boolean(
   "final_bn",
@@ -38,5 +39,6 @@ SYNC_BATCH_NORM = flags.DEFINE_boolean(
   "sync_batch_norm",
   False,
   "Whether batch norm normalises by the statistics of all replicas' parts of a "
-  "batch, not by those of each part alone; of preact_resnets and simple_cnn.",
+  "batch, not by those of each part alone; of preact_resnets, resnet50 and "
+  "simple_cnn.",
 )

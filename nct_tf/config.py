@@ -15,7 +15,7 @@ from nct_tf import (
   preprocessing,
   schedules,
 )
-from nct_tf.networks import preact_resnet
+from nct_tf.networks import layers, preact_resnet
 
 METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16", "float16")
@@ -91,7 +91,7 @@ _CHOICES = {
   "sampling": input_pipeline.SAMPLINGS,
   "noise_type": label_noise.NOISE_TYPES,
   "network": networks.NAMES,
-  "kernel_initializer": preact_resnet.KERNEL_INITIALIZERS,
+  "kernel_initializer": layers.KERNEL_INITIALIZERS,
   "pool": preact_resnet.POOLS,
   "method": METHODS,
   "optimizer": optimizers.OPTIMIZERS,

@@ -3,6 +3,7 @@ import keras
 import numpy as np
 
 from nct_tf import errors, networks
+from tests import torchvision_resnet50
 
 
 def count(network):
@@ -136,6 +137,83 @@ class PreactResnetTest(parameterized.TestCase):
       pooled @ np.asarray(dense.kernel) + np.asarray(dense.bias),
       atol=1e-5,
     )
+
+
+class Resnet50Test(parameterized.TestCase):
+  @parameterized.parameters((1000, 25_557_032), (14, 23_536_718))
+  def test_number_of_parameters_is_torchvisions(self, num_classes, expected):
+    network = networks.create("resnet50", (224, 224, 3), num_classes)
+    self.assertEqual(count(network), expected)
+
+  def test_shapes_are_torchvisions(self):
+    network = networks.create("resnet50", (224, 224, 3), 1000)
+    state = torchvision_resnet50.random_state(np.random.default_rng(0), 1000)
+    weights = {
+      layer.name: [tuple(weight.shape) for weight in layer.weights]
+      for layer in network.layers
+      if layer.weights
+    }
+    expected = {}
+    for name, value in state.items():
+      layer, part = name.rsplit(".", 1)
+      shape = value.shape
+      if len(shape) > 1:  # Kernels, [outputs, inputs, ...].
+        shape = (*shape[2:], shape[1], shape[0])
+      if part != "num_batches_tracked":
+        layer = layer.replace(".", "_").replace("fc", "logits")
+        expected.setdefault(layer, []).append(shape)
+    self.assertEqual(weights, expected)
+    maps = {
+      name: tuple(network.get_layer(name).output.shape[1:])
+      for name in ("conv1", "maxpool", "layer2_0_conv1", "layer2_0_conv2")
+    }
+    self.assertEqual(
+      maps,
+      {
+        "conv1": (112, 112, 64),
+        "maxpool": (56, 56, 64),
+        "layer2_0_conv1": (56, 56, 128),
+        "layer2_0_conv2": (28, 28, 128),
+      },
+    )
+    self.assertEqual(
+      network.get_layer("layer4_2_add").output.shape[1:3], (7, 7)
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-5))
+
+  @parameterized.parameters((64, 64), (45, 38))
+  def test_equals_torchvisions_in_numpy(self, height, width):
+    rng = np.random.default_rng(0)
+    state = torchvision_resnet50.random_state(rng, 5, width=4)
+    network = networks.create("resnet50", (height, width, 3), 5, width=4)
+    for layer in network.layers:
+      name = layer.name.replace("_", ".")
+      if isinstance(layer, keras.layers.Conv2D):
+        kernel = state[f"{name}.weight"]
+        layer.set_weights([np.moveaxis(kernel, (0, 1), (3, 2))])
+      elif isinstance(layer, keras.layers.BatchNormalization):
+        parts = ("weight", "bias", "running_mean", "running_var")
+        layer.set_weights([state[f"{name}.{part}"] for part in parts])
+    network.get_layer("logits").set_weights(
+      [np.swapaxes(state["fc.weight"], 0, 1), state["fc.bias"]]
+    )
+    images = rng.standard_normal((2, 3, height, width))
+    np.testing.assert_allclose(
+      network(np.moveaxis(images, 1, -1).astype(np.float32)),
+      torchvision_resnet50.logits(state, images),
+      rtol=1e-4,
+      atol=1e-4,
+    )
+
+  def test_synchronizes_batch_norm(self):
+    network = networks.create(
+      "resnet50", (32, 32, 3), 5, 4, sync_batch_norm=True
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertTrue(layer.synchronized, layer.name)
 
 
 class CreateTest(parameterized.TestCase):
