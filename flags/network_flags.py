@@ -5,14 +5,22 @@ from absl import flags
 NETWORK = flags.DEFINE_enum(
   "network",
   "preact_resnet18",
-  ["preact_resnet18", "preact_resnet10", "resnet50", "simple_cnn", "mlp"],
-  "The backbone; resnet50 is torchvision's (v1.5), for photographs.",
+  [
+    "preact_resnet18",
+    "preact_resnet10",
+    "resnet50",
+    "inception_resnet_v2",
+    "simple_cnn",
+    "mlp",
+  ],
+  "The backbone; for photographs resnet50, torchvision's (v1.5), or "
+  "inception_resnet_v2, that of keras.applications, which needs 75x75 pixels.",
 )
 WIDTH = flags.DEFINE_integer(
   "width",
   64,
   "Channels of the backbone's first layer (units of an mlp's layers); 64 is "
-  "the paper's.",
+  "the paper's, and the only one of inception_resnet_v2.",
   lower_bound=1,
 )
 KERNEL_INITIALIZER = flags.DEFINE_enum(

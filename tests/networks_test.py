@@ -216,9 +216,35 @@ class Resnet50Test(parameterized.TestCase):
         self.assertTrue(layer.synchronized, layer.name)
 
 
+class InceptionResnetV2Test(parameterized.TestCase):
+  def test_is_that_of_keras_applications(self):
+    network = networks.create("inception_resnet_v2", (75, 80, 3), 50)
+    dense = 1536 * 50 + 50
+    # 54,336,736 with the moving statistics of batch norm, in Keras' table.
+    self.assertEqual(network.count_params(), 54_336_736 + dense)
+    last = network.get_layer("conv_7b_ac").output
+    self.assertEqual(tuple(last.shape[1:]), (1, 1, 1536))
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-3))
+    logits = network(np.zeros((2, 75, 80, 3), np.float32))
+    self.assertEqual(tuple(logits.shape), (2, 50))
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
+    network = networks.create("inception_resnet_v2", (75, 75, 1), 3)
+    self.assertEqual(network.output.dtype, "float32")
+    self.assertEqual(network.get_layer("conv_7b").compute_dtype, "bfloat16")
+
+
+# The other one is larger, and has tests of its own.
+OF_ANY_SIZE = sorted({*networks.NAMES} - {"inception_resnet_v2"})
+
+
 class CreateTest(parameterized.TestCase):
   @parameterized.product(
-    name=networks.NAMES, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
+    name=OF_ANY_SIZE, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
   )
   def test_takes_any_image(self, name, shape):
     network = networks.create(name, shape, 7, 4)
@@ -228,7 +254,7 @@ class CreateTest(parameterized.TestCase):
   def test_logits_are_float32_under_mixed_precision(self):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
-    for name in networks.NAMES:
+    for name in OF_ANY_SIZE:
       network = networks.create(name, (8, 8, 1), 3, 4)
       self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
 
@@ -243,6 +269,18 @@ class CreateTest(parameterized.TestCase):
       {"final_bn": True},
       "final_bn belong to preact_resnet18, preact_resnet10. Received: "
       "network=mlp",
+    ),
+    (
+      "small_for_inception",
+      ("inception_resnet_v2", (80, 74, 3), 10),
+      {},
+      "at least 75x75 pixels.*: 80x74",
+    ),
+    (
+      "width_of_inception",
+      ("inception_resnet_v2", (80, 80, 3), 10, 32),
+      {},
+      "`width` must be 64 for inception_resnet_v2.*width=32",
     ),
     (
       "small_for_official4",
