@@ -50,3 +50,11 @@ SYNC_BATCH_NORM = flags.DEFINE_boolean(
   "batch, not by those of each part alone; of preact_resnets, resnet50 and "
   "simple_cnn.",
 )
+PRETRAINED_WEIGHTS = flags.DEFINE_string(
+  "pretrained_weights",
+  None,
+  "What both networks start from, but for the last layer where the number of "
+  "classes differs: a .h5 file of Keras, for resnet50 a .npz file of "
+  "torchvision's weights, or, for inception_resnet_v2, `imagenet`, which is "
+  "downloaded.",
+)

@@ -2,7 +2,7 @@ from absl.testing import absltest, parameterized
 import keras
 import numpy as np
 
-from nct_tf import errors, networks
+from nct_tf import errors, networks, standard_model
 from tests import torchvision_resnet50
 
 
@@ -236,6 +236,28 @@ class InceptionResnetV2Test(parameterized.TestCase):
     network = networks.create("inception_resnet_v2", (75, 75, 1), 3)
     self.assertEqual(network.output.dtype, "float32")
     self.assertEqual(network.get_layer("conv_7b").compute_dtype, "bfloat16")
+
+
+class TrainingTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("resnet50", (32, 32, 3), 4), ("inception_resnet_v2", (75, 75, 3), 64)
+  )
+  def test_two_steps(self, name, shape, width):
+    keras.utils.set_random_seed(0)
+    network = networks.create(name, shape, 3, width)
+    model = standard_model.StandardModel(network)
+    model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+    before = network.get_weights()
+    images = np.random.default_rng(0).standard_normal((8, *shape))
+    labels = np.arange(8) % 3
+    history = model.fit(
+      images.astype(np.float32), labels, batch_size=4, verbose=0
+    )
+    self.assertTrue(np.isfinite(history.history["loss"][0]))
+    for old, variable in zip(before, network.weights, strict=True):
+      new = np.asarray(variable)
+      self.assertTrue(np.isfinite(new).all(), variable.name)
+      self.assertTrue((old != new).any(), variable.name)
 
 
 # The other one is larger, and has tests of its own.
