@@ -112,8 +112,8 @@ def load(model, source, moments):
   chosen = content[:num_layers]
   if network.name == _IMAGENET_NETWORK and _is_of_applications(content):
     chosen = _fold_scaling(chosen, *moments)
-  for network in model.networks:
-    for layer, (_, arrays) in zip(_layers(network), chosen, strict=False):
+  for each in model.networks:
+    for layer, (_, arrays) in zip(_layers(each), chosen, strict=False):
       _assign(model.distribute_strategy, layer, arrays)
   _tell(path, model, is_whole)
   return hashlib.sha256(path.read_bytes()).hexdigest()
