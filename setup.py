@@ -23,6 +23,7 @@ _SECOND_STACK = 'python_version >= "3.12"'
 
 _REQUIREMENTS = [
   "absl-py",
+  "h5py",
   "jinja2",
   "matplotlib",
   "pillow",

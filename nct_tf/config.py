@@ -13,9 +13,10 @@ from nct_tf import (
   networks,
   optimizers,
   preprocessing,
+  pretrained,
   schedules,
 )
-from nct_tf.networks import preact_resnet
+from nct_tf.networks import layers, preact_resnet
 
 METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16", "float16")
@@ -91,7 +92,7 @@ _CHOICES = {
   "sampling": input_pipeline.SAMPLINGS,
   "noise_type": label_noise.NOISE_TYPES,
   "network": networks.NAMES,
-  "kernel_initializer": preact_resnet.KERNEL_INITIALIZERS,
+  "kernel_initializer": layers.KERNEL_INITIALIZERS,
   "pool": preact_resnet.POOLS,
   "method": METHODS,
   "optimizer": optimizers.OPTIMIZERS,
@@ -145,6 +146,7 @@ class TrainConfig:
   final_bn: bool = False
   pool: str = "global"
   sync_batch_norm: bool = False
+  pretrained_weights: str | None = None
 
   method: str = "nct"
   temperature: float = 4.0
@@ -214,6 +216,8 @@ class TrainConfig:
         "Argument `decoupled_weight_decay` belongs to the optimizer sgd; the "
         f"others decouple it anyway. Received: optimizer={self.optimizer}"
       )
+    if self.pretrained_weights is not None:
+      pretrained.check(self.pretrained_weights, self.network)
     self._check_folds()
     if self.drop_flagged and not self.force_drop_flagged:
       raise errors.InvalidInputError(

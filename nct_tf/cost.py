@@ -15,6 +15,7 @@ from nct_tf import (
   interruption,
   metrics,
   model_building,
+  pretrained,
   training_loop,
 )
 from nct_tf.checkpoints import Position
@@ -43,12 +44,17 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     data; `steps_per_epoch`; `evaluation_seconds`, of all that is evaluated
     after an epoch; `epoch_seconds`; `hours`, of the whole training;
     `memory_bytes`, the most that this process has held.
+
+  Raises:
+    InvalidInputError: if the config's `pretrained_weights` do not fit.
   """
   strategy = distribution.create(**config.strategy_options)
   with strategy.scope():
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
     )
+  if config.pretrained_weights:  # They may not fit.
+    pretrained.load(model, config.pretrained_weights, dataset.moments)
   loop = training_loop.TrainingLoop(model, interruption.Interruption())
   if num_train is None:
     num_train = len(noisy.train)

@@ -56,7 +56,7 @@ def fit(model, config, dataset, noisy, directory, interruption):
   state = training_state.TrainingState(model, average, scores)
   history = history_lib.History(directory.history_file)
   saved = checkpoints.Checkpoints(directory.checkpoints_dir)
-  _go_on(state, saved, history, strategy)
+  _go_on(state, directory, saved, history, strategy)
   num_steps = input_pipeline.steps_per_epoch(
     len(noisy.train), config.batch_size
   )
@@ -101,6 +101,17 @@ def fit(model, config, dataset, noisy, directory, interruption):
       directory.write_label_scores(scores.means())
 
 
+def find_position(directory):
+  """Returns the position that a run would go on from, or None.
+
+  Args:
+    directory: the run's `Workdir`.
+  """
+  history = history_lib.History(directory.history_file)
+  saved = checkpoints.Checkpoints(directory.checkpoints_dir)
+  return saved.newest_whole(max_epochs=len(history.rows))
+
+
 @contextlib.contextmanager
 def _explain(directory, saved):
   """Raises `StorageError` where the workdir cannot be written to."""
@@ -113,9 +124,9 @@ def _explain(directory, saved):
     ) from error
 
 
-def _go_on(state, saved, history, strategy):
+def _go_on(state, directory, saved, history, strategy):
   """Brings everything to the newest checkpoint, or to the beginning."""
-  position = saved.newest_whole(max_epochs=len(history.rows))
+  position = find_position(directory)
   if position is not None:
     state.read(saved, position)
     _logger.info("Goes on from %s", saved.folder / str(position))

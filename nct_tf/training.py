@@ -24,6 +24,7 @@ from nct_tf import (
   model_building,
   noisy_dataset,
   plotting,
+  pretrained,
   provenance,
   workdir as workdir_lib,
 )
@@ -105,10 +106,13 @@ def _run(config, directory, strategy, interruption):
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
     )
+  pretrained_sha256 = _load_pretrained(model, config, dataset, directory)
   if is_chief:
     first = noisy.train.index[: max(server_config.BATCH_SIZES)]
     with interruption.hold():
-      directory.start(config, noisy, noisy.train.images[first])
+      directory.start(
+        config, noisy, noisy.train.images[first], pretrained_sha256
+      )
   distribution.wait_for_all(strategy)
   fitting.fit(model, config, dataset, noisy, directory, interruption)
   if not is_chief:
@@ -116,6 +120,7 @@ def _run(config, directory, strategy, interruption):
   history = directory.read_history()
   result = {
     **_describe_run(config, dataset, noisy, model),
+    "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **summarize_history(history),
   }
   if config.monitor_every_epochs:
@@ -130,6 +135,16 @@ def _run(config, directory, strategy, interruption):
   # The last of all files: where it is, everything is.
   directory.write_result(result)
   return result
+
+
+def _load_pretrained(model, config, dataset, directory):
+  """Returns the SHA-256 of the file; None without, or where a run goes on."""
+  if not config.pretrained_weights:
+    return None
+  is_unfinished = directory.find_run(config) == "unfinished"
+  if is_unfinished and fitting.find_position(directory) is not None:
+    return None
+  return pretrained.load(model, config.pretrained_weights, dataset.moments)
 
 
 def _check_batches(config, num_examples, num_replicas):
@@ -235,6 +250,7 @@ def _describe_run(config, dataset, noisy, model):
     "num_epochs": config.num_epochs,
     "network": config.network,
     "width": config.width,
+    "pretrained_weights": config.pretrained_weights,
     "seed": config.seed,
     "noise_seed": config.noise_seed,
     "noise_sha256": label_noise.fingerprint(

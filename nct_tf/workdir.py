@@ -34,6 +34,7 @@ class Workdir:
     self.result_file = self.path / "result.json"
     self.noise_file = self.path / "noise.npz"
     self.label_scores_file = self.path / "label_scores.npy"
+    self.pretrained_file = self.path / "pretrained_weights.sha256"
     self.warmup_images_file = self.path / "warmup_images.npy"
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
@@ -142,7 +143,7 @@ class Workdir:
       f"Workdir {self.path} cannot be written to: {error.strerror}"
     )
 
-  def start(self, config, noisy, warmup_images):
+  def start(self, config, noisy, warmup_images, pretrained_sha256=None):
     """Makes the folder ready for a run: a new one, or one that goes on.
 
     Args:
@@ -151,6 +152,8 @@ class Workdir:
       noisy: the run's `NoisyDataset`.
       warmup_images: uint8 array [num_images, height, width, channels], which
         are kept for an export.
+      pretrained_sha256: str, of the weights that the run starts from; None if
+        it has none or goes on.
 
     Raises:
       InvalidInputError: if the folder cannot be written to, or if the run in
@@ -171,6 +174,11 @@ class Workdir:
         files.write_atomically(
           self.noise_file,
           lambda file: np.savez_compressed(file, **noise),
+        )
+      if pretrained_sha256:
+        files.write_atomically(
+          self.pretrained_file,
+          f"{pretrained_sha256}  {config.pretrained_weights}\n",
         )
       files.write_atomically(
         self.warmup_images_file, lambda file: np.save(file, warmup_images)
@@ -245,6 +253,12 @@ class Workdir:
         f"Workdir {self.path} has no readable {self.warmup_images_file.name}, "
         f"the images that an export is tried with: {error}"
       ) from error
+
+  def read_pretrained_sha256(self):
+    """Returns what `start` was given; None if the run had none."""
+    if not self.pretrained_file.exists():
+      return None
+    return self._read(self.pretrained_file, "").split()[0]
 
   def read_label_scores(self):
     """Returns the array of `write_label_scores`; None if there is none."""

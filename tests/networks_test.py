@@ -2,7 +2,8 @@ from absl.testing import absltest, parameterized
 import keras
 import numpy as np
 
-from nct_tf import errors, networks
+from nct_tf import errors, networks, standard_model
+from tests import torchvision_resnet50
 
 
 def count(network):
@@ -138,9 +139,134 @@ class PreactResnetTest(parameterized.TestCase):
     )
 
 
+class Resnet50Test(parameterized.TestCase):
+  @parameterized.parameters((1000, 25_557_032), (14, 23_536_718))
+  def test_number_of_parameters_is_torchvisions(self, num_classes, expected):
+    network = networks.create("resnet50", (224, 224, 3), num_classes)
+    self.assertEqual(count(network), expected)
+
+  def test_shapes_are_torchvisions(self):
+    network = networks.create("resnet50", (224, 224, 3), 1000)
+    state = torchvision_resnet50.random_state(np.random.default_rng(0), 1000)
+    weights = {
+      layer.name: [tuple(weight.shape) for weight in layer.weights]
+      for layer in network.layers
+      if layer.weights
+    }
+    expected = {}
+    for name, value in state.items():
+      layer, part = name.rsplit(".", 1)
+      shape = value.shape
+      if len(shape) > 1:  # Kernels, [outputs, inputs, ...].
+        shape = (*shape[2:], shape[1], shape[0])
+      if part != "num_batches_tracked":
+        layer = layer.replace(".", "_").replace("fc", "logits")
+        expected.setdefault(layer, []).append(shape)
+    self.assertEqual(weights, expected)
+    maps = {
+      name: tuple(network.get_layer(name).output.shape[1:])
+      for name in ("conv1", "maxpool", "layer2_0_conv1", "layer2_0_conv2")
+    }
+    self.assertEqual(
+      maps,
+      {
+        "conv1": (112, 112, 64),
+        "maxpool": (56, 56, 64),
+        "layer2_0_conv1": (56, 56, 128),
+        "layer2_0_conv2": (28, 28, 128),
+      },
+    )
+    self.assertEqual(
+      network.get_layer("layer4_2_add").output.shape[1:3], (7, 7)
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-5))
+
+  @parameterized.parameters((64, 64), (45, 38))
+  def test_equals_torchvisions_in_numpy(self, height, width):
+    rng = np.random.default_rng(0)
+    state = torchvision_resnet50.random_state(rng, 5, width=4)
+    network = networks.create("resnet50", (height, width, 3), 5, width=4)
+    for layer in network.layers:
+      name = layer.name.replace("_", ".")
+      if isinstance(layer, keras.layers.Conv2D):
+        kernel = state[f"{name}.weight"]
+        layer.set_weights([np.moveaxis(kernel, (0, 1), (3, 2))])
+      elif isinstance(layer, keras.layers.BatchNormalization):
+        parts = ("weight", "bias", "running_mean", "running_var")
+        layer.set_weights([state[f"{name}.{part}"] for part in parts])
+    network.get_layer("logits").set_weights(
+      [np.swapaxes(state["fc.weight"], 0, 1), state["fc.bias"]]
+    )
+    images = rng.standard_normal((2, 3, height, width))
+    np.testing.assert_allclose(
+      network(np.moveaxis(images, 1, -1).astype(np.float32)),
+      torchvision_resnet50.logits(state, images),
+      rtol=1e-4,
+      atol=1e-4,
+    )
+
+  def test_synchronizes_batch_norm(self):
+    network = networks.create(
+      "resnet50", (32, 32, 3), 5, 4, sync_batch_norm=True
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertTrue(layer.synchronized, layer.name)
+
+
+class InceptionResnetV2Test(parameterized.TestCase):
+  def test_is_that_of_keras_applications(self):
+    network = networks.create("inception_resnet_v2", (75, 80, 3), 50)
+    dense = 1536 * 50 + 50
+    # 54,336,736 with the moving statistics of batch norm, in Keras' table.
+    self.assertEqual(network.count_params(), 54_336_736 + dense)
+    last = network.get_layer("conv_7b_ac").output
+    self.assertEqual(tuple(last.shape[1:]), (1, 1, 1536))
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-3))
+    logits = network(np.zeros((2, 75, 80, 3), np.float32))
+    self.assertEqual(tuple(logits.shape), (2, 50))
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
+    network = networks.create("inception_resnet_v2", (75, 75, 1), 3)
+    self.assertEqual(network.output.dtype, "float32")
+    self.assertEqual(network.get_layer("conv_7b").compute_dtype, "bfloat16")
+
+
+class TrainingTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("resnet50", (32, 32, 3), 4), ("inception_resnet_v2", (75, 75, 3), 64)
+  )
+  def test_two_steps(self, name, shape, width):
+    keras.utils.set_random_seed(0)
+    network = networks.create(name, shape, 3, width)
+    model = standard_model.StandardModel(network)
+    model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+    before = network.get_weights()
+    images = np.random.default_rng(0).standard_normal((8, *shape))
+    labels = np.arange(8) % 3
+    history = model.fit(
+      images.astype(np.float32), labels, batch_size=4, verbose=0
+    )
+    self.assertTrue(np.isfinite(history.history["loss"][0]))
+    for old, variable in zip(before, network.weights, strict=True):
+      new = np.asarray(variable)
+      self.assertTrue(np.isfinite(new).all(), variable.name)
+      self.assertTrue((old != new).any(), variable.name)
+
+
+# The other one is larger, and has tests of its own.
+OF_ANY_SIZE = sorted({*networks.NAMES} - {"inception_resnet_v2"})
+
+
 class CreateTest(parameterized.TestCase):
   @parameterized.product(
-    name=networks.NAMES, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
+    name=OF_ANY_SIZE, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
   )
   def test_takes_any_image(self, name, shape):
     network = networks.create(name, shape, 7, 4)
@@ -150,7 +276,7 @@ class CreateTest(parameterized.TestCase):
   def test_logits_are_float32_under_mixed_precision(self):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
-    for name in networks.NAMES:
+    for name in OF_ANY_SIZE:
       network = networks.create(name, (8, 8, 1), 3, 4)
       self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
 
@@ -165,6 +291,18 @@ class CreateTest(parameterized.TestCase):
       {"final_bn": True},
       "final_bn belong to preact_resnet18, preact_resnet10. Received: "
       "network=mlp",
+    ),
+    (
+      "small_for_inception",
+      ("inception_resnet_v2", (80, 74, 3), 10),
+      {},
+      "at least 75x75 pixels.*: 80x74",
+    ),
+    (
+      "width_of_inception",
+      ("inception_resnet_v2", (80, 80, 3), 10, 32),
+      {},
+      "`width` must be 64 for inception_resnet_v2.*width=32",
     ),
     (
       "small_for_official4",

@@ -55,7 +55,7 @@ class BadFlagsTest(ScriptsTestCase):
     ("--momentum=1", "--momentum=1"),
     ("--validation_fraction=1", "--validation_fraction=1"),
     ("--lr_decay_epochs=soon", "--lr_decay_epochs=soon"),
-    ("--network=resnet", "one of <preact_resnet18|preact_resnet10|simple_cnn"),
+    ("--network=resnet", "one of <preact_resnet18|preact_resnet10|resnet50|"),
     ("--method=magic", "one of <nct|standard>"),
     ("--noise_type=uniform", "symmetric_inclusive.symmetric_exclusive"),
     ("--optimizer=adam", "sgd.adamw.lamb.sgdw"),

@@ -1,26 +1,30 @@
 """Backbones by name: Keras models from images to logits."""
 
 from nct_tf import errors
-from nct_tf.networks import preact_resnet, small
+from nct_tf.networks import inception_resnet, preact_resnet, resnet, small
 
 _NETWORKS = {
   "preact_resnet18": preact_resnet.preact_resnet18,
   "preact_resnet10": preact_resnet.preact_resnet10,
+  "resnet50": resnet.resnet50,
+  "inception_resnet_v2": inception_resnet.inception_resnet_v2,
   "simple_cnn": small.simple_cnn,
   "mlp": small.mlp,
 }
 
 NAMES = tuple(_NETWORKS)
 
-_RESNET_OPTIONS = ("kernel_initializer", "final_bn", "pool", "sync_batch_norm")
+_PREACT_OPTIONS = ("kernel_initializer", "final_bn", "pool", "sync_batch_norm")
 _OPTIONS = {
-  "preact_resnet18": _RESNET_OPTIONS,
-  "preact_resnet10": _RESNET_OPTIONS,
+  "preact_resnet18": _PREACT_OPTIONS,
+  "preact_resnet10": _PREACT_OPTIONS,
+  "resnet50": ("kernel_initializer", "sync_batch_norm"),
+  "inception_resnet_v2": (),
   "simple_cnn": ("sync_batch_norm",),
   "mlp": (),
 }
 
-OPTIONS = _RESNET_OPTIONS
+OPTIONS = _PREACT_OPTIONS
 
 
 def create(name, input_shape, num_classes, width=64, **options):

@@ -10,58 +10,28 @@ padding at stride 2, and no batch norm after the last block.
 import keras
 
 from nct_tf import errors
+from nct_tf.networks import layers
 
-KERNEL_INITIALIZERS = ("fan_in_uniform", "he_normal")
 POOLS = ("global", "official4")
 
 
-def _fan_in_uniform():
-  """Uniform in +-1/sqrt(fan_in): PyTorch's default, which the authors use."""
-  return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-
-
-def _kernel_initializer(name):
-  # A new one for each layer: Keras lets one draw only once.
-  if name == "he_normal":
-    return keras.initializers.HeNormal()
-  return _fan_in_uniform()
-
-
 def _batch_norm_relu(x, name, synchronized):
-  x = keras.layers.BatchNormalization(
-    momentum=0.9,
-    epsilon=1e-5,
-    synchronized=synchronized,
-    name=f"{name}_bn",
-  )(x)
+  x = layers.batch_norm(x, f"{name}_bn", synchronized)
   return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _conv(x, filters, kernel_size, strides, initializer, name):
-  """A convolution without bias, padded alike on both sides."""
-  if kernel_size > 1:
-    # Keras' "same" would pad bottom and right only at stride 2.
-    x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
-  return keras.layers.Conv2D(
-    filters,
-    kernel_size,
-    strides,
-    use_bias=False,
-    kernel_initializer=_kernel_initializer(initializer),
-    name=name,
-  )(x)
 
 
 def _basic_block(x, filters, strides, initializer, synchronized, name):
   preactivated = _batch_norm_relu(x, f"{name}_1", synchronized)
   shortcut = x
   if strides != 1 or x.shape[-1] != filters:
-    shortcut = _conv(
+    shortcut = layers.conv(
       preactivated, filters, 1, strides, initializer, f"{name}_shortcut"
     )
-  x = _conv(preactivated, filters, 3, strides, initializer, f"{name}_conv1")
+  x = layers.conv(
+    preactivated, filters, 3, strides, initializer, f"{name}_conv1"
+  )
   x = _batch_norm_relu(x, f"{name}_2", synchronized)
-  x = _conv(x, filters, 3, 1, initializer, f"{name}_conv2")
+  x = layers.conv(x, filters, 3, 1, initializer, f"{name}_conv2")
   return keras.layers.Add(name=f"{name}_add")([x, shortcut])
 
 
@@ -94,11 +64,11 @@ def _preact_resnet(
   sync_batch_norm=False,
 ):
   errors.check_choice(
-    "kernel_initializer", kernel_initializer, KERNEL_INITIALIZERS
+    "kernel_initializer", kernel_initializer, layers.KERNEL_INITIALIZERS
   )
   errors.check_choice("pool", pool, POOLS)
   images = keras.Input(input_shape, name="images")
-  x = _conv(images, width, 3, 1, kernel_initializer, "stem")
+  x = layers.conv(images, width, 3, 1, kernel_initializer, "stem")
   for group in range(4):
     for block in range(blocks_per_group):
       x = _basic_block(
@@ -112,15 +82,7 @@ def _preact_resnet(
   if final_bn:
     x = _batch_norm_relu(x, "final", sync_batch_norm)
   x = _pool(x, pool)
-  bound = x.shape[-1] ** -0.5
-  logits = keras.layers.Dense(
-    num_classes,
-    kernel_initializer=_fan_in_uniform(),
-    bias_initializer=keras.initializers.RandomUniform(-bound, bound),
-    dtype="float32",
-    name="logits",
-  )(x)
-  return keras.Model(images, logits, name=name)
+  return keras.Model(images, layers.logits(x, num_classes), name=name)
 
 
 def preact_resnet18(input_shape, num_classes, width=64, **options):

@@ -1,0 +1,302 @@
+"""Weights to start training from, of files that others or earlier runs made."""
+
+import collections
+import hashlib
+import itertools
+import logging
+import pathlib
+import re
+import typing
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+from nct_tf import distribution, errors
+
+IMAGENET = "imagenet"
+
+_logger = logging.getLogger(__name__)
+
+# What keras.applications.InceptionResNetV2(include_top=False) downloads.
+_IMAGENET_NETWORK = "inception_resnet_v2"
+_IMAGENET_FILE = (
+  "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+_IMAGENET_URL = (
+  "https://storage.googleapis.com/tensorflow/keras-applications/"
+  f"inception_resnet_v2/{_IMAGENET_FILE}"
+)
+_IMAGENET_MD5 = "d19885ff4a710c122648d3b5c3b684e4"
+
+_TORCHVISION_NETWORK = "resnet50"
+_FROM_TORCH = (
+  "numpy.savez('resnet50.npz', **{name: value.numpy() for name, value in "
+  "torch.load(FILE).items()})"
+)
+
+
+class _Layer(typing.NamedTuple):
+  """A layer's weights, in Keras' order and layout."""
+
+  name: str
+  arrays: list
+
+  @property
+  def shapes(self):
+    return [tuple(array.shape) for array in self.arrays]
+
+  def __str__(self):
+    shapes = ["x".join(map(str, shape)) for shape in self.shapes]
+    return f"{self.name} ({', '.join(shapes)})" if shapes else "nothing"
+
+
+def check(source, network):
+  """Raises `InvalidInputError` unless a network can start from a source.
+
+  Args:
+    source: str, a file, which need not exist, or `imagenet`.
+    network: str, one of `networks.NAMES`.
+  """
+  suffix = pathlib.Path(source).suffix
+  if source == IMAGENET:
+    if network != _IMAGENET_NETWORK:
+      raise errors.InvalidInputError(
+        f"Argument `pretrained_weights`=imagenet is of {_IMAGENET_NETWORK} "
+        f"alone: for {_TORCHVISION_NETWORK} give torchvision's weights (Keras' "
+        f"are of another network) as a file: {_FROM_TORCH}. Received: "
+        f"network={network}"
+      )
+  elif suffix not in (".h5", ".npz"):
+    raise errors.InvalidInputError(
+      "Argument `pretrained_weights` must be imagenet, a .h5 of Keras or a "
+      f".npz of torchvision's names ({_FROM_TORCH}). Received: {source}"
+    )
+  elif suffix == ".npz" and network != _TORCHVISION_NETWORK:
+    raise errors.InvalidInputError(
+      "Argument `pretrained_weights` of torchvision's names (.npz) is of "
+      f"{_TORCHVISION_NETWORK} alone. Received: network={network}, {source}"
+    )
+
+
+def load(model, source, moments):
+  """Gives each network of a model the weights of a file.
+
+  The last layer stays as it is where the file has none, or one for another
+  number of classes.
+
+  Args:
+    model: a `Classifier`, its networks of `networks.create`.
+    source: str, see `check`.
+    moments: pair of float [channels], the mean and the standard deviation that
+      the networks' inputs are normalised by, see `ImageDataset.moments`.
+
+  Returns:
+    str, the SHA-256 of the file.
+
+  Raises:
+    InvalidInputError: if the file cannot be had or read, or does not fit.
+  """
+  network = model.networks[0]
+  check(source, network.name)
+  path = _download() if source == IMAGENET else pathlib.Path(source)
+  if not path.is_file():
+    raise errors.InvalidInputError(
+      f"Argument `pretrained_weights` must be a file or imagenet. Received: "
+      f"{source}"
+    )
+  content = _read(path, network)
+  is_whole = _fits(path, network, content)
+  num_layers = len(_layers(network)) - (not is_whole)
+  chosen = content[:num_layers]
+  if network.name == _IMAGENET_NETWORK and _is_of_applications(content):
+    chosen = _fold_scaling(chosen, *moments)
+  for each in model.networks:
+    for layer, (_, arrays) in zip(_layers(each), chosen, strict=False):
+      _assign(model.distribute_strategy, layer, arrays)
+  _tell(path, model, is_whole)
+  return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _layers(network):
+  """Returns a network's layers that have weights; the last gives the logits."""
+  return [layer for layer in network.layers if layer.weights]
+
+
+def _assign(strategy, layer, arrays):
+  for variable, array in zip(layer.weights, arrays, strict=True):
+    for copy in distribution.local_components(strategy, variable):
+      copy.assign(array)
+
+
+def _tell(path, model, is_whole):
+  if not is_whole:
+    _logger.info(
+      "Starts from %s, but for the last layer, which starts anew: the file has "
+      "none of %d classes",
+      path,
+      model.networks[0].output.shape[-1],
+    )
+    return
+  _logger.info("Starts from %s, the last layer included", path)
+  if len(model.networks) > 1:
+    _logger.warning(
+      "Both networks start alike: random targets (--target_variability_max) "
+      "are all that sets them apart"
+    )
+
+
+def _download():
+  """Returns the path of the file of ImageNet, downloaded if it is not yet."""
+  try:
+    path = keras.utils.get_file(
+      _IMAGENET_FILE,
+      _IMAGENET_URL,
+      cache_subdir="models",
+      file_hash=_IMAGENET_MD5,
+    )
+  except Exception as error:  # Keras raises no narrower one.
+    raise errors.InvalidInputError(
+      f"Weights {_IMAGENET_URL} cannot be downloaded: {_first_line(error)}"
+    ) from error
+  return pathlib.Path(path)
+
+
+def _read(path, network):
+  """Returns list of `_Layer`, in the order of a network's."""
+  try:
+    if path.suffix == ".npz":
+      return _read_torchvision(path, network)
+    with h5py.File(path, "r") as file:
+      if "layers" in file:
+        return _read_by_class(file["layers"], network)
+      return _read_in_order(file.get("model_weights", file))
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    raise errors.InvalidInputError(
+      f"Weights {path} cannot be read: {_first_line(error)}"
+    ) from error
+
+
+def _first_line(error):
+  return (str(error).strip().splitlines() or [repr(error)])[0]
+
+
+def _read_torchvision(path, network):
+  """An array a name; the names of what belongs to no layer come last."""
+  if not zipfile.is_zipfile(path):
+    raise ValueError("it is no .npz file")
+  with np.load(path) as archive:
+    arrays = {
+      name: _to_keras_layout(archive[name])
+      for name in archive.files
+      if not name.endswith(".num_batches_tracked")
+    }
+  content = []
+  for layer in _layers(network):
+    name = "fc" if layer.name == "logits" else layer.name.replace("_", ".")
+    parts = ("weight", "bias", "running_mean", "running_var")
+    names = [f"{name}.{part}" for part in parts[: len(layer.weights)]]
+    found = [arrays.pop(name) for name in names if name in arrays]
+    content.append(_Layer(name, found))
+  return content + [_Layer(name, [array]) for name, array in arrays.items()]
+
+
+def _to_keras_layout(array):
+  """Kernels have [outputs, inputs, height, width] or [outputs, inputs]."""
+  if array.ndim == 4:
+    array = array.transpose(2, 3, 1, 0)
+  elif array.ndim == 2:
+    array = array.T
+  return array.astype(np.float32)
+
+
+def _read_by_class(groups, network):
+  """The .weights.h5 of Keras: a layer's name is its class and number there."""
+  groups = {
+    key: group["vars"]
+    for key, group in groups.items()
+    if len(group.get("vars", ()))
+  }
+  counts = collections.Counter()
+  keys = []
+  for layer in network.layers:
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__)
+    key = kind.lower() + (f"_{counts[kind]}" if counts[kind] else "")
+    counts[kind] += 1
+    if layer.weights:
+      keys.append(key)
+  keys += sorted(set(groups) - set(keys))
+  return [_read_group(groups.get(key), key) for key in keys]
+
+
+def _read_group(group, key):
+  if group is None:
+    return _Layer(key, [])
+  arrays = [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
+  return _Layer(group.attrs.get("name", key), arrays)  # Keras 3 has it.
+
+
+def _read_in_order(file):
+  """The older .h5 of Keras: layers by any name, in the order of a network."""
+  if "layer_names" not in file.attrs:
+    raise ValueError("there are no layers of Keras in it")
+  content = []
+  for name in file.attrs["layer_names"]:
+    group = file[name]
+    arrays = [
+      np.asarray(group[weight], np.float32)
+      for weight in group.attrs["weight_names"]
+    ]
+    if arrays:
+      name = name.decode() if isinstance(name, bytes) else name
+      content.append(_Layer(name, arrays))
+  return content
+
+
+def _fits(path, network, content):
+  """Returns whether the last layer fits too; raises if another one does not."""
+  layers = [_Layer(layer.name, layer.weights) for layer in _layers(network)]
+  is_whole = True
+  pairs = itertools.zip_longest(layers, content, fillvalue=_Layer("", []))
+  for ours, theirs in pairs:
+    if ours.shapes == theirs.shapes:
+      continue
+    is_whole = False
+    if ours is not layers[-1] or not _differs_in_classes(ours, theirs):
+      raise errors.InvalidInputError(
+        f"Weights {path} do not fit {network.name}: where it has {ours}, the "
+        f"file has {theirs}"
+      )
+  return is_whole
+
+
+def _differs_in_classes(ours, theirs):
+  inputs = [[shape[:-1] for shape in layer.shapes] for layer in (ours, theirs)]
+  return not theirs.arrays or inputs[0] == inputs[1]
+
+
+def _is_of_applications(content):
+  """Whether an Inception-ResNet-v2 is from there: with their head, or none."""
+  return content[-1].name in ("conv_7b_bn", "predictions") or (
+    not content[-1].arrays
+  )
+
+
+def _fold_scaling(content, mean, std):
+  """Makes weights for pixels in [-1, 1] ones for normalised pixels.
+
+  What keras.applications scales to 2 p - 1 is (p - mean) / std here, z: with
+  2 p - 1 = 2 std z + 2 mean - 1 the first kernel is multiplied, and what the
+  constant adds to each channel is taken from the batch norm after it. Nothing
+  is padded before that convolution, so that this is exact.
+  """
+  (name, [kernel]), (bn_name, [beta, moving_mean, variance]) = content[:2]
+  mean, std = (np.asarray(value, np.float32) for value in (mean, std))
+  shift = np.einsum("hwio,i->o", kernel, 2 * mean - 1)
+  kernel = kernel * (2 * std)[:, np.newaxis]
+  return [
+    _Layer(name, [kernel]),
+    _Layer(bn_name, [beta, moving_mean - shift, variance]),
+    *content[2:],
+  ]
