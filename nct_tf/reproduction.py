@@ -116,8 +116,10 @@ class Results:
     config = run.config.without_circumstances()
     files.write_atomically(target.flags_file, config.to_flagfile())
     shutil.copyfile(source.history_file, target.history_file)
-    if source.memorisation_file.exists():
-      shutil.copyfile(source.memorisation_file, target.memorisation_file)
+    figure = source.memorisation_file
+    siblings = target.path.parent.glob(f"*/{figure.name}")
+    if figure.exists() and not any(siblings):  # One a cell is enough to see.
+      shutil.copyfile(figure, target.memorisation_file)
     target.write_result(source.read_result())
     self._runs[config] = target.path
     experiment_pages.write_cell_page(target.path.parent, run.table, run.cell)
