@@ -31,7 +31,7 @@ def estimate(cells, num_seeds):
 
 def _cost_config(cell):
   """Returns the cell's `TrainConfig` without what costs nothing."""
-  config = cell.config(0)
+  config = cell.config(0, pretrained_weights=None)
   return dataclasses.replace(
     config,
     noise_type="none",
@@ -59,7 +59,7 @@ def _estimate(config, cells, num_seeds):
     config,
     dataset,
     noisy_dataset.prepare(dataset),
-    num_train=num_train,
+    num_train=config.num_examples_per_epoch or num_train,
     num_evaluated=num_test,
   )
   num_images = shape["num_train_examples"] + shape["num_test_examples"]
