@@ -141,9 +141,7 @@ def prepare(
   return NoisyDataset(
     train=noisy.where(~held_out),
     validation=noisy.where(held_out),
-    test=Examples(
-      dataset.test_images, test_labels, test_labels, test_index
-    ),
+    test=Examples(dataset.test_images, test_labels, test_labels, test_index),
   )
 
 

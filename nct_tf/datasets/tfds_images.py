@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from nct_tf import errors
 from nct_tf.datasets import (
+  builders,  # noqa: F401 An import registers them.
   image_cache,
   image_dataset,
   image_keeping,
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
 _TEST_SPLITS = ("test", "validation")
+_CLEAN_LABEL = "clean_label"  # Of `builders`, and of those who do alike.
 
 
 def load(
@@ -74,8 +76,20 @@ def load(
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
   images, labels, in_memory = image_keeping.keep(source, splits, cache, folder)
+  clean_labels = None
+  if _CLEAN_LABEL in builder.info.features:
+    clean_labels = source.read_labels("train", [_CLEAN_LABEL])[_CLEAN_LABEL]
   if not test_split:
-    images, labels = _part(images[0], labels[0])
+    is_test = image_dataset.stratified_sample(
+      labels[0],
+      round(_TEST_FRACTION * len(labels[0])),
+      _SPLIT_SEED,
+      "test split",
+    )
+    parts = (~is_test, is_test)
+    images = [image_storage.subset(images[0], part) for part in parts]
+    labels = [labels[0][part] for part in parts]
+    clean_labels = None if clean_labels is None else clean_labels[~is_test]
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
   return image_dataset.ImageDataset(
     name=builder.name,
@@ -84,6 +98,7 @@ def load(
     test_images=images[1],
     test_labels=labels[1],
     class_names=tuple(builder.info.features[label_key].names),
+    train_clean_labels=clean_labels,
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 
@@ -97,17 +112,6 @@ def _test_split(source):
     if source.has_labels(split):  # Some keep their test labels to themselves.
       return split
   return splits[-1] if splits else None
-
-
-def _part(images, labels):
-  """Returns training and test images, and training and test labels."""
-  is_test = image_dataset.stratified_sample(
-    labels, round(_TEST_FRACTION * len(labels)), _SPLIT_SEED, "test split"
-  )
-  return (
-    [image_storage.subset(images, part) for part in (~is_test, is_test)],
-    [labels[~is_test], labels[is_test]],
-  )
 
 
 def _builder(name, data_dir):
@@ -162,7 +166,13 @@ def _prepare(name, builder, download):
     )
   try:
     builder.download_and_prepare()
+  except errors.InvalidInputError:
+    raise
   except Exception as error:  # Whatever its servers and parsers raise.
+    if "Manual directory" in str(error):
+      raise errors.InvalidInputError(
+        f"Dataset {name}: {' '.join(str(error).split())}"
+      ) from error
     raise errors.InvalidInputError(
       f"Dataset {name} could not be downloaded into {builder.data_path}: "
       f"{type(error).__name__}: {_first_line(error)}"

@@ -186,6 +186,27 @@ class Source:
     image = image_only.deserialize_example(data)[self.image_key]
     return tf.ensure_shape(self._resize(image), self.image_shape)
 
+  def read_labels(self, split, keys):
+    """Reads label features of a split, without decoding an image.
+
+    Args:
+      split: str.
+      keys: list of str, names of features.
+
+    Returns:
+      dict from each of the keys to an int64 array [num_examples].
+    """
+    batches = (
+      self._examples(split, skip_images=True)
+      .map(lambda example: [example[key] for key in keys])
+      .batch(_MAX_BATCH_SIZE)
+    )
+    columns = zip(*batches.as_numpy_iterator(), strict=True)
+    return {
+      key: np.concatenate(column).astype(np.int64)
+      for key, column in zip(keys, columns, strict=True)
+    }
+
   def has_labels(self, split):
     """Returns whether labels are given, by a glance at the first ones."""
     examples = self._examples(split, skip_images=True).take(_NUM_GLANCED_AT)
