@@ -27,7 +27,17 @@ IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
   "Side in pixels to which images are resized. If not given, it is their own, "
-  "or chosen by them, where one's own pictures differ.",
+  "or chosen by them, where one's own pictures differ. Of a dataset of "
+  "tensorflow-datasets whose images differ in size, it is that of the shorter "
+  "side, and the square in the middle is kept.",
+  lower_bound=1,
+)
+CROP_SIZE = flags.DEFINE_integer(
+  "crop_size",
+  None,
+  "Side in pixels of the square that the networks see of each image, at most "
+  "the image's: at random in training (unless --augmentation=none), the middle "
+  "elsewhere; all of the image if not given.",
   lower_bound=1,
 )
 TEST_FRACTION = flags.DEFINE_float(
@@ -63,9 +73,12 @@ VALIDATION_FRACTION = flags.DEFINE_float(
 AUGMENTATION = flags.DEFINE_enum(
   "augmentation",
   "crop_flip",
-  ["none", "crop_flip", "crop_flip_cutout"],
-  "crop_flip pads 4 pixels, crops at random and mirrors every second image; "
-  "crop_flip_cutout also blanks a random square (needs tensorflow-addons).",
+  ["none", "crop_flip", "crop_flip_cutout", "resized_crop_flip"],
+  "crop_flip crops at random, after padding 4 pixels where --crop_size does "
+  "not make the crop smaller, and mirrors every second image; crop_flip_cutout "
+  "also blanks a random square (needs tensorflow-addons); resized_crop_flip "
+  "takes a box of 8 to 100 % of the image's area, 3/4 to 4/3 times as wide as "
+  "high, resizes it to the crop, and mirrors every second one.",
 )
 NOISE_TYPE = flags.DEFINE_enum(
   "noise_type",

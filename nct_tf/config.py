@@ -49,6 +49,7 @@ CIRCUMSTANCES = (
 # Field -> (lowest, highest, lowest itself is refused, highest itself is).
 _RANGES = {
   "image_size": (1, _INFINITY, False, False),
+  "crop_size": (1, _INFINITY, False, False),
   "num_train_examples": (1, _INFINITY, False, False),
   "num_test_examples": (1, _INFINITY, False, False),
   "test_fraction": (0, 1, True, True),
@@ -117,6 +118,7 @@ class TrainConfig:
   data_dir: str | None = None
   download: bool = False
   image_size: int | None = None
+  crop_size: int | None = None
   cache: str | None = None
   cache_dir: str | None = None
   test_fraction: float = 0.2

@@ -90,6 +90,7 @@ def _evaluation_seconds(config, dataset, noisy, loop):
       batch_size=fitting.EVALUATION_BATCH_SIZE,
       mean=mean,
       std=std,
+      crop_size=config.crop_size,
     )
   )
   seconds = _measure(lambda: loop.evaluate(batches, 1))

@@ -72,10 +72,11 @@ def fit(model, config, dataset, noisy, directory, interruption):
   batches = loop.iterate(
     training_data(config, dataset, noisy, state.position, num_steps)
   )
+  evaluator = _evaluator(loop, config, dataset, average)
   with _explain(directory, saved), contextlib.ExitStack() as stack:
     chosen = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
-      *_evaluation_callbacks(config, noisy, _evaluator(loop, dataset, average)),
+      *_evaluation_callbacks(config, noisy, evaluator),
       *_schedule_callbacks(model, config),
       callbacks.NanGuard(saved),
     ]
@@ -157,13 +158,14 @@ def training_data(config, dataset, noisy, position, num_steps):
     mean=mean,
     std=std,
     augmentation=config.augmentation,
+    crop_size=config.crop_size,
     sampling=config.sampling,
     seed=config.seed,
     first_step=position.epoch * num_steps + position.step,
   )
 
 
-def _evaluator(loop, dataset, average):
+def _evaluator(loop, config, dataset, average):
   """Returns a function from `Examples` to one that evaluates on them."""
   mean, std = dataset.moments
 
@@ -177,6 +179,7 @@ def _evaluator(loop, dataset, average):
         batch_size=EVALUATION_BATCH_SIZE,
         mean=mean,
         std=std,
+        crop_size=config.crop_size,
       )
     )
     num_steps = input_pipeline.evaluation_steps(

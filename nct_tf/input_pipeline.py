@@ -37,6 +37,7 @@ def training_dataset(
   mean,
   std,
   augmentation="none",
+  crop_size=None,
   sampling="natural",
   seed=0,
   first_step=0,
@@ -59,6 +60,7 @@ def training_dataset(
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
+    crop_size: int, see `preprocessing.augment`.
     sampling: str: with `natural`, each example comes once an epoch; with
       `balanced`, each class comes equally often, by its given label: examples
       of rare ones several times, those of frequent ones in some epochs only.
@@ -102,7 +104,11 @@ def training_dataset(
     examples = tf.gather(batch, position)
     key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
     share = preprocessing.augment(
-      _gather(images, tf.gather(index, examples)), augmentation, key, position
+      _gather(images, tf.gather(index, examples)),
+      augmentation,
+      key,
+      position,
+      crop_size,
     )
     targets = {
       "label": tf.gather(labels, examples),
@@ -158,6 +164,7 @@ def evaluation_dataset(
   batch_size,
   mean,
   std,
+  crop_size=None,
   replicas=range(1),
   num_replicas=1,
 ):
@@ -175,6 +182,7 @@ def evaluation_dataset(
     batch_size: int, the largest global batch.
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
+    crop_size: int, see `preprocessing.prepare`.
     replicas: range, the numbers of those replicas whose shares are wanted.
     num_replicas: int, of all replicas.
 
@@ -193,7 +201,7 @@ def evaluation_dataset(
     examples = tf.gather(batch, _share(tf.size(batch), replica, num_replicas))
     share = _gather(images, tf.gather(index, examples))
     targets = {"label": tf.gather(labels, examples)}
-    return preprocessing.normalize(share, mean, std), targets
+    return preprocessing.prepare(share, mean, std, crop_size), targets
 
   return (
     tf.data.Dataset.from_tensor_slices(order)

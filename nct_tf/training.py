@@ -242,6 +242,8 @@ def _describe_run(config, dataset, noisy, model):
     ),
     "num_parameters": metrics.count_parameters(model),
     "image_shape": list(dataset.image_shape),
+    "crop_size": config.crop_size,
+    "resizing": dataset.resizing,
     "class_names": list(dataset.class_names),
     "mean": list(mean),
     "std": list(std),

@@ -47,6 +47,17 @@ class ExampleMixedSizes(_Builder):
   SPLITS = {"train": 30, "validation": 6}
 
 
+class ExampleWide(_Builder):
+  """Twice as wide as high; a column tells its number."""
+
+  SHAPE = (None, None, 3)
+
+  def _generate_examples(self, num_examples):
+    for key, example in super()._generate_examples(num_examples):
+      image = np.zeros((6, 12, 3), np.uint8) + np.arange(12)[:, None]
+      yield key, {**example, "image": image.astype(np.uint8)}
+
+
 class ExampleOneSplit(_Builder):
   SPLITS = {"train": 30}
 
@@ -112,6 +123,13 @@ class TfdsImagesTest(parameterized.TestCase):
     numbers = dataset.train_images.reshape(30, -1)
     np.testing.assert_array_equal(numbers.min(1), numbers.max(1))
     self.assertLen(dataset.test_labels, 6)  # The split `validation`.
+
+  def test_takes_the_middle_of_images_of_mixed_sizes(self):
+    data_dir = self.prepare(ExampleWide)
+    dataset = datasets.load("example_wide", data_dir, image_size=6)
+    self.assertEqual(dataset.resizing, "cover")
+    for image in dataset.test_images:
+      np.testing.assert_array_equal(image[2, :, 0], np.arange(3, 9))
 
   def test_passes_a_test_split_without_labels_over(self):
     data_dir = self.prepare(ExampleHiddenTest)

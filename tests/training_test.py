@@ -12,6 +12,7 @@ from nct_tf import (
   addons,
   checkpoints,
   errors,
+  evaluation,
   label_noise,
   model_building,
   networks,
@@ -167,8 +168,17 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(tested, round(tested), places=3)
     self.assertAlmostEqual(validated, round(validated), places=3)
 
-  def test_exports(self):
-    _, result = self.run_in("run", export_dir=str(self.folder / "exports"))
+  @parameterized.parameters(
+    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+  )
+  def test_evaluates_and_exports_what_was_trained(self, **changes):
+    directory, result = self.run_in(
+      "run", export_dir=str(self.folder / "exports"), **changes
+    )
+    evaluated = evaluation.evaluate_run(directory)
+    self.assertAlmostEqual(
+      evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
     loaded = tf.saved_model.load(str(self.folder / "exports" / "1"))
     images = training.load_dataset(CONFIG).test_images
     served = loaded.signatures["serving_default"](tf.constant(images))
@@ -184,6 +194,15 @@ CONFIG_TEXT = {
   method: dataclasses.replace(CONFIG, method=method).to_flagfile()
   for method in ("nct", "standard")
 }
+
+
+class CropTest(RunTestCase):
+  def test_refuses_a_crop_larger_than_the_images(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`crop_size` must be at most 8.*: crop_size=9"
+    ):
+      self.run_in("run", crop_size=9)
+    self.assertEmpty(list(self.folder.iterdir()))
 
 
 class RepeatabilityTest(RunTestCase):

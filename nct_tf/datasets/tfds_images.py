@@ -43,7 +43,8 @@ def load(
     name: str, as `tfds.builder` takes it, with `/config` where it has some.
     data_dir: str, or None for the default of tensorflow-datasets.
     download: bool, whether to download and prepare what is not there.
-    image_size: int, the side to resize to; needed where sizes differ.
+    image_size: int, the side to resize to; needed where sizes differ: then
+      images keep their aspect ratio, and the square in their middle is taken.
     cache: str, where decoded images are kept: in `memory`, on `disk`, or
       (`none`) nowhere; None chooses by their size.
     cache_dir: str, the folder for what is kept on disk; None for
@@ -99,6 +100,7 @@ def load(
     test_labels=labels[1],
     class_names=tuple(builder.info.features[label_key].names),
     train_clean_labels=clean_labels,
+    resizing=source.resizing,
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 

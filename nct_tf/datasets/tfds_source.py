@@ -50,6 +50,12 @@ class Source:
     return (self.image_size, self.image_size, shape[-1])
 
   @property
+  def resizing(self):
+    """Str, see `preprocessing.resize`: `cover` where sizes differ."""
+    shape = self.builder.info.features[self.image_key].shape
+    return "cover" if None in shape[:2] else "stretch"
+
+  @property
   def image_bytes(self):
     """The bytes of a decoded image."""
     return int(np.prod(self.image_shape))
@@ -66,6 +72,7 @@ class Source:
       self.image_key,
       self.label_key,
       self.image_size,
+      self.resizing,
       tf.__version__,  # Its decoders and its resizing.
     ]
     for split in info.splits.values():
@@ -216,7 +223,8 @@ class Source:
   def _resize(self, image):
     if self.image_size is None:
       return image
-    return preprocessing.resize(image, (self.image_size, self.image_size))
+    size = (self.image_size, self.image_size)
+    return preprocessing.resize(image, size, self.resizing)
 
   def _examples(self, split, skip_images=False, add_tfds_id=False):
     decoders = {self.image_key: tfds.decode.SkipDecoding()}

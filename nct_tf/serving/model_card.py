@@ -64,8 +64,8 @@ The best epoch was chosen on {best_selected_on}.
 * It knows the classes above and no others; whatever it is shown, it names one
   of them.
 {disagreement}\
-* Pictures are resized to {height} x {width} pixels, whatever their shape; a
-  rotation in their EXIF data is not obeyed.
+* Pictures are resized to {resizing}.
+  A rotation in their EXIF data is not obeyed.
 * It was measured on one test split, in one run. Measure it on your own data
   before you rely on it.
 
@@ -125,6 +125,7 @@ def format_card(config, result, name, version):
       "network_width": result["width"],
       "flags": config.to_flagfile(),
       "scores": _scores(result),
+      "resizing": _resizing(result),
       "best_selected_on": {
         "test": "the test split itself, so its accuracy is optimistic",
         "validation": "held-out examples with noisy labels",
@@ -141,6 +142,18 @@ def _list(names):
   text = ", ".join(names[:_MAX_NAMED_CLASSES])
   text = text.replace("|", "\\|").replace("\n", "\\n")  # Of a table.
   return text + (", ..." if len(names) > _MAX_NAMED_CLASSES else "")
+
+
+def _resizing(result):
+  height, width, _ = result["image_shape"]
+  if result.get("resizing") == "cover":
+    text = f"cover {height} x {width} pixels, of which the middle is taken"
+  else:
+    text = f"{height} x {width} pixels, whatever their shape"
+  if result.get("crop_size"):
+    size = result["crop_size"]
+    text += f"; the networks see the {size} x {size} pixels in the middle"
+  return text
 
 
 def _noise(result):
