@@ -83,16 +83,28 @@ AUGMENTATION = flags.DEFINE_enum(
 NOISE_TYPE = flags.DEFINE_enum(
   "noise_type",
   "none",
-  ["none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip"],
+  [
+    "none",
+    "symmetric_inclusive",
+    "symmetric_exclusive",
+    "pair_flip",
+    "human_aggre",
+    "human_random1",
+    "human_random2",
+    "human_random3",
+    "human_worse",
+    "human_noisy",
+  ],
   "How labels are corrupted before training: symmetric_inclusive draws the new "
   "label from all classes, symmetric_exclusive from the other ones, pair_flip "
-  "takes the next class.",
+  "takes the next class. human_... takes labels that people gave, of the "
+  "dataset cifar10_n (human_noisy: cifar100_n).",
 )
 NOISE_RATE = flags.DEFINE_float(
   "noise_rate",
   0.0,
   "Share of the training labels that is corrupted, in [0, 1]; below 0.5 for "
-  "pair_flip.",
+  "pair_flip; 0 for human_..., whose rate is what it is.",
   lower_bound=0.0,
   upper_bound=1.0,
 )

@@ -103,7 +103,8 @@ def prepare(
     num_train_examples: int, how many examples of the train split are used,
       stratified; None for all.
     validation_fraction: float in [0, 1), the share of them that is held out.
-    noise_type: str, see `label_noise.corrupt_labels`.
+    noise_type: str, see `label_noise.corrupt_labels`; or one of
+      `label_noise.HUMAN`, whose labels the dataset has.
     noise_rate: float in [0, 1].
     noise_seed: int.
     decisions: sequence of `label_decisions.Decisions`, which change the labels
@@ -122,9 +123,12 @@ def prepare(
   """
   index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
-  given_labels, _ = label_noise.corrupt_labels(
-    labels, dataset.num_classes, noise_type, noise_rate, noise_seed
-  )
+  if noise_type in label_noise.HUMAN:
+    given_labels = _human_labels(dataset, noise_type)[index]
+  else:
+    given_labels, _ = label_noise.corrupt_labels(
+      labels, dataset.num_classes, noise_type, noise_rate, noise_seed
+    )
   given_labels, kept = label_decisions.apply(decisions, index, given_labels)
   if dataset.train_clean_labels is not None:
     true_labels = dataset.train_clean_labels[index]
@@ -159,6 +163,18 @@ def _subset(dataset, split, num_examples):
   return np.flatnonzero(
     image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
   )
+
+
+def _human_labels(dataset, noise_type):
+  """Returns the labels that people gave the train split: int64 array."""
+  if noise_type not in dataset.human_labels:
+    known = ", ".join(["none", *dataset.human_labels])
+    raise errors.InvalidInputError(
+      f"Argument `noise_type` can be {noise_type} for a dataset that has such "
+      "labels alone, as cifar10_n and cifar100_n of tensorflow-datasets have; "
+      f"{dataset.name} has {known}. Received: noise_type={noise_type}"
+    )
+  return dataset.human_labels[noise_type]
 
 
 def _hold_out(labels, validation_fraction, num_folds, fold):

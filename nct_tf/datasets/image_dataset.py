@@ -14,11 +14,16 @@ from nct_tf.datasets import image_cache, image_storage, pictures
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2
 
+_CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+_CIFAR100 = ((0.507, 0.487, 0.441), (0.267, 0.256, 0.276))
+
 # Of the training split, as the paper's authors and, for Tiny-ImageNet, those of
 # Co-teaching+ normalise; others are computed.
 _KNOWN_MOMENTS = {
-  "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-  "cifar100": ((0.507, 0.487, 0.441), (0.267, 0.256, 0.276)),
+  "cifar10": _CIFAR10,
+  "cifar10_n": _CIFAR10,
+  "cifar100": _CIFAR100,
+  "cifar100_n": _CIFAR100,
   "clothing1m": ((0.6959, 0.6537, 0.6371), (0.3113, 0.3192, 0.3214)),
   "tiny_imagenet": ((0.4802, 0.4481, 0.3975), (0.2302, 0.2265, 0.2262)),
 }
@@ -39,6 +44,8 @@ class ImageDataset:
     class_names: tuple of str, one a class.
     train_clean_labels: int64 array [num_train], those known to be right; None
       takes `train_labels` for right.
+    human_labels: dict from a type of `label_noise.HUMAN` to the labels that
+      people gave, int64 array [num_train].
     train_files: sequence of `pathlib.Path`, the training examples' own files,
       larger perhaps than `train_images`; None where there are none.
     train_ids: tuple of str, what each training example is called, as a path;
@@ -57,6 +64,7 @@ class ImageDataset:
   test_labels: np.ndarray
   class_names: tuple
   train_clean_labels: np.ndarray | None = None
+  human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
   train_files: tuple | None = None
   resizing: str = "stretch"

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nct_tf import errors
+from nct_tf import errors, label_noise
 from nct_tf.datasets import (
   builders,  # noqa: F401 An import registers them.
   image_cache,
@@ -77,9 +77,7 @@ def load(
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
   images, labels, in_memory = image_keeping.keep(source, splits, cache, folder)
-  clean_labels = None
-  if _CLEAN_LABEL in builder.info.features:
-    clean_labels = source.read_labels("train", [_CLEAN_LABEL])[_CLEAN_LABEL]
+  more_labels = _read_more_labels(source)
   if not test_split:
     is_test = image_dataset.stratified_sample(
       labels[0],
@@ -90,7 +88,7 @@ def load(
     parts = (~is_test, is_test)
     images = [image_storage.subset(images[0], part) for part in parts]
     labels = [labels[0][part] for part in parts]
-    clean_labels = None if clean_labels is None else clean_labels[~is_test]
+    more_labels = {key: more[~is_test] for key, more in more_labels.items()}
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
   return image_dataset.ImageDataset(
     name=builder.name,
@@ -99,7 +97,12 @@ def load(
     test_images=images[1],
     test_labels=labels[1],
     class_names=tuple(builder.info.features[label_key].names),
-    train_clean_labels=clean_labels,
+    train_clean_labels=more_labels.get(_CLEAN_LABEL),
+    human_labels={
+      noise_type: more_labels[key]
+      for noise_type, key in label_noise.HUMAN.items()
+      if key in more_labels
+    },
     resizing=source.resizing,
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
@@ -114,6 +117,13 @@ def _test_split(source):
     if source.has_labels(split):  # Some keep their test labels to themselves.
       return split
   return splits[-1] if splits else None
+
+
+def _read_more_labels(source):
+  """Returns clean and people's labels of train: dict from feature to array."""
+  keys = [_CLEAN_LABEL, *label_noise.HUMAN.values()]
+  keys = [key for key in keys if key in source.builder.info.features]
+  return source.read_labels("train", keys) if keys else {}
 
 
 def _builder(name, data_dir):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from nct_tf import tables
+from nct_tf import label_noise, tables
 
 FILE = "MODEL_CARD.md"
 
@@ -157,13 +157,15 @@ def _resizing(result):
 
 
 def _noise(result):
-  if result["noise_type"] == "none":
+  actual_rate = result["actual_noise_rate"]
+  kind = result["noise_type"]
+  if kind == "none" and not actual_rate:
     return "none was added; what was there is unknown"
-  return (
-    f"{result['noise_type']}, nominal rate "
-    f"{tables.percent(result['noise_rate'])}; "
-    f"{tables.percent(result['actual_noise_rate'])} of the labels are wrong"
-  )
+  if kind == "none":
+    kind = "that of the dataset"
+  elif kind not in label_noise.HUMAN:
+    kind += f", nominal rate {tables.percent(result['noise_rate'])}"
+  return f"{kind}; {tables.percent(actual_rate)} of the labels are wrong"
 
 
 def _scores(result):
