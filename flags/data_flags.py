@@ -66,7 +66,8 @@ VALIDATION_FRACTION = flags.DEFINE_float(
   "validation_fraction",
   0.0,
   "Share of the training examples, in [0, 1), that is held out, with its noisy "
-  "labels, for validation; 0 validates on the test split.",
+  "labels, for validation; 0 validates on the dataset's own validation split, or "
+  "on the test split where it has none.",
   lower_bound=0.0,
   upper_bound=0.99,
 )
@@ -143,9 +144,19 @@ FOLD = flags.DEFINE_integer(
 SAMPLING = flags.DEFINE_enum(
   "sampling",
   "natural",
-  ["natural", "balanced"],
+  ["natural", "balanced", "balanced_subset"],
   "natural takes each training example once an epoch; balanced takes each "
-  "class equally often, by its given label.",
+  "class equally often, by its given label; balanced_subset takes "
+  "--num_examples_per_epoch, other ones each epoch, none twice, and of each "
+  "class at most its part of them.",
+)
+NUM_EXAMPLES_PER_EPOCH = flags.DEFINE_integer(
+  "num_examples_per_epoch",
+  None,
+  "How many training examples an epoch of --sampling=balanced_subset has, at "
+  "least 1; fewer where classes have not enough. The paper's for Clothing1M: "
+  "32000.",
+  lower_bound=1,
 )
 FAKE_NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "fake_num_train_examples",

@@ -58,6 +58,7 @@ _RANGES = {
   "fold": (0, _INFINITY, False, False),
   "noise_rate": (0, 1, False, False),
   "noise_seed": (0, _MAX_SEED, False, False),
+  "num_examples_per_epoch": (1, _INFINITY, False, False),
   "fake_num_train_examples": (1, _INFINITY, False, False),
   "fake_num_test_examples": (1, _INFINITY, False, False),
   "fake_image_size": (1, _INFINITY, False, False),
@@ -135,6 +136,7 @@ class TrainConfig:
   num_folds: int | None = None
   fold: int | None = None
   sampling: str = "natural"
+  num_examples_per_epoch: int | None = None
   fake_num_train_examples: int = 1024
   fake_num_test_examples: int = 256
   fake_image_size: int = 32
@@ -217,6 +219,13 @@ class TrainConfig:
         f"others decouple it anyway. Received: optimizer={self.optimizer}"
       )
     self._check_folds()
+    is_subset = self.sampling == "balanced_subset"
+    if is_subset != (self.num_examples_per_epoch is not None):
+      raise errors.InvalidInputError(
+        "Argument `num_examples_per_epoch` belongs to sampling=balanced_subset."
+        f" Received: num_examples_per_epoch={self.num_examples_per_epoch}, "
+        f"sampling={self.sampling}"
+      )
     if self.drop_flagged and not self.force_drop_flagged:
       raise errors.InvalidInputError(
         "Argument `drop_flagged` drops what looks wrong, as hard examples do "

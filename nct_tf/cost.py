@@ -43,7 +43,7 @@ def estimate(config, dataset, noisy):
     )
   loop = training_loop.TrainingLoop(model, interruption.Interruption())
   num_steps = input_pipeline.steps_per_epoch(
-    len(noisy.train), config.batch_size
+    fitting.examples_per_epoch(config, noisy), config.batch_size
   )
   batches = loop.iterate(
     fitting.training_data(config, dataset, noisy, Position(0), num_steps)

@@ -57,9 +57,8 @@ def fit(model, config, dataset, noisy, directory, interruption):
   history = history_lib.History(directory.history_file)
   saved = checkpoints.Checkpoints(directory.checkpoints_dir)
   _go_on(state, saved, history, strategy)
-  num_steps = input_pipeline.steps_per_epoch(
-    len(noisy.train), config.batch_size
-  )
+  num_examples = examples_per_epoch(config, noisy)
+  num_steps = input_pipeline.steps_per_epoch(num_examples, config.batch_size)
   checkpointing = callbacks.Checkpointing(
     state,
     saved,
@@ -82,7 +81,7 @@ def fit(model, config, dataset, noisy, directory, interruption):
     ]
     if distribution.is_chief(strategy):
       chosen += [
-        callbacks.Timer(len(noisy.train), state),
+        callbacks.Timer(num_examples, state),
         callbacks.HistoryWriter(history, _curves(directory, history, stack)),
         checkpointing,
         _progress_bar(config, noisy, num_steps, state.position, stack),
@@ -144,6 +143,13 @@ def _check_agreement(strategy, position):
     )
 
 
+def examples_per_epoch(config, noisy):
+  """Returns how many training examples an epoch of a config has: an int."""
+  return input_pipeline.examples_per_epoch(
+    noisy.train.given_labels, config.sampling, config.num_examples_per_epoch
+  )
+
+
 def training_data(config, dataset, noisy, position, num_steps):
   """Returns what `TrainingLoop.iterate` takes, from a position on."""
   mean, std = dataset.moments
@@ -160,6 +166,7 @@ def training_data(config, dataset, noisy, position, num_steps):
     augmentation=config.augmentation,
     crop_size=config.crop_size,
     sampling=config.sampling,
+    num_examples_per_epoch=config.num_examples_per_epoch,
     seed=config.seed,
     first_step=position.epoch * num_steps + position.step,
   )

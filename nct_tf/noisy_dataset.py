@@ -50,20 +50,36 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True)
 class NoisyDataset:
-  """What a run trains on, validates on (noisy; may be empty) and tests on."""
+  """What a run trains on, validates on and tests on.
+
+  Attributes:
+    train: `Examples`.
+    validation: `Examples`: held out of the train split, with their noisy
+      labels, or the dataset's own, with clean ones; may be empty.
+    test: `Examples`, with clean labels.
+    has_own_validation: bool, whether `validation` is the dataset's own.
+  """
 
   train: Examples
   validation: Examples
   test: Examples
+  has_own_validation: bool = False
+
+  @property
+  def held_out(self):
+    """Those `Examples` of `validation` that are of the train split."""
+    if self.has_own_validation:
+      return self.train.where(np.zeros(len(self.train), bool))
+    return self.validation
 
   @property
   def all_train(self):
     """Training and held-out `Examples` together, in the dataset's order."""
-    index = np.concatenate([self.train.index, self.validation.index])
+    index = np.concatenate([self.train.index, self.held_out.index])
     order = np.argsort(index)
 
     def join(name):
-      parts = [getattr(self.train, name), getattr(self.validation, name)]
+      parts = [getattr(self.train, name), getattr(self.held_out, name)]
       return np.concatenate(parts)[order]
 
     return Examples(
@@ -76,8 +92,8 @@ class NoisyDataset:
   @property
   def actual_noise_rate(self):
     """The share of wrong labels among all that were corrupted."""
-    wrong = np.sum(~self.train.is_clean) + np.sum(~self.validation.is_clean)
-    return float(wrong / (len(self.train) + len(self.validation)))
+    wrong = np.sum(~self.train.is_clean) + np.sum(~self.held_out.is_clean)
+    return float(wrong / (len(self.train) + len(self.held_out)))
 
 
 def prepare(
@@ -95,8 +111,9 @@ def prepare(
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
   The validation part carries noise as the training part does: nobody who
-  trains on labels that cannot be trusted has others. The test split stays
-  clean.
+  trains on labels that cannot be trusted has others; unless the dataset brings
+  a validation split of its own, which is taken where nothing is held out. The
+  test split stays clean.
 
   Args:
     dataset: an `ImageDataset`.
@@ -142,9 +159,13 @@ def prepare(
   test_index = _subset(dataset, "test", num_test_examples)
   test_labels = dataset.test_labels[test_index]
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
+  validation = noisy.where(held_out)
+  own_validation = _own_validation(dataset)
+  has_own_validation = own_validation is not None and not held_out.any()
   return NoisyDataset(
     train=noisy.where(~held_out),
-    validation=noisy.where(held_out),
+    validation=own_validation if has_own_validation else validation,
+    has_own_validation=has_own_validation,
     test=Examples(dataset.test_images, test_labels, test_labels, test_index),
   )
 
@@ -162,6 +183,16 @@ def _subset(dataset, split, num_examples):
     )
   return np.flatnonzero(
     image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
+  )
+
+
+def _own_validation(dataset):
+  """Returns the `Examples` of a dataset's own validation split, or None."""
+  if dataset.validation_images is None:
+    return None
+  labels = dataset.validation_labels
+  return Examples(
+    dataset.validation_images, labels, labels, np.arange(len(labels))
   )
 
 

@@ -70,6 +70,10 @@ class ExampleOneClass(_Builder):
   CLASSES = ("cat",)
 
 
+class ExampleThreeSplits(_Builder):
+  SPLITS = {"train": 30, "test": 12, "validation": 9}
+
+
 class ExampleUnlabelledTest(_Builder):
   def _generate_examples(self, num_examples):
     for key, example in super()._generate_examples(num_examples):
@@ -135,6 +139,20 @@ class TfdsImagesTest(parameterized.TestCase):
     data_dir = self.prepare(ExampleHiddenTest)
     dataset = datasets.load("example_hidden_test", data_dir)
     self.assertLen(dataset.test_labels, 9)
+    self.assertIsNone(dataset.validation_images)
+
+  def test_has_a_validation_split_of_its_own(self):
+    data_dir = self.prepare(ExampleThreeSplits)
+    for cache in ("memory", "disk"):
+      dataset = datasets.load(
+        "example_three_splits", data_dir, cache=cache, cache_dir=data_dir
+      )
+      self.assertLen(dataset.test_labels, 12)
+      self.assertLen(dataset.validation_images, 9)
+      np.testing.assert_array_equal(
+        dataset.validation_labels,
+        dataset.validation_images[np.arange(9)][:, 0, 0, 0] % 3,
+      )
 
   def test_parts_a_dataset_of_one_split(self):
     data_dir = self.prepare(ExampleOneSplit)

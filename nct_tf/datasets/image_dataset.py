@@ -42,6 +42,9 @@ class ImageDataset:
     test_images: uint8 [num_test, height, width, channels], likewise.
     test_labels: int64 array [num_test].
     class_names: tuple of str, one a class.
+    validation_images: as `test_images`, of the dataset's own validation split
+      with clean labels; None if it has none.
+    validation_labels: int64 array [num_validation], or None.
     train_clean_labels: int64 array [num_train], those known to be right; None
       takes `train_labels` for right.
     human_labels: dict from a type of `label_noise.HUMAN` to the labels that
@@ -63,6 +66,8 @@ class ImageDataset:
   test_images: np.ndarray | image_storage.StoredImages
   test_labels: np.ndarray
   class_names: tuple
+  validation_images: np.ndarray | image_storage.StoredImages | None = None
+  validation_labels: np.ndarray | None = None
   train_clean_labels: np.ndarray | None = None
   human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
@@ -77,8 +82,10 @@ class ImageDataset:
         f"Dataset {self.name} must have at least two classes. Received: "
         f"{', '.join(self.class_names) or 'none'}"
       )
-    for split in ("train", "test"):
+    for split in ("train", "validation", "test"):
       images = getattr(self, f"{split}_images")
+      if images is None:
+        continue
       labels = getattr(self, f"{split}_labels")
       if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise errors.InvalidInputError(

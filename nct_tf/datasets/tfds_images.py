@@ -37,7 +37,8 @@ def load(
 
   The test split is `test`, or `validation` where there is none or where its
   labels are kept back (-1); a dataset of one split alone is parted, stratified,
-  four to one. Images, labels and their order do not depend on the cache.
+  four to one. A split `validation` beside a `test` is to validate on. Images,
+  labels and their order do not depend on the cache.
 
   Args:
     name: str, as `tfds.builder` takes it, with `/config` where it has some.
@@ -73,29 +74,25 @@ def load(
     )
   source = tfds_source.Source(builder, image_key, label_key, image_size)
   test_split = _test_split(source)
-  splits = ["train", *([test_split] if test_split else [])]
+  validation_split = _validation_split(source, test_split)
+  splits = ["train", *filter(None, [test_split, validation_split])]
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
-  images, labels, in_memory = image_keeping.keep(source, splits, cache, folder)
+  *found, in_memory = image_keeping.keep(source, splits, cache, folder)
+  images, labels = (dict(zip(splits, values, strict=True)) for values in found)
   more_labels = _read_more_labels(source)
-  if not test_split:
-    is_test = image_dataset.stratified_sample(
-      labels[0],
-      round(_TEST_FRACTION * len(labels[0])),
-      _SPLIT_SEED,
-      "test split",
-    )
-    parts = (~is_test, is_test)
-    images = [image_storage.subset(images[0], part) for part in parts]
-    labels = [labels[0][part] for part in parts]
-    more_labels = {key: more[~is_test] for key, more in more_labels.items()}
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
+  if not test_split:
+    test_split = "test"
+    _hold_test_out(images, labels, more_labels)
   return image_dataset.ImageDataset(
     name=builder.name,
-    train_images=images[0],
-    train_labels=labels[0],
-    test_images=images[1],
-    test_labels=labels[1],
+    train_images=images["train"],
+    train_labels=labels["train"],
+    validation_images=images.get(validation_split),
+    validation_labels=labels.get(validation_split),
+    test_images=images[test_split],
+    test_labels=labels[test_split],
     class_names=tuple(builder.info.features[label_key].names),
     train_clean_labels=more_labels.get(_CLEAN_LABEL),
     human_labels={
@@ -117,6 +114,30 @@ def _test_split(source):
     if source.has_labels(split):  # Some keep their test labels to themselves.
       return split
   return splits[-1] if splits else None
+
+
+def _validation_split(source, test_split):
+  """Returns the name of the split to validate on; None if there is none."""
+  has_one = "validation" in source.builder.info.splits
+  if has_one and test_split == "test" and source.has_labels("validation"):
+    return "validation"
+  return None
+
+
+def _hold_test_out(images, labels, more_labels):
+  """Parts the train split: all three are dicts, of splits and of features."""
+  is_test = image_dataset.stratified_sample(
+    labels["train"],
+    round(_TEST_FRACTION * len(labels["train"])),
+    _SPLIT_SEED,
+    "test split",
+  )
+  images["test"] = image_storage.subset(images["train"], is_test)
+  labels["test"] = labels["train"][is_test]
+  images["train"] = image_storage.subset(images["train"], ~is_test)
+  labels["train"] = labels["train"][~is_test]
+  for key, values in more_labels.items():
+    more_labels[key] = values[~is_test]
 
 
 def _read_more_labels(source):

@@ -128,7 +128,7 @@ def format_card(config, result, name, version):
       "resizing": _resizing(result),
       "best_selected_on": {
         "test": "the test split itself, so its accuracy is optimistic",
-        "validation": "held-out examples with noisy labels",
+        "validation": "validation examples apart from the test split",
       }[result["best_selected_on"]],
       "probabilities": _PROBABILITIES[result["method"]],
       "disagreement": _DISAGREEMENT if result["method"] == "nct" else "",
