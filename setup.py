@@ -75,6 +75,7 @@ setuptools.setup(
     "test": [
       "axe-core-python",
       "cleanlab==2.9.*",
+      "dill",  # tensorflow-datasets' tests of builders import it.
       "psutil",
       "pyspellchecker",
       "pytest",

@@ -15,7 +15,17 @@ IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
   "Side in pixels to which images are resized. If not given, it is their own, "
-  "or chosen by them, where one's own pictures differ.",
+  "or chosen by them, where one's own pictures differ. Of a dataset of "
+  "tensorflow-datasets whose images differ in size, it is that of the shorter "
+  "side, and the square in the middle is kept.",
+  lower_bound=1,
+)
+CROP_SIZE = flags.DEFINE_integer(
+  "crop_size",
+  None,
+  "Side in pixels of the square that the networks see of each image, at most "
+  "the image's: at random in training (unless --augmentation=none), the middle "
+  "elsewhere; all of the image if not given.",
   lower_bound=1,
 )
 TEST_FRACTION = flags.DEFINE_float(
@@ -44,30 +54,46 @@ VALIDATION_FRACTION = flags.DEFINE_float(
   "validation_fraction",
   0.0,
   "Share of the training examples, in [0, 1), that is held out, with its noisy "
-  "labels, for validation; 0 validates on the test split.",
+  "labels, for validation; 0 validates on the dataset's own validation split, or "
+  "on the test split where it has none.",
   lower_bound=0.0,
   upper_bound=0.99,
 )
 AUGMENTATION = flags.DEFINE_enum(
   "augmentation",
   "crop_flip",
-  ["none", "crop_flip", "crop_flip_cutout"],
-  "crop_flip pads 4 pixels, crops at random and mirrors every second image; "
-  "crop_flip_cutout also blanks a random square (needs tensorflow-addons).",
+  ["none", "crop_flip", "crop_flip_cutout", "resized_crop_flip"],
+  "crop_flip crops at random, after padding 4 pixels where --crop_size does "
+  "not make the crop smaller, and mirrors every second image; crop_flip_cutout "
+  "also blanks a random square (needs tensorflow-addons); resized_crop_flip "
+  "takes a box of 8 to 100 % of the image's area, 3/4 to 4/3 times as wide as "
+  "high, resizes it to the crop, and mirrors every second one.",
 )
 NOISE_TYPE = flags.DEFINE_enum(
   "noise_type",
   "none",
-  ["none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip"],
+  [
+    "none",
+    "symmetric_inclusive",
+    "symmetric_exclusive",
+    "pair_flip",
+    "human_aggre",
+    "human_random1",
+    "human_random2",
+    "human_random3",
+    "human_worse",
+    "human_noisy",
+  ],
   "How labels are corrupted before training: symmetric_inclusive draws the new "
   "label from all classes, symmetric_exclusive from the other ones, pair_flip "
-  "takes the next class.",
+  "takes the next class. human_... takes labels that people gave, of the "
+  "dataset cifar10_n (human_noisy: cifar100_n).",
 )
 NOISE_RATE = flags.DEFINE_float(
   "noise_rate",
   0.0,
   "Share of the training labels that is corrupted, in [0, 1]; below 0.5 for "
-  "pair_flip.",
+  "pair_flip; 0 for human_..., whose rate is what it is.",
   lower_bound=0.0,
   upper_bound=1.0,
 )
@@ -106,9 +132,19 @@ FOLD = flags.DEFINE_integer(
 SAMPLING = flags.DEFINE_enum(
   "sampling",
   "natural",
-  ["natural", "balanced"],
+  ["natural", "balanced", "balanced_subset"],
   "natural takes each training example once an epoch; balanced takes each "
-  "class equally often, by its given label.",
+  "class equally often, by its given label; balanced_subset takes "
+  "--num_examples_per_epoch, other ones each epoch, none twice, and of each "
+  "class at most its part of them.",
+)
+NUM_EXAMPLES_PER_EPOCH = flags.DEFINE_integer(
+  "num_examples_per_epoch",
+  None,
+  "How many training examples an epoch of --sampling=balanced_subset has, at "
+  "least 1; fewer where classes have not enough. The paper's for Clothing1M: "
+  "32000.",
+  lower_bound=1,
 )
 FAKE_NUM_TRAIN_EXAMPLES = flags.DEFINE_integer(
   "fake_num_train_examples",

@@ -55,7 +55,7 @@ def benchmark(config, num_steps):
   dataset = training.load_dataset(config)
   noisy = training.load_noisy_dataset(config, dataset)
   wrong = ~noisy.train.is_clean
-  if not wrong.any() or len(noisy.validation):
+  if not wrong.any() or len(noisy.held_out):
     raise errors.InvalidInputError(
       "An audit is measured where some labels are known to be wrong, and none "
       "is held out: give --noise_type and --noise_rate. Received: "

@@ -157,7 +157,7 @@ def predict(directory, examples, checkpoint, use_ema):
   Returns:
     each network's logits, float32 [num_networks, num_examples, num_classes].
   """
-  model, _, result = model_building.restore(directory, checkpoint, use_ema)
+  model, config, result = model_building.restore(directory, checkpoint, use_ema)
   batches = input_pipeline.evaluation_dataset(
     examples.images,
     examples.index,
@@ -165,6 +165,7 @@ def predict(directory, examples, checkpoint, use_ema):
     batch_size=fitting.EVALUATION_BATCH_SIZE,
     mean=result["mean"],
     std=result["std"],
+    crop_size=config.crop_size,
   )
   return evaluation.predict(model, batches)
 

@@ -90,6 +90,7 @@ def make_batches(config, dataset):
     mean=mean,
     std=std,
     augmentation=config.augmentation,
+    crop_size=config.crop_size,
   )
 
 

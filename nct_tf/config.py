@@ -50,6 +50,7 @@ CIRCUMSTANCES = (
 # Field -> (lowest, highest, lowest itself is refused, highest itself is).
 _RANGES = {
   "image_size": (1, _INFINITY, False, False),
+  "crop_size": (1, _INFINITY, False, False),
   "num_train_examples": (1, _INFINITY, False, False),
   "num_test_examples": (1, _INFINITY, False, False),
   "test_fraction": (0, 1, True, True),
@@ -58,6 +59,7 @@ _RANGES = {
   "fold": (0, _INFINITY, False, False),
   "noise_rate": (0, 1, False, False),
   "noise_seed": (0, _MAX_SEED, False, False),
+  "num_examples_per_epoch": (1, _INFINITY, False, False),
   "fake_num_train_examples": (1, _INFINITY, False, False),
   "fake_num_test_examples": (1, _INFINITY, False, False),
   "fake_image_size": (1, _INFINITY, False, False),
@@ -118,6 +120,7 @@ class TrainConfig:
   data_dir: str | None = None
   download: bool = False
   image_size: int | None = None
+  crop_size: int | None = None
   cache: str | None = None
   cache_dir: str | None = None
   test_fraction: float = 0.2
@@ -134,6 +137,7 @@ class TrainConfig:
   num_folds: int | None = None
   fold: int | None = None
   sampling: str = "natural"
+  num_examples_per_epoch: int | None = None
   fake_num_train_examples: int = 1024
   fake_num_test_examples: int = 256
   fake_image_size: int = 32
@@ -219,6 +223,13 @@ class TrainConfig:
     if self.pretrained_weights is not None:
       pretrained.check(self.pretrained_weights, self.network)
     self._check_folds()
+    is_subset = self.sampling == "balanced_subset"
+    if is_subset != (self.num_examples_per_epoch is not None):
+      raise errors.InvalidInputError(
+        "Argument `num_examples_per_epoch` belongs to sampling=balanced_subset."
+        f" Received: num_examples_per_epoch={self.num_examples_per_epoch}, "
+        f"sampling={self.sampling}"
+      )
     if self.drop_flagged and not self.force_drop_flagged:
       raise errors.InvalidInputError(
         "Argument `drop_flagged` drops what looks wrong, as hard examples do "

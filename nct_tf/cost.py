@@ -57,7 +57,7 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     pretrained.load(model, config.pretrained_weights, dataset.moments)
   loop = training_loop.TrainingLoop(model, interruption.Interruption())
   if num_train is None:
-    num_train = len(noisy.train)
+    num_train = fitting.examples_per_epoch(config, noisy)
     num_evaluated = len(noisy.validation) + len(noisy.test)
   if config.monitor_every_epochs:
     num_evaluated += num_train / config.monitor_every_epochs
@@ -106,6 +106,7 @@ def _evaluation_seconds(dataset, noisy, loop):
       batch_size=fitting.EVALUATION_BATCH_SIZE,
       mean=mean,
       std=std,
+      crop_size=config.crop_size,
     )
   )
   seconds = _measure(lambda: loop.evaluate(batches, 1))

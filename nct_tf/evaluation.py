@@ -47,6 +47,7 @@ def evaluate_run(
     batch_size=fitting.EVALUATION_BATCH_SIZE,
     mean=result["mean"],
     std=result["std"],
+    crop_size=config.crop_size,
   )
   return {
     "method": result["method"],

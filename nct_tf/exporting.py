@@ -144,7 +144,7 @@ def write_saved_model(model, result, path, top_k=5, members=False):
   Args:
     model: a `Classifier`.
     result: dict with the `image_shape`, `class_names`, `mean` and `std` of
-      `result.json`.
+      `result.json`, and its `crop_size` and `resizing`, where it has them.
     path: `pathlib.Path` of a folder that is not there yet.
     top_k: int, see `signatures.create`.
     members: bool, see there.
@@ -180,8 +180,10 @@ def _try_out(path, model, result, images, batch_sizes):
   Returns:
     the requests.
   """
-  normalized = preprocessing.normalize(images, result["mean"], result["std"])
-  expected = model(normalized, training=False).numpy()
+  inputs = preprocessing.prepare(
+    images, result["mean"], result["std"], result.get("crop_size")
+  )
+  expected = model(inputs, training=False).numpy()
   with session_lib.SavedModelSession(path) as session:
     requests = warmup.create_requests(session.signatures, images, batch_sizes)
     for name, _, value in requests:

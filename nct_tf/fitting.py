@@ -57,9 +57,8 @@ def fit(model, config, dataset, noisy, directory, interruption):
   history = history_lib.History(directory.history_file)
   saved = checkpoints.Checkpoints(directory.checkpoints_dir)
   _go_on(state, directory, saved, history, strategy)
-  num_steps = input_pipeline.steps_per_epoch(
-    len(noisy.train), config.batch_size
-  )
+  num_examples = examples_per_epoch(config, noisy)
+  num_steps = input_pipeline.steps_per_epoch(num_examples, config.batch_size)
   checkpointing = callbacks.Checkpointing(
     state,
     saved,
@@ -72,16 +71,17 @@ def fit(model, config, dataset, noisy, directory, interruption):
   batches = loop.iterate(
     training_data(config, dataset, noisy, state.position, num_steps)
   )
+  evaluator = _evaluator(loop, config, dataset, average)
   with _explain(directory, saved), contextlib.ExitStack() as stack:
     chosen = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
-      *_evaluation_callbacks(config, noisy, _evaluator(loop, dataset, average)),
+      *_evaluation_callbacks(config, noisy, evaluator),
       *_schedule_callbacks(model, config),
       callbacks.NanGuard(saved),
     ]
     if distribution.is_chief(strategy):
       chosen += [
-        callbacks.Timer(len(noisy.train), state),
+        callbacks.Timer(num_examples, state),
         callbacks.HistoryWriter(history, _curves(directory, history, stack)),
         checkpointing,
         _progress_bar(config, noisy, num_steps, state.position, stack),
@@ -154,6 +154,13 @@ def _check_agreement(strategy, position):
     )
 
 
+def examples_per_epoch(config, noisy):
+  """Returns how many training examples an epoch of a config has: an int."""
+  return input_pipeline.examples_per_epoch(
+    noisy.train.given_labels, config.sampling, config.num_examples_per_epoch
+  )
+
+
 def training_data(config, dataset, noisy, position, num_steps):
   """Returns what `TrainingLoop.iterate` takes, from a position on."""
   mean, std = dataset.moments
@@ -168,13 +175,15 @@ def training_data(config, dataset, noisy, position, num_steps):
     mean=mean,
     std=std,
     augmentation=config.augmentation,
+    crop_size=config.crop_size,
     sampling=config.sampling,
+    num_examples_per_epoch=config.num_examples_per_epoch,
     seed=config.seed,
     first_step=position.epoch * num_steps + position.step,
   )
 
 
-def _evaluator(loop, dataset, average):
+def _evaluator(loop, config, dataset, average):
   """Returns a function from `Examples` to one that evaluates on them."""
   mean, std = dataset.moments
 
@@ -188,6 +197,7 @@ def _evaluator(loop, dataset, average):
         batch_size=EVALUATION_BATCH_SIZE,
         mean=mean,
         std=std,
+        crop_size=config.crop_size,
       )
     )
     num_steps = input_pipeline.evaluation_steps(

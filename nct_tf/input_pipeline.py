@@ -12,7 +12,7 @@ import tensorflow as tf
 from nct_tf import preprocessing
 from nct_tf.datasets import image_storage
 
-SAMPLINGS = ("natural", "balanced")
+SAMPLINGS = ("natural", "balanced", "balanced_subset")
 
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
@@ -26,6 +26,25 @@ def steps_per_epoch(num_examples, batch_size):
   return math.ceil(num_examples / batch_size)
 
 
+def examples_per_epoch(labels, sampling, num_examples_per_epoch=None):
+  """Returns how many examples an epoch has: an int.
+
+  Args:
+    labels: integer array [num_examples], the given labels.
+    sampling: str, see `training_dataset`.
+    num_examples_per_epoch: int, see there.
+  """
+  if sampling != "balanced_subset":
+    return len(labels)
+  _, counts = np.unique(labels, return_counts=True)
+  quota = _quota(counts, num_examples_per_epoch)
+  return min(num_examples_per_epoch, int(np.minimum(counts, quota).sum()))
+
+
+def _quota(counts, num_examples_per_epoch):
+  return math.ceil(num_examples_per_epoch / len(counts))
+
+
 def training_dataset(
   images,
   index,
@@ -37,7 +56,9 @@ def training_dataset(
   mean,
   std,
   augmentation="none",
+  crop_size=None,
   sampling="natural",
+  num_examples_per_epoch=None,
   seed=0,
   first_step=0,
   replicas=range(1),
@@ -59,9 +80,14 @@ def training_dataset(
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
+    crop_size: int, see `preprocessing.augment`.
     sampling: str: with `natural`, each example comes once an epoch; with
       `balanced`, each class comes equally often, by its given label: examples
-      of rare ones several times, those of frequent ones in some epochs only.
+      of rare ones several times, those of frequent ones in some epochs only;
+      with `balanced_subset`, each epoch has other examples, none twice, and of
+      each class at most its part of `num_examples_per_epoch`, rounded up.
+    num_examples_per_epoch: int, of `balanced_subset`; where classes have fewer
+      examples than their part, an epoch has fewer.
     seed: int.
     first_step: int, how many steps of the whole training are left out, as a
       run that goes on has made them.
@@ -75,6 +101,7 @@ def training_dataset(
     batch) and `step` (of the whole training).
   """
   classes = np.unique(labels, return_counts=True)
+  num_in_epoch = examples_per_epoch(labels, sampling, num_examples_per_epoch)
   with tf.device("CPU:0"):  # Where tf.data reads them, not on a GPU.
     if isinstance(images, np.ndarray):
       images = tf.constant(images)
@@ -82,17 +109,20 @@ def training_dataset(
     labels = tf.constant(np.asarray(labels, np.int32))
     true_labels = tf.constant(np.asarray(true_labels, np.int32))
   fold_in = tf.random.experimental.stateless_fold_in
-  num_steps = steps_per_epoch(index.shape[0], batch_size)
+  num_steps = steps_per_epoch(num_in_epoch, batch_size)
   first_epoch = first_step // num_steps
 
   def make_epoch(epoch):
     key = fold_in(tf.constant([_ORDER_STREAM, seed], tf.int64), epoch)
     order = _shuffle(index.shape[0], key)
     if sampling == "balanced":
-      order = tf.gather(
-        _balance(order, labels, classes, epoch),
-        _shuffle(index.shape[0], fold_in(key, 1)),
-      )
+      order = _balance(order, labels, classes, epoch)
+    elif sampling == "balanced_subset":
+      quota = _quota(classes[1], num_examples_per_epoch)
+      order = _take_of_each(order, labels, classes[1], quota)
+    if sampling != "natural":  # What was drawn is not in random order.
+      order = tf.gather(order, _shuffle(order.shape[0], fold_in(key, 1)))
+      order = order[:num_in_epoch]
     begin = tf.maximum(first_step - epoch * num_steps, 0)
     batches = tf.data.Dataset.from_tensor_slices(order[begin * batch_size :])
     return batches.batch(batch_size).enumerate(epoch * num_steps + begin)
@@ -102,7 +132,11 @@ def training_dataset(
     examples = tf.gather(batch, position)
     key = fold_in(tf.constant([_AUGMENTATION_STREAM, seed], tf.int64), step)
     share = preprocessing.augment(
-      _gather(images, tf.gather(index, examples)), augmentation, key, position
+      _gather(images, tf.gather(index, examples)),
+      augmentation,
+      key,
+      position,
+      crop_size,
     )
     targets = {
       "label": tf.gather(labels, examples),
@@ -150,6 +184,23 @@ def _balance(order, labels, classes, epoch):
   return tf.gather(by_class, tf.gather(begins, which) + within)
 
 
+def _take_of_each(order, labels, counts, quota):
+  """Takes the first ones of each class.
+
+  Args:
+    order: int32 [num_examples], all of them in random order.
+    labels: int32 [num_examples].
+    counts: int array [num_present], of the classes that there are, in order.
+    quota: int, the most that is taken of a class.
+
+  Returns:
+    int32 [num_taken], one class after the other.
+  """
+  by_class = tf.gather(order, tf.argsort(tf.gather(labels, order), stable=True))
+  within = np.concatenate([np.arange(count) for count in counts])
+  return tf.gather(by_class, np.flatnonzero(within < quota))
+
+
 def evaluation_dataset(
   images,
   index,
@@ -158,6 +209,7 @@ def evaluation_dataset(
   batch_size,
   mean,
   std,
+  crop_size=None,
   replicas=range(1),
   num_replicas=1,
 ):
@@ -175,6 +227,7 @@ def evaluation_dataset(
     batch_size: int, the largest global batch.
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
+    crop_size: int, see `preprocessing.prepare`.
     replicas: range, the numbers of those replicas whose shares are wanted.
     num_replicas: int, of all replicas.
 
@@ -193,7 +246,7 @@ def evaluation_dataset(
     examples = tf.gather(batch, _share(tf.size(batch), replica, num_replicas))
     share = _gather(images, tf.gather(index, examples))
     targets = {"label": tf.gather(labels, examples)}
-    return preprocessing.normalize(share, mean, std), targets
+    return preprocessing.prepare(share, mean, std, crop_size), targets
 
   return (
     tf.data.Dataset.from_tensor_slices(order)

@@ -6,12 +6,20 @@ import numpy as np
 
 from nct_tf import errors
 
-NOISE_TYPES = (
-  "none",
-  "symmetric_inclusive",
-  "symmetric_exclusive",
-  "pair_flip",
-)
+SYNTHETIC = ("none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip")
+
+# Labels that people gave, of CIFAR-10N and CIFAR-100N: noise type -> the
+# feature of `cifar10_n` and `cifar100_n` that they are in.
+HUMAN = {
+  "human_aggre": "aggre_label",
+  "human_random1": "random_label1",
+  "human_random2": "random_label2",
+  "human_random3": "random_label3",
+  "human_worse": "worse_label",
+  "human_noisy": "noise_label",
+}
+
+NOISE_TYPES = (*SYNTHETIC, *HUMAN)
 
 
 def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
@@ -31,7 +39,7 @@ def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
     labels: integer array [num_examples], the true labels, in
       [0, num_classes).
     num_classes: int, C, at least 2.
-    noise_type: str, one of `NOISE_TYPES`.
+    noise_type: str, one of `SYNTHETIC`.
     noise_rate: float in [0, 1], below 0.5 for `pair_flip`: from there on most
       labels of a class are another's.
     seed: int, at least 0.
@@ -48,6 +56,7 @@ def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
   """
   labels = np.asarray(labels)
   errors.check_range("num_classes", num_classes, 2, float("inf"))
+  errors.check_choice("noise_type", noise_type, SYNTHETIC)
   check_noise(noise_type, noise_rate)
   if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
     raise errors.InvalidInputError(
@@ -75,10 +84,10 @@ def check_noise(noise_type, noise_rate):
   """Raises `InvalidInputError` unless type and rate fit together."""
   errors.check_choice("noise_type", noise_type, NOISE_TYPES)
   errors.check_range("noise_rate", noise_rate, 0, 1)
-  if noise_type == "none" and noise_rate > 0:
+  if (noise_type == "none" or noise_type in HUMAN) and noise_rate > 0:
     raise errors.InvalidInputError(
-      "Argument `noise_rate` must be 0 where `noise_type` is none. Received: "
-      f"noise_rate={noise_rate}"
+      f"Argument `noise_rate` must be 0 where `noise_type` is {noise_type}. "
+      f"Received: noise_rate={noise_rate}"
     )
   if noise_type == "pair_flip" and noise_rate >= 0.5:
     raise errors.InvalidInputError(

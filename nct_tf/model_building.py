@@ -13,6 +13,7 @@ from nct_tf import (
   metrics,
   networks,
   optimizers,
+  preprocessing,
   standard_model,
   training_state,
 )
@@ -25,17 +26,18 @@ def create(config, image_shape, num_classes):
 
   Args:
     config: a `TrainConfig`.
-    image_shape: three ints, (height, width, channels).
+    image_shape: three ints, (height, width, channels), before its crop.
     num_classes: int.
 
   Returns:
     a `Classifier`, its weights drawn from Keras' global seed.
   """
+  input_shape = preprocessing.input_shape(image_shape, config.crop_size)
 
   def create_network():
     return networks.create(
       config.network,
-      image_shape,
+      input_shape,
       num_classes,
       config.width,
       **config.network_options,

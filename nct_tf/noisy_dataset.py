@@ -50,20 +50,36 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True)
 class NoisyDataset:
-  """What a run trains on, validates on (noisy; may be empty) and tests on."""
+  """What a run trains on, validates on and tests on.
+
+  Attributes:
+    train: `Examples`.
+    validation: `Examples`: held out of the train split, with their noisy
+      labels, or the dataset's own, with clean ones; may be empty.
+    test: `Examples`, with clean labels.
+    has_own_validation: bool, whether `validation` is the dataset's own.
+  """
 
   train: Examples
   validation: Examples
   test: Examples
+  has_own_validation: bool = False
+
+  @property
+  def held_out(self):
+    """Those `Examples` of `validation` that are of the train split."""
+    if self.has_own_validation:
+      return self.train.where(np.zeros(len(self.train), bool))
+    return self.validation
 
   @property
   def all_train(self):
     """Training and held-out `Examples` together, in the dataset's order."""
-    index = np.concatenate([self.train.index, self.validation.index])
+    index = np.concatenate([self.train.index, self.held_out.index])
     order = np.argsort(index)
 
     def join(name):
-      parts = [getattr(self.train, name), getattr(self.validation, name)]
+      parts = [getattr(self.train, name), getattr(self.held_out, name)]
       return np.concatenate(parts)[order]
 
     return Examples(
@@ -76,8 +92,8 @@ class NoisyDataset:
   @property
   def actual_noise_rate(self):
     """The share of wrong labels among all that were corrupted."""
-    wrong = np.sum(~self.train.is_clean) + np.sum(~self.validation.is_clean)
-    return float(wrong / (len(self.train) + len(self.validation)))
+    wrong = np.sum(~self.train.is_clean) + np.sum(~self.held_out.is_clean)
+    return float(wrong / (len(self.train) + len(self.held_out)))
 
 
 def prepare(
@@ -95,15 +111,17 @@ def prepare(
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
   The validation part carries noise as the training part does: nobody who
-  trains on labels that cannot be trusted has others. The test split stays
-  clean.
+  trains on labels that cannot be trusted has others; unless the dataset brings
+  a validation split of its own, which is taken where nothing is held out. The
+  test split stays clean.
 
   Args:
     dataset: an `ImageDataset`.
     num_train_examples: int, how many examples of the train split are used,
       stratified; None for all.
     validation_fraction: float in [0, 1), the share of them that is held out.
-    noise_type: str, see `label_noise.corrupt_labels`.
+    noise_type: str, see `label_noise.corrupt_labels`; or one of
+      `label_noise.HUMAN`, whose labels the dataset has.
     noise_rate: float in [0, 1].
     noise_seed: int.
     decisions: sequence of `label_decisions.Decisions`, which change the labels
@@ -122,9 +140,12 @@ def prepare(
   """
   index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
-  given_labels, _ = label_noise.corrupt_labels(
-    labels, dataset.num_classes, noise_type, noise_rate, noise_seed
-  )
+  if noise_type in label_noise.HUMAN:
+    given_labels = _human_labels(dataset, noise_type)[index]
+  else:
+    given_labels, _ = label_noise.corrupt_labels(
+      labels, dataset.num_classes, noise_type, noise_rate, noise_seed
+    )
   given_labels, kept = label_decisions.apply(decisions, index, given_labels)
   if dataset.train_clean_labels is not None:
     true_labels = dataset.train_clean_labels[index]
@@ -136,9 +157,13 @@ def prepare(
     dataset.train_images, given_labels, true_labels, index
   ).where(kept)
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
+  validation = noisy.where(held_out)
+  own_validation = _own_validation(dataset)
+  has_own_validation = own_validation is not None and not held_out.any()
   return NoisyDataset(
     train=noisy.where(~held_out),
-    validation=noisy.where(held_out),
+    validation=own_validation if has_own_validation else validation,
+    has_own_validation=has_own_validation,
     test=take_test_examples(dataset, num_test_examples),
   )
 
@@ -164,6 +189,28 @@ def _subset(dataset, split, num_examples):
   return np.flatnonzero(
     image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
   )
+
+
+def _own_validation(dataset):
+  """Returns the `Examples` of a dataset's own validation split, or None."""
+  if dataset.validation_images is None:
+    return None
+  labels = dataset.validation_labels
+  return Examples(
+    dataset.validation_images, labels, labels, np.arange(len(labels))
+  )
+
+
+def _human_labels(dataset, noise_type):
+  """Returns the labels that people gave the train split: int64 array."""
+  if noise_type not in dataset.human_labels:
+    known = ", ".join(["none", *dataset.human_labels])
+    raise errors.InvalidInputError(
+      f"Argument `noise_type` can be {noise_type} for a dataset that has such "
+      "labels alone, as cifar10_n and cifar100_n of tensorflow-datasets have; "
+      f"{dataset.name} has {known}. Received: noise_type={noise_type}"
+    )
+  return dataset.human_labels[noise_type]
 
 
 def _hold_out(labels, validation_fraction, num_folds, fold):

@@ -186,10 +186,11 @@ def _plot_run(axes, history):
 
 def _describe(result):
   noise = "no label noise"
-  if result["noise_rate"] > 0:
-    name = result["noise_type"].replace("_", " ")
-    noise = (
-      f"{result['noise_rate']:.0%} {name} noise\n"
-      f"({result['actual_noise_rate']:.1%} of the labels are wrong)"
-    )
+  if result["actual_noise_rate"] > 0:
+    noise = "its own noise"
+    if result["noise_type"] != "none":
+      noise = result["noise_type"].replace("_", " ") + " noise"
+    if result["noise_rate"] > 0:
+      noise = f"{result['noise_rate']:.0%} {noise}"
+    noise += f"\n({result['actual_noise_rate']:.1%} of the labels are wrong)"
   return f"Memorisation on {result['dataset']}, {noise}"

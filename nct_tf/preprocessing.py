@@ -4,13 +4,20 @@ Every operation takes a whole batch and is made of vectorised TensorFlow
 operations; the random ones are stateless functions of their seed.
 """
 
+import math
+
 import tensorflow as tf
 
-from nct_tf import addons
+from nct_tf import addons, errors
 
-AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout")
+AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 
 _PADDING = 4  # Pixels of zeros on each side before the crop; the paper's 4.
+
+# Of torchvision's RandomResizedCrop.
+_AREAS = (0.08, 1.0)  # Of the image's.
+_ASPECT_RATIOS = (3 / 4, 4 / 3)  # Width over height.
+_NUM_TRIES = 10
 
 
 def normalize(images, mean, std):
@@ -32,22 +39,98 @@ def normalize(images, mean, std):
   return tf.cast(images, tf.float32) * (1.0 / (255.0 * std)) - mean / std
 
 
-def resize(images, size):
-  """Resizes bilinearly, antialiased, without regard to the aspect ratio.
+def prepare(images, mean, std, crop_size=None):
+  """What a network sees of images that are not trained on.
+
+  Args:
+    images: uint8 [batch, height, width, channels].
+    mean: float [channels], see `normalize`.
+    std: float [channels].
+    crop_size: int, the side of the square in their middle that is taken; None
+      for all.
+
+  Returns:
+    float32 [batch, *, *, channels], see `input_shape`.
+  """
+  return normalize(central_crop(images, crop_size), mean, std)
+
+
+def input_shape(image_shape, crop_size=None):
+  """Returns the shape of an image as a network sees it.
+
+  Args:
+    image_shape: three ints, (height, width, channels).
+    crop_size: int, see `prepare`.
+
+  Returns:
+    three ints.
+
+  Raises:
+    InvalidInputError: if the image is smaller.
+  """
+  height, width, channels = image_shape
+  if crop_size is None:
+    return (height, width, channels)
+  if crop_size > min(height, width):
+    raise errors.InvalidInputError(
+      f"Argument `crop_size` must be at most {min(height, width)}, as images "
+      f"have {height}x{width} pixels. Received: crop_size={crop_size}"
+    )
+  return (crop_size, crop_size, channels)
+
+
+def central_crop(images, crop_size):
+  """Returns the square in the middle of images; None takes all of them."""
+  if crop_size is None:
+    return images
+  return _central_crop(images, (crop_size, crop_size))
+
+
+def _central_crop(images, size):
+  top, left = (
+    (length - taken) // 2
+    for length, taken in zip(
+      tf.unstack(tf.shape(images)[-3:-1]), size, strict=True
+    )
+  )
+  return images[..., top : top + size[0], left : left + size[1], :]
+
+
+def resize(images, size, resizing="stretch"):
+  """Resizes bilinearly, antialiased.
 
   Args:
     images: uint8 [height, width, channels], or a batch of them.
     size: two ints, (height, width) in pixels.
+    resizing: str: `stretch` disregards the aspect ratio; `cover` keeps it,
+      makes the image as small as still covers `size`, and takes its middle.
 
   Returns:
     a uint8 tensor.
   """
-  resized = tf.image.resize(images, size, antialias=True)
-  return tf.cast(tf.round(resized), tf.uint8)
+  between = size
+  if resizing == "cover":
+    height, width = tf.unstack(tf.shape(images)[-3:-1])
+    between = tf.cond(
+      size[0] * width >= size[1] * height,  # Is it wider than `size` is?
+      lambda: tf.stack([size[0], size[0] * width // height]),
+      lambda: tf.stack([size[1] * height // width, size[1]]),
+    )
+  resized = tf.image.resize(images, between, antialias=True)
+  resized = tf.cast(tf.round(resized), tf.uint8)
+  if resizing == "cover":
+    resized = _central_crop(resized, size)
+    channels = images.shape[-1]
+    resized = tf.ensure_shape(resized, [*images.shape[:-3], *size, channels])
+  return resized
 
 
-def random_crop_flip(images, seed, padding=_PADDING, position=None):
-  """Pads with zeros, crops at random to the old size, mirrors every second.
+def random_crop_flip(
+  images, seed, padding=_PADDING, position=None, crop_size=None
+):
+  """Crops at random, mirrors every second image.
+
+  Where the crop is as large as the image, that is padded with zeros before.
 
   Args:
     images: [batch, height, width, channels], of any dtype; pixels before
@@ -55,34 +138,136 @@ def random_crop_flip(images, seed, padding=_PADDING, position=None):
     seed: integer [2], a stateless seed.
     padding: int, pixels on each side.
     position: int32 [batch], see `augment`.
+    crop_size: int, see `augment`.
 
   Returns:
-    a tensor like `images`.
+    a tensor like `images`, of the size of the crop.
 
   References:
     Section 4 of the paper.
   """
   images = tf.convert_to_tensor(images)
-  _, height, width, _ = tf.unstack(tf.shape(images))
+  size = input_shape(images.shape[1:], crop_size)[:2]
+  if size == tuple(images.shape[1:3]):
+    margins = [padding, padding]
+    images = tf.pad(images, [[0, 0], margins, margins, [0, 0]])
   position = _positions(images, position)
-  offset_seed, flip_seed = tf.unstack(
-    tf.random.experimental.stateless_split(seed, num=2)
+  offset_seed, flip_seed = _split(seed)
+  row, column = (
+    _draw(
+      position,
+      2,
+      offset_seed,
+      maxval=images.shape[1 + axis] - size[axis] + 1,
+      dtype=tf.int32,
+    )[:, axis, None]
+    for axis in range(2)
   )
-  offset = _draw(
-    position, 2, offset_seed, maxval=2 * padding + 1, dtype=tf.int32
-  )
-  flip = _draw(position, 1, flip_seed) < 0.5
-  padded = tf.pad(
-    images, [[0, 0], [padding, padding], [padding, padding], [0, 0]]
-  )
-  rows = offset[:, :1] + tf.range(height)
-  # Mirroring is reading the columns backwards.
-  columns = offset[:, 1:] + tf.where(
-    flip, tf.range(width - 1, -1, -1), tf.range(width)
-  )
-  cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
+  rows = row + tf.range(size[0])
+  columns = column + _mirror(tf.range(size[1]), position, flip_seed)
+  cropped = tf.gather(images, rows, axis=1, batch_dims=1)
   cropped = tf.gather(cropped, columns, axis=2, batch_dims=1)
-  return tf.ensure_shape(cropped, images.shape)
+  return tf.ensure_shape(cropped, [images.shape[0], *size, images.shape[3]])
+
+
+def random_resized_crop_flip(images, seed, position=None, crop_size=None):
+  """Takes boxes of any place, size and shape, and mirrors every second one.
+
+  The area of a box is 8 to 100 % of the image's, its width 3/4 to 4/3 of its
+  height. It is resized bilinearly; as it is hardly larger than the crop, that
+  is not antialiased.
+
+  Args:
+    images: uint8 [batch, height, width, channels].
+    seed: integer [2], a stateless seed.
+    position: int32 [batch], see `augment`.
+    crop_size: int, see `augment`.
+
+  Returns:
+    uint8 [batch, *, *, channels], of the size of the crop.
+
+  References:
+    torchvision's RandomResizedCrop.
+  """
+  images = tf.convert_to_tensor(images)
+  size = input_shape(images.shape[1:], crop_size)[:2]
+  position = _positions(images, position)
+  box_seed, flip_seed = _split(seed)
+  top, left, height, width = random_boxes(images.shape, box_seed, position)
+  rows = _centers(top, height, size[0])
+  columns = _centers(left, width, size[1])
+  columns = _mirror(columns, position, flip_seed)
+  values = tf.cast(images, tf.float32)
+  values = _interpolate(values, rows, axis=1)
+  values = _interpolate(values, columns, axis=2)
+  return tf.cast(tf.round(values), tf.uint8)
+
+
+def random_boxes(shape, seed, position):
+  """Draws the boxes of `random_resized_crop_flip`.
+
+  Args:
+    shape: four ints, (_, height, width, _), of the images in pixels.
+    seed: integer [2], a stateless seed.
+    position: int32 [batch], see `augment`.
+
+  Returns:
+    four float32 [batch]: top, left, height and width, whole numbers.
+  """
+  _, full_height, full_width, _ = shape
+  numbers = _draw(position, 2 * _NUM_TRIES + 2, seed)
+  low, high = (math.log(ratio) for ratio in _ASPECT_RATIOS)
+  ratio = tf.exp(low + (high - low) * numbers[:, :_NUM_TRIES])
+  low, high = (share * full_height * full_width for share in _AREAS)
+  area = low + (high - low) * numbers[:, _NUM_TRIES : 2 * _NUM_TRIES]
+  # The first that fits, or else the largest that can.
+  widest, narrowest = max(_ASPECT_RATIOS), min(_ASPECT_RATIOS)
+  possible = min(max(full_width / full_height, narrowest), widest)
+  heights, widths = (
+    tf.pad(tf.round(tf.sqrt(sides)), [[0, 0], [0, 1]], constant_values=last)
+    for sides, last in (
+      (area / ratio, min(full_height, round(full_width / possible))),
+      (area * ratio, min(full_width, round(full_height * possible))),
+    )
+  )
+  fits = (heights <= full_height) & (widths <= full_width)
+  fits &= (heights > 0) & (widths > 0)
+  first = tf.argmax(tf.cast(fits, tf.int32), axis=1)
+  height, width = (
+    tf.gather(sides, first, batch_dims=1) for sides in (heights, widths)
+  )
+  top = tf.floor(numbers[:, -2] * (full_height - height + 1))
+  left = tf.floor(numbers[:, -1] * (full_width - width + 1))
+  return top, left, height, width
+
+
+def _centers(begin, length, size):
+  """Returns where a box is read: float32 [batch, size], whole at centres."""
+  begin, length = begin[:, None], length[:, None]
+  centers = (tf.range(size, dtype=tf.float32) + 0.5) * length / size - 0.5
+  return begin + tf.clip_by_value(centers, 0.0, length - 1)
+
+
+def _interpolate(values, places, axis):
+  """Reads an axis between its entries: places float32 [batch, size]."""
+  before = tf.floor(places)
+  weight = tf.expand_dims(places - before, 2)
+  weight = tf.expand_dims(weight, 3 if axis == 1 else 1)
+  low, high = (
+    tf.gather(values, tf.cast(entry, tf.int32), axis=axis, batch_dims=1)
+    for entry in (before, tf.math.ceil(places))
+  )
+  return low + (high - low) * weight
+
+
+def _split(seed):
+  return tf.unstack(tf.random.experimental.stateless_split(seed, num=2))
+
+
+def _mirror(columns, position, seed):
+  """Reads every second image's columns backwards: [batch, size]."""
+  flip = _draw(position, 1, seed) < 0.5
+  return tf.where(flip, columns[..., ::-1], columns)
 
 
 def _positions(images, position):
@@ -120,7 +305,7 @@ def cutout_boxes(images, seed, position=None):
   return size, tf.cast(uniform * tf.cast([height, width], tf.float32), tf.int32)
 
 
-def augment(images, augmentation, seed, position=None):
+def augment(images, augmentation, seed, position=None, crop_size=None):
   """Applies an augmentation of `AUGMENTATIONS` by its name.
 
   Args:
@@ -130,13 +315,19 @@ def augment(images, augmentation, seed, position=None):
     position: int32 [batch], each image's position in the global batch; what is
       drawn for it depends on that and the seed alone. None means that `images`
       is the global batch.
+    crop_size: int, the side of the square that is left of each image; None
+      for the image's own height and width.
 
   Returns:
-    uint8, of the shape of `images`.
+    uint8 [batch, *, *, channels], see `input_shape`.
   """
   if augmentation == "none":
-    return images
-  images = random_crop_flip(images, seed, position=position)
+    return central_crop(images, crop_size)
+  if augmentation == "resized_crop_flip":
+    return random_resized_crop_flip(images, seed, position, crop_size)
+  images = random_crop_flip(
+    images, seed, position=position, crop_size=crop_size
+  )
   if augmentation == "crop_flip_cutout":
     size, centers = cutout_boxes(
       images, tf.random.experimental.stateless_fold_in(seed, 2), position

@@ -41,6 +41,7 @@ def benchmark(config, num_requests):
   mean, std = dataset.moments
   result = {
     "image_shape": dataset.image_shape,
+    "crop_size": config.crop_size,
     "class_names": dataset.class_names,
     "mean": mean,
     "std": std,

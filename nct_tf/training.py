@@ -101,7 +101,11 @@ def _run(config, directory, strategy, interruption):
   dataset = load_dataset(config, _logger.warning)
   noisy = load_noisy_dataset(config, dataset)
   keras.utils.set_random_seed(config.seed)
-  _check_batches(config, len(noisy.train), strategy.num_replicas_in_sync)
+  _check_batches(
+    config,
+    fitting.examples_per_epoch(config, noisy),
+    strategy.num_replicas_in_sync,
+  )
   with strategy.scope():
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
@@ -150,8 +154,8 @@ def _load_pretrained(model, config, dataset, directory):
 def _check_batches(config, num_examples, num_replicas):
   if config.batch_size > num_examples:
     raise errors.InvalidInputError(
-      f"Argument `batch_size` must be at most {num_examples}, the number of "
-      f"training examples. Received: {config.batch_size}"
+      f"Argument `batch_size` must be at most {num_examples}, the training "
+      f"examples of an epoch. Received: {config.batch_size}"
     )
   if config.batch_size % num_replicas:
     raise errors.InvalidInputError(
@@ -258,6 +262,8 @@ def _describe_run(config, dataset, noisy, model):
     ),
     "num_parameters": metrics.count_parameters(model),
     "image_shape": list(dataset.image_shape),
+    "crop_size": config.crop_size,
+    "resizing": dataset.resizing,
     "class_names": list(dataset.class_names),
     "mean": list(mean),
     "std": list(std),

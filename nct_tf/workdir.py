@@ -310,7 +310,7 @@ def noise_arrays(noisy):
     (int64, in the dataset's train split), `given_label`, `true_label` (int64)
     and `is_validation` (bool, whether it was held out).
   """
-  parts = (noisy.train, noisy.validation)
+  parts = (noisy.train, noisy.held_out)
   index = np.concatenate([part.index for part in parts])
   return {
     "index": index,

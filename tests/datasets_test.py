@@ -47,6 +47,17 @@ class ExampleMixedSizes(_Builder):
   SPLITS = {"train": 30, "validation": 6}
 
 
+class ExampleWide(_Builder):
+  """Twice as wide as high; a column tells its number."""
+
+  SHAPE = (None, None, 3)
+
+  def _generate_examples(self, num_examples):
+    for key, example in super()._generate_examples(num_examples):
+      image = np.zeros((6, 12, 3), np.uint8) + np.arange(12)[:, None]
+      yield key, {**example, "image": image.astype(np.uint8)}
+
+
 class ExampleOneSplit(_Builder):
   SPLITS = {"train": 30}
 
@@ -57,6 +68,10 @@ class ExampleNoTrain(_Builder):
 
 class ExampleOneClass(_Builder):
   CLASSES = ("cat",)
+
+
+class ExampleThreeSplits(_Builder):
+  SPLITS = {"train": 30, "test": 12, "validation": 9}
 
 
 class ExampleUnlabelledTest(_Builder):
@@ -113,10 +128,31 @@ class TfdsImagesTest(parameterized.TestCase):
     np.testing.assert_array_equal(numbers.min(1), numbers.max(1))
     self.assertLen(dataset.test_labels, 6)  # The split `validation`.
 
+  def test_takes_the_middle_of_images_of_mixed_sizes(self):
+    data_dir = self.prepare(ExampleWide)
+    dataset = datasets.load("example_wide", data_dir, image_size=6)
+    self.assertEqual(dataset.resizing, "cover")
+    for image in dataset.test_images:
+      np.testing.assert_array_equal(image[2, :, 0], np.arange(3, 9))
+
   def test_passes_a_test_split_without_labels_over(self):
     data_dir = self.prepare(ExampleHiddenTest)
     dataset = datasets.load("example_hidden_test", data_dir)
     self.assertLen(dataset.test_labels, 9)
+    self.assertIsNone(dataset.validation_images)
+
+  def test_has_a_validation_split_of_its_own(self):
+    data_dir = self.prepare(ExampleThreeSplits)
+    for cache in ("memory", "disk"):
+      dataset = datasets.load(
+        "example_three_splits", data_dir, cache=cache, cache_dir=data_dir
+      )
+      self.assertLen(dataset.test_labels, 12)
+      self.assertLen(dataset.validation_images, 9)
+      np.testing.assert_array_equal(
+        dataset.validation_labels,
+        dataset.validation_images[np.arange(9)][:, 0, 0, 0] % 3,
+      )
 
   def test_parts_a_dataset_of_one_split(self):
     data_dir = self.prepare(ExampleOneSplit)

@@ -31,12 +31,22 @@ def softmax(logits):
 class SignaturesTest(parameterized.TestCase):
   """What the graph answers, against the networks in Keras and NumPy."""
 
-  def export(self, shape=(8, 8, 3), network="mlp", method="nct", **options):
+  def export(
+    self,
+    shape=(8, 8, 3),
+    network="mlp",
+    method="nct",
+    crop_size=None,
+    resizing="stretch",
+    **options,
+  ):
     folder = self.enter_context(tempfile.TemporaryDirectory())
     self.path = pathlib.Path(folder, "1")
     keras.utils.set_random_seed(1)
     self.model = model_building.create(
-      config.TrainConfig(network=network, width=8, method=method),
+      config.TrainConfig(
+        network=network, width=8, method=method, crop_size=crop_size
+      ),
       shape,
       len(_CLASSES),
     )
@@ -46,6 +56,8 @@ class SignaturesTest(parameterized.TestCase):
       "class_names": _CLASSES,
       "mean": [0.2, 0.3, 0.4, 0.5][:channels],
       "std": [0.4, 0.3, 0.2, 0.1][:channels],
+      "crop_size": crop_size,
+      "resizing": resizing,
     }
     exporting.write_saved_model(self.model, self.result, self.path, **options)
     self.session = self.enter_context(session.SavedModelSession(self.path))
@@ -117,6 +129,17 @@ class SignaturesTest(parameterized.TestCase):
     self.assert_answer(
       self.session.run("serving_bytes", encoded), self.logits(np.stack(images))
     )
+
+  def test_crop_and_resizing_are_those_of_the_evaluation(self):
+    self.export(crop_size=6, resizing="cover")
+    middle = self.logits(self.images[:, 1:7, 1:7])
+    self.assert_answer(self.session.run("serving_default", self.images), middle)
+    # Twice as wide: the image itself is the middle of it.
+    wide = np.concatenate(
+      [self.images[:, :, :4], self.images, self.images[:, :, 4:]], axis=2
+    )
+    encoded = [tf.io.encode_png(image).numpy() for image in wide]
+    self.assert_answer(self.session.run("serving_bytes", encoded), middle)
 
   @parameterized.parameters((3, 3), (100, 7))
   def test_classify(self, top_k, num_named):

@@ -168,6 +168,93 @@ class BalancedSamplingTest(parameterized.TestCase):
       np.testing.assert_array_equal(actual, expected)
 
 
+class BalancedSubsetTest(parameterized.TestCase):
+  COUNTS = (15, 6, 2)
+  GIVEN = np.repeat([0, 2, 5], COUNTS)
+
+  def drawn(self, num_examples_per_epoch=11, num_epochs=4, **arguments):
+    """Returns the examples of each batch."""
+    dataset = input_pipeline.training_dataset(
+      IMAGES,
+      INDEX,
+      self.GIVEN,
+      LABELS,
+      batch_size=4,
+      num_epochs=num_epochs,
+      mean=[0.0],
+      std=[1.0],
+      sampling="balanced_subset",
+      num_examples_per_epoch=num_examples_per_epoch,
+      **{"seed": 3, **arguments},
+    )
+    return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
+
+  def size(self, num_examples_per_epoch):
+    return input_pipeline.examples_per_epoch(
+      self.GIVEN, "balanced_subset", num_examples_per_epoch
+    )
+
+  @parameterized.parameters(
+    # A third is 4 of each class, but the last one has 2.
+    (11, 10, [(4, 4, 2)]),
+    (6, 6, [(2, 2, 2)]),
+    # A third, rounded up, is 2 of each: one of them is one too many.
+    (5, 5, [(1, 2, 2), (2, 1, 2), (2, 2, 1)]),
+    (999, 23, [(15, 6, 2)]),
+  )
+  def test_takes_at_most_its_part_of_each_class(self, number, size, possible):
+    self.assertEqual(self.size(number), size)
+    drawn = np.concatenate(self.drawn(number, num_epochs=12))
+    epochs = drawn.reshape(12, size)
+    seen = set()
+    for epoch in epochs:
+      self.assertLen(set(epoch.tolist()), size)  # None twice.
+      seen.add(tuple(np.bincount(self.GIVEN[epoch], minlength=6)[[0, 2, 5]]))
+    self.assertEqual(seen, set(possible))
+
+  def test_is_what_a_slow_loop_takes(self):
+    epochs = np.concatenate(self.drawn()).reshape(4, 10)
+    natural = input_pipeline.training_dataset(
+      IMAGES,
+      INDEX,
+      self.GIVEN,
+      LABELS,
+      batch_size=NUM_EXAMPLES,
+      num_epochs=4,
+      mean=[0.0],
+      std=[1.0],
+      seed=3,
+    )
+    for epoch, (_, targets) in zip(
+      epochs, natural.as_numpy_iterator(), strict=True
+    ):
+      expected, taken = [], {0: 0, 2: 0, 5: 0}
+      for example in targets["example"]:
+        if taken[self.GIVEN[example]] < 4:
+          taken[self.GIVEN[example]] += 1
+          expected.append(example)
+      self.assertCountEqual(epoch, expected)
+
+  def test_rare_classes_come_as_early_as_others(self):
+    epochs = np.concatenate(self.drawn(num_epochs=200)).reshape(200, 10)
+    for label in (0, 2, 5):
+      _, places = np.nonzero(self.GIVEN[epochs] == label)
+      self.assertAlmostEqual(places.mean(), 4.5, delta=0.5)
+
+  def test_epochs_and_seeds_differ_and_all_come_in_the_end(self):
+    epochs = np.concatenate(self.drawn(num_epochs=40)).reshape(40, 10)
+    self.assertLen({tuple(epoch) for epoch in epochs.tolist()}, 40)
+    self.assertLen(set(epochs.ravel().tolist()), NUM_EXAMPLES)
+    other = np.concatenate(self.drawn(num_epochs=1, seed=4))
+    self.assertTrue((epochs[0] != other).any())
+
+  @parameterized.parameters(2, 3, 7)
+  def test_going_on_gives_what_would_have_come(self, first_step):
+    whole, rest = self.drawn(), self.drawn(first_step=first_step)
+    for expected, actual in zip(whole[first_step:], rest, strict=True):
+      np.testing.assert_array_equal(actual, expected)
+
+
 class EvaluationDatasetTest(parameterized.TestCase):
   @parameterized.parameters(
     (1, 10, [10, 10, 3]),

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import keras
@@ -10,8 +11,11 @@ import tensorflow as tf
 
 from nct_tf import (
   addons,
+  auditing,
   checkpoints,
   errors,
+  evaluation,
+  fitting,
   label_noise,
   model_building,
   networks,
@@ -167,8 +171,17 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(tested, round(tested), places=3)
     self.assertAlmostEqual(validated, round(validated), places=3)
 
-  def test_exports(self):
-    _, result = self.run_in("run", export_dir=str(self.folder / "exports"))
+  @parameterized.parameters(
+    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+  )
+  def test_evaluates_and_exports_what_was_trained(self, **changes):
+    directory, result = self.run_in(
+      "run", export_dir=str(self.folder / "exports"), **changes
+    )
+    evaluated = evaluation.evaluate_run(directory)
+    self.assertAlmostEqual(
+      evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
     loaded = tf.saved_model.load(str(self.folder / "exports" / "1"))
     images = training.load_dataset(CONFIG).test_images
     served = loaded.signatures["serving_default"](tf.constant(images))
@@ -184,6 +197,83 @@ CONFIG_TEXT = {
   method: dataclasses.replace(CONFIG, method=method).to_flagfile()
   for method in ("nct", "standard")
 }
+
+
+class OwnValidationTest(RunTestCase):
+  """A dataset that brings validation examples: here, a part of its tests."""
+
+  def setUp(self):
+    super().setUp()
+    digits = training.load_dataset(CONFIG)
+    self.dataset = dataclasses.replace(
+      digits,
+      validation_images=digits.test_images[:60],
+      validation_labels=digits.test_labels[:60],
+    )
+    self.enter_context(
+      mock.patch.object(training.datasets, "load", return_value=self.dataset)
+    )
+
+  def test_it_is_validated_on_and_is_no_part_of_the_noise(self):
+    directory, result = self.run_in("run")
+    self.assertEqual(result["best_selected_on"], "validation")
+    history = self.history(directory)
+    for name, num_examples in (("val", 60), ("test", 360)):
+      hits = history[f"{name}_ensemble_accuracy"][-1] * num_examples
+      self.assertAlmostEqual(hits, round(hits), places=3)
+    self.assertEqual(
+      result["last_accuracy"], history["test_ensemble_accuracy"][-1]
+    )
+    with np.load(directory.noise_file) as noise:
+      self.assertLen(noise["index"], 200)
+      self.assertFalse(noise["is_validation"].any())
+      self.assertEqual(
+        result["actual_noise_rate"],
+        np.mean(noise["given_label"] != noise["true_label"]),
+      )
+
+  def test_held_out_examples_take_its_place(self):
+    directory, result = self.run_in("run", validation_fraction=0.25)
+    self.assertEqual(result["best_selected_on"], "validation")
+    with np.load(directory.noise_file) as noise:
+      self.assertEqual(noise["is_validation"].sum(), 50)
+
+  def test_an_audit_ranks_training_examples_alone(self):
+    directory, _ = self.run_in("run")
+    self.assertLen(auditing.audit_run(directory).examples, 200)
+
+
+class SubsetTest(RunTestCase):
+  OPTIONS = {"sampling": "balanced_subset", "num_examples_per_epoch": 50}
+
+  def test_an_epoch_has_so_many_examples(self):
+    with mock.patch.object(
+      fitting.callbacks, "Timer", wraps=fitting.callbacks.Timer
+    ) as timer:
+      self.run_in("run", **self.OPTIONS, batch_size=20)
+    self.assertEqual(timer.call_args.args[0], 50)
+
+  def test_number_and_sampling_belong_together(self):
+    for name, value in self.OPTIONS.items():
+      with self.assertRaisesRegex(
+        errors.InvalidInputError, "`num_examples_per_epoch` belongs to"
+      ):
+        self.run_in("run", **{name: value})
+
+  def test_refuses_a_batch_larger_than_an_epoch(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`batch_size` must be at most 50"
+    ):
+      self.run_in("run", **self.OPTIONS, batch_size=60)
+
+
+class CropTest(RunTestCase):
+  def test_refuses_a_crop_larger_than_the_images(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`crop_size` must be at most 8.*: crop_size=9"
+    ):
+      self.run_in("run", crop_size=9)
+    self.assertEmpty(list(self.folder.iterdir()))
 
 
 class RepeatabilityTest(RunTestCase):

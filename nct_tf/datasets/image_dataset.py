@@ -14,10 +14,18 @@ from nct_tf.datasets import image_cache, image_storage, pictures
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2
 
-# Of the training split, as the paper's authors normalise; others are computed.
+_CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+_CIFAR100 = ((0.507, 0.487, 0.441), (0.267, 0.256, 0.276))
+
+# Of the training split, as the paper's authors and, for Tiny-ImageNet, those of
+# Co-teaching+ normalise; others are computed.
 _KNOWN_MOMENTS = {
-  "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-  "cifar100": ((0.507, 0.487, 0.441), (0.267, 0.256, 0.276)),
+  "cifar10": _CIFAR10,
+  "cifar10_n": _CIFAR10,
+  "cifar100": _CIFAR100,
+  "cifar100_n": _CIFAR100,
+  "clothing1m": ((0.6959, 0.6537, 0.6371), (0.3113, 0.3192, 0.3214)),
+  "tiny_imagenet": ((0.4802, 0.4481, 0.3975), (0.2302, 0.2265, 0.2262)),
 }
 
 
@@ -34,12 +42,19 @@ class ImageDataset:
     test_images: uint8 [num_test, height, width, channels], likewise.
     test_labels: int64 array [num_test].
     class_names: tuple of str, one a class.
+    validation_images: as `test_images`, of the dataset's own validation split
+      with clean labels; None if it has none.
+    validation_labels: int64 array [num_validation], or None.
     train_clean_labels: int64 array [num_train], those known to be right; None
       takes `train_labels` for right.
+    human_labels: dict from a type of `label_noise.HUMAN` to the labels that
+      people gave, int64 array [num_train].
     train_files: sequence of `pathlib.Path`, the training examples' own files,
       larger perhaps than `train_images`; None where there are none.
     train_ids: tuple of str, what each training example is called, as a path;
       None for its number.
+    resizing: str, how pictures got the size of `train_images`, see
+      `preprocessing.resize`.
     findings: tuple of `findings.Finding`, what is amiss with it.
     counts_file: `pathlib.Path` in the cache, where the counts that `moments`
       come from are kept; None to count anew.
@@ -51,9 +66,13 @@ class ImageDataset:
   test_images: np.ndarray | image_storage.StoredImages
   test_labels: np.ndarray
   class_names: tuple
+  validation_images: np.ndarray | image_storage.StoredImages | None = None
+  validation_labels: np.ndarray | None = None
   train_clean_labels: np.ndarray | None = None
+  human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
   train_files: tuple | None = None
+  resizing: str = "stretch"
   findings: tuple = ()
   counts_file: pathlib.Path | None = None
 
@@ -63,8 +82,10 @@ class ImageDataset:
         f"Dataset {self.name} must have at least two classes. Received: "
         f"{', '.join(self.class_names) or 'none'}"
       )
-    for split in ("train", "test"):
+    for split in ("train", "validation", "test"):
       images = getattr(self, f"{split}_images")
+      if images is None:
+        continue
       labels = getattr(self, f"{split}_labels")
       if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise errors.InvalidInputError(

@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nct_tf import errors
+from nct_tf import errors, label_noise
 from nct_tf.datasets import (
+  builders,  # noqa: F401 An import registers them.
   image_cache,
   image_dataset,
   image_keeping,
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
 _TEST_SPLITS = ("test", "validation")
+_CLEAN_LABEL = "clean_label"  # Of `builders`, and of those who do alike.
 
 
 def load(
@@ -35,13 +37,15 @@ def load(
 
   The test split is `test`, or `validation` where there is none or where its
   labels are kept back (-1); a dataset of one split alone is parted, stratified,
-  four to one. Images, labels and their order do not depend on the cache.
+  four to one. A split `validation` beside a `test` is to validate on. Images,
+  labels and their order do not depend on the cache.
 
   Args:
     name: str, as `tfds.builder` takes it, with `/config` where it has some.
     data_dir: str, or None for the default of tensorflow-datasets.
     download: bool, whether to download and prepare what is not there.
-    image_size: int, the side to resize to; needed where sizes differ.
+    image_size: int, the side to resize to; needed where sizes differ: then
+      images keep their aspect ratio, and the square in their middle is taken.
     cache: str, where decoded images are kept: in `memory`, on `disk`, or
       (`none`) nowhere; None chooses by their size.
     cache_dir: str, the folder for what is kept on disk; None for
@@ -70,20 +74,33 @@ def load(
     )
   source = tfds_source.Source(builder, image_key, label_key, image_size)
   test_split = _test_split(source)
-  splits = ["train", *([test_split] if test_split else [])]
+  validation_split = _validation_split(source, test_split)
+  splits = ["train", *filter(None, [test_split, validation_split])]
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
-  images, labels, in_memory = image_keeping.keep(source, splits, cache, folder)
-  if not test_split:
-    images, labels = _part(images[0], labels[0])
+  *found, in_memory = image_keeping.keep(source, splits, cache, folder)
+  images, labels = (dict(zip(splits, values, strict=True)) for values in found)
+  more_labels = _read_more_labels(source)
   _logger.info("Test split: %s", test_split or "a held-out fifth of train")
+  if not test_split:
+    test_split = "test"
+    _hold_test_out(images, labels, more_labels)
   return image_dataset.ImageDataset(
     name=builder.name,
-    train_images=images[0],
-    train_labels=labels[0],
-    test_images=images[1],
-    test_labels=labels[1],
+    train_images=images["train"],
+    train_labels=labels["train"],
+    validation_images=images.get(validation_split),
+    validation_labels=labels.get(validation_split),
+    test_images=images[test_split],
+    test_labels=labels[test_split],
     class_names=tuple(builder.info.features[label_key].names),
+    train_clean_labels=more_labels.get(_CLEAN_LABEL),
+    human_labels={
+      noise_type: more_labels[key]
+      for noise_type, key in label_noise.HUMAN.items()
+      if key in more_labels
+    },
+    resizing=source.resizing,
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 
@@ -99,15 +116,35 @@ def _test_split(source):
   return splits[-1] if splits else None
 
 
-def _part(images, labels):
-  """Returns training and test images, and training and test labels."""
+def _validation_split(source, test_split):
+  """Returns the name of the split to validate on; None if there is none."""
+  has_one = "validation" in source.builder.info.splits
+  if has_one and test_split == "test" and source.has_labels("validation"):
+    return "validation"
+  return None
+
+
+def _hold_test_out(images, labels, more_labels):
+  """Parts the train split: all three are dicts, of splits and of features."""
   is_test = image_dataset.stratified_sample(
-    labels, round(_TEST_FRACTION * len(labels)), _SPLIT_SEED, "test split"
+    labels["train"],
+    round(_TEST_FRACTION * len(labels["train"])),
+    _SPLIT_SEED,
+    "test split",
   )
-  return (
-    [image_storage.subset(images, part) for part in (~is_test, is_test)],
-    [labels[~is_test], labels[is_test]],
-  )
+  images["test"] = image_storage.subset(images["train"], is_test)
+  labels["test"] = labels["train"][is_test]
+  images["train"] = image_storage.subset(images["train"], ~is_test)
+  labels["train"] = labels["train"][~is_test]
+  for key, values in more_labels.items():
+    more_labels[key] = values[~is_test]
+
+
+def _read_more_labels(source):
+  """Returns clean and people's labels of train: dict from feature to array."""
+  keys = [_CLEAN_LABEL, *label_noise.HUMAN.values()]
+  keys = [key for key in keys if key in source.builder.info.features]
+  return source.read_labels("train", keys) if keys else {}
 
 
 def _builder(name, data_dir):
@@ -162,7 +199,13 @@ def _prepare(name, builder, download):
     )
   try:
     builder.download_and_prepare()
+  except errors.InvalidInputError:
+    raise
   except Exception as error:  # Whatever its servers and parsers raise.
+    if "Manual directory" in str(error):
+      raise errors.InvalidInputError(
+        f"Dataset {name}: {' '.join(str(error).split())}"
+      ) from error
     raise errors.InvalidInputError(
       f"Dataset {name} could not be downloaded into {builder.data_path}: "
       f"{type(error).__name__}: {_first_line(error)}"

@@ -50,6 +50,12 @@ class Source:
     return (self.image_size, self.image_size, shape[-1])
 
   @property
+  def resizing(self):
+    """Str, see `preprocessing.resize`: `cover` where sizes differ."""
+    shape = self.builder.info.features[self.image_key].shape
+    return "cover" if None in shape[:2] else "stretch"
+
+  @property
   def image_bytes(self):
     """The bytes of a decoded image."""
     return int(np.prod(self.image_shape))
@@ -66,6 +72,7 @@ class Source:
       self.image_key,
       self.label_key,
       self.image_size,
+      self.resizing,
       tf.__version__,  # Its decoders and its resizing.
     ]
     for split in info.splits.values():
@@ -186,6 +193,27 @@ class Source:
     image = image_only.deserialize_example(data)[self.image_key]
     return tf.ensure_shape(self._resize(image), self.image_shape)
 
+  def read_labels(self, split, keys):
+    """Reads label features of a split, without decoding an image.
+
+    Args:
+      split: str.
+      keys: list of str, names of features.
+
+    Returns:
+      dict from each of the keys to an int64 array [num_examples].
+    """
+    batches = (
+      self._examples(split, skip_images=True)
+      .map(lambda example: [example[key] for key in keys])
+      .batch(_MAX_BATCH_SIZE)
+    )
+    columns = zip(*batches.as_numpy_iterator(), strict=True)
+    return {
+      key: np.concatenate(column).astype(np.int64)
+      for key, column in zip(keys, columns, strict=True)
+    }
+
   def has_labels(self, split):
     """Returns whether labels are given, by a glance at the first ones."""
     examples = self._examples(split, skip_images=True).take(_NUM_GLANCED_AT)
@@ -195,7 +223,8 @@ class Source:
   def _resize(self, image):
     if self.image_size is None:
       return image
-    return preprocessing.resize(image, (self.image_size, self.image_size))
+    size = (self.image_size, self.image_size)
+    return preprocessing.resize(image, size, self.resizing)
 
   def _examples(self, split, skip_images=False, add_tfds_id=False):
     decoders = {self.image_key: tfds.decode.SkipDecoding()}

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from nct_tf import tables
+from nct_tf import label_noise, tables
 
 FILE = "MODEL_CARD.md"
 
@@ -64,8 +64,8 @@ The best epoch was chosen on {best_selected_on}.
 * It knows the classes above and no others; whatever it is shown, it names one
   of them.
 {disagreement}\
-* Pictures are resized to {height} x {width} pixels, whatever their shape; a
-  rotation in their EXIF data is not obeyed.
+* Pictures are resized to {resizing}.
+  A rotation in their EXIF data is not obeyed.
 * It was measured on one test split, in one run. Measure it on your own data
   before you rely on it.
 
@@ -125,9 +125,10 @@ def format_card(config, result, name, version):
       "network_width": result["width"],
       "flags": config.to_flagfile(),
       "scores": _scores(result),
+      "resizing": _resizing(result),
       "best_selected_on": {
         "test": "the test split itself, so its accuracy is optimistic",
-        "validation": "held-out examples with noisy labels",
+        "validation": "validation examples apart from the test split",
       }[result["best_selected_on"]],
       "probabilities": _PROBABILITIES[result["method"]],
       "disagreement": _DISAGREEMENT if result["method"] == "nct" else "",
@@ -143,14 +144,28 @@ def _list(names):
   return text + (", ..." if len(names) > _MAX_NAMED_CLASSES else "")
 
 
+def _resizing(result):
+  height, width, _ = result["image_shape"]
+  if result.get("resizing") == "cover":
+    text = f"cover {height} x {width} pixels, of which the middle is taken"
+  else:
+    text = f"{height} x {width} pixels, whatever their shape"
+  if result.get("crop_size"):
+    size = result["crop_size"]
+    text += f"; the networks see the {size} x {size} pixels in the middle"
+  return text
+
+
 def _noise(result):
-  if result["noise_type"] == "none":
+  actual_rate = result["actual_noise_rate"]
+  kind = result["noise_type"]
+  if kind == "none" and not actual_rate:
     return "none was added; what was there is unknown"
-  return (
-    f"{result['noise_type']}, nominal rate "
-    f"{tables.percent(result['noise_rate'])}; "
-    f"{tables.percent(result['actual_noise_rate'])} of the labels are wrong"
-  )
+  if kind == "none":
+    kind = "that of the dataset"
+  elif kind not in label_noise.HUMAN:
+    kind += f", nominal rate {tables.percent(result['noise_rate'])}"
+  return f"{kind}; {tables.percent(actual_rate)} of the labels are wrong"
 
 
 def _scores(result):

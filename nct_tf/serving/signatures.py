@@ -62,10 +62,11 @@ def create(model, result, top_k=5, members=False):
     [None, *result["image_shape"]], tf.uint8, name="images"
   )
   networks = [
-    _network_function(network, images, result["mean"], result["std"])
-    for network in model.networks
+    _network_function(network, images, result) for network in model.networks
   ]
-  ensemble = _Questions(networks, images, result["class_names"])
+  # Runs of earlier versions do not say, and stretched.
+  resizing = result.get("resizing", "stretch")
+  ensemble = _Questions(networks, images, result["class_names"], resizing)
   functions = {"serving_default": (ensemble.ask_images, images)}
   if images.shape[-1] in DECODABLE_CHANNELS:
     functions["serving_bytes"] = (ensemble.ask_bytes, _IMAGE_BYTES)
@@ -75,12 +76,12 @@ def create(model, result, top_k=5, members=False):
     )
   if members:
     for number, network in enumerate(networks, start=1):
-      member = _Questions([network], images, result["class_names"])
+      member = _Questions([network], images, result["class_names"], resizing)
       functions[f"serving_network{number}"] = (member.ask_images, images)
   return functions
 
 
-def _network_function(network, images, mean, std):
+def _network_function(network, images, result):
   """Returns a function from images to logits, float32 [batch, num_classes].
 
   It is traced once, so that the network stands in the SavedModel once, however
@@ -89,8 +90,10 @@ def _network_function(network, images, mean, std):
 
   @tf.function(input_signature=[images])
   def logits(images):
-    normalized = preprocessing.normalize(images, mean, std)
-    return tf.cast(network(normalized, training=False), tf.float32)
+    inputs = preprocessing.prepare(
+      images, result["mean"], result["std"], result.get("crop_size")
+    )
+    return tf.cast(network(inputs, training=False), tf.float32)
 
   return logits
 
@@ -102,10 +105,13 @@ class _Questions:
     networks: list of what `_network_function` returns.
     images: `tf.TensorSpec` of a batch of images.
     class_names: sequence of str.
+    resizing: str, how encoded images get their size, see
+      `preprocessing.resize`.
   """
 
-  def __init__(self, networks, images, class_names):
+  def __init__(self, networks, images, class_names, resizing):
     self._networks = networks
+    self._resizing = resizing
     self._images = images
     self._class_names = tf.constant(class_names)
 
@@ -130,7 +136,7 @@ class _Questions:
   def _decode(self, image_bytes):
     shape = self._images.shape[1:]
     return tf.map_fn(
-      lambda contents: _decode_one(contents, shape),
+      lambda contents: _decode_one(contents, shape, self._resizing),
       image_bytes,
       parallel_iterations=_NUM_PARALLEL_IMAGES,
       fn_output_signature=tf.TensorSpec(shape, tf.uint8),
@@ -167,12 +173,12 @@ def _check(values, spec):
     return tf.identity(values)
 
 
-def _decode_one(contents, shape):
+def _decode_one(contents, shape, resizing):
   with tf.control_dependencies([_check_size(contents)]):
     image = tf.io.decode_image(
       contents, channels=shape[-1], expand_animations=False
     )
-  return preprocessing.resize(image, shape[:2])
+  return preprocessing.resize(image, shape[:2], resizing)
 
 
 def _check_size(contents):
