@@ -66,7 +66,9 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     fitting.training_data(config, dataset, noisy, Position(0), num_steps)
   )
   step_seconds = _measure(functools.partial(loop.train_step, batches))
-  evaluation_seconds = num_evaluated * _evaluation_seconds(dataset, noisy, loop)
+  evaluation_seconds = num_evaluated * _evaluation_seconds(
+    config, dataset, noisy, loop
+  )
   flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
   return {
@@ -94,7 +96,7 @@ def _measure(function):
   return float(np.median(seconds))
 
 
-def _evaluation_seconds(dataset, noisy, loop):
+def _evaluation_seconds(config, dataset, noisy, loop):
   """Returns the median seconds that evaluating one example takes."""
   mean, std = dataset.moments
   batches = loop.iterate(

@@ -122,7 +122,8 @@ def load(number, scale="paper"):
   Raises:
     InvalidInputError: if there is no such table at that scale.
   """
-  errors.check_choice("table", number, available(scale))
+  numbers = tuple(map(str, available(scale)))
+  errors.check_choice("table", str(number), numbers)
   content = json.loads(_path(scale, number).read_text(encoding="utf-8"))
   cells = [
     _cell(content, row, column)
