@@ -21,8 +21,8 @@ from nct_tf import (
 from nct_tf.checkpoints import Position
 
 _SECONDS = 5.0  # Of training, and of evaluating.
-_NUM_WARMUP_STEPS = 2
-_MIN_STEPS = 3
+_NUM_WARMUP_STEPS = 1
+_MIN_STEPS = 2  # A step of large networks takes long.
 
 
 def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
@@ -99,20 +99,23 @@ def _measure(function):
 def _evaluation_seconds(config, dataset, noisy, loop):
   """Returns the median seconds that evaluating one example takes."""
   mean, std = dataset.moments
+  batch_size = min(
+    fitting.EVALUATION_BATCH_SIZE, config.batch_size, len(noisy.test)
+  )
   batches = loop.iterate(
     functools.partial(
       input_pipeline.evaluation_dataset,
       noisy.test.images,
       noisy.test.index,
       noisy.test.given_labels,
-      batch_size=fitting.EVALUATION_BATCH_SIZE,
+      batch_size=batch_size,
       mean=mean,
       std=std,
       crop_size=config.crop_size,
     )
   )
   seconds = _measure(lambda: loop.evaluate(batches, 1))
-  return seconds / min(fitting.EVALUATION_BATCH_SIZE, len(noisy.test))
+  return seconds / batch_size
 
 
 def count_flops(network):
