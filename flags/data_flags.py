@@ -66,8 +66,8 @@ VALIDATION_FRACTION = flags.DEFINE_float(
   "validation_fraction",
   0.0,
   "Share of the training examples, in [0, 1), that is held out, with its noisy "
-  "labels, for validation; 0 validates on the dataset's own validation split, or "
-  "on the test split where it has none.",
+  "labels, for validation; 0 validates on the dataset's own validation split, "
+  "or on the test split where it has none.",
   lower_bound=0.0,
   upper_bound=0.99,
 )

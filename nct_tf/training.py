@@ -114,13 +114,16 @@ def _run(config, directory, strategy, interruption):
     with interruption.hold():
       directory.start(config, noisy, noisy.train.images[first])
   distribution.wait_for_all(strategy)
-  fitting.fit(model, config, dataset, noisy, directory, interruption)
+  extra_tests = fitting.fit(
+    model, config, dataset, noisy, directory, interruption
+  )
   if not is_chief:
     return None
   history = directory.read_history()
   result = {
     **_describe_run(config, dataset, noisy, model),
     **summarize_history(history),
+    "extra_tests": extra_tests,
   }
   if config.monitor_every_epochs:
     plotting.plot_memorisation(
@@ -293,6 +296,7 @@ def summarize_history(history):
       for column in history
       if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
     },
+    "top5_accuracy": last(f"{split}_ensemble_top5_accuracy"),
     "network1_accuracy": last(f"{split}_accuracy_1"),
     "network2_accuracy": last(f"{split}_accuracy_2"),
     "train_accuracy_clean": last("train_accuracy_clean"),
