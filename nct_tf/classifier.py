@@ -51,7 +51,7 @@ class Classifier(keras.Model):
     self.weight_decay = weight_decay
     self.clip_norm = clip_norm
     names = ["loss", "ensemble_accuracy", "ensemble_cross_entropy"]
-    names += ["ensemble_true_accuracy", "agreement"]
+    names += ["ensemble_true_accuracy", "ensemble_top5_accuracy", "agreement"]
     for number in range(1, len(self.networks) + 1):
       names += [f"cross_entropy_{number}", f"accuracy_{number}"]
       names += [f"mimicry_{number}"]
@@ -270,9 +270,21 @@ class Classifier(keras.Model):
     return self._means.update(values)
 
   def record_validation(self, values, logits, targets):
-    """As `record`, and updates the validation metrics; of `test_step`."""
+    """As `record`, with what is measured in validation alone; of `test_step`.
+
+    That is the ensemble's accuracy among five classes, where there are more,
+    and the validation metrics.
+    """
+    joint = ensemble_logits(logits)
+    if joint.shape[-1] > 5:  # Of fewer classes it would say nothing.
+      values = {
+        **values,
+        "ensemble_top5_accuracy": metrics.correct_within(
+          joint, targets["label"], 5
+        ),
+      }
     results = self.record(values, logits, targets)
-    probabilities = tf.nn.softmax(ensemble_logits(logits))
+    probabilities = tf.nn.softmax(joint)
     for metric in self._validation_metrics:
       metric.update_state(targets["label"], probabilities)
       results[metric.name] = metric.result()

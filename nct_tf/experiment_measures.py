@@ -61,7 +61,7 @@ def _measure_run(cell, folder):
     "top5": result.get("top5_accuracy"),
     "memorised": result["train_accuracy_noisy"],
   }
-  for split, figures in result.get("extra_tests", {}).items():
+  for split, figures in (result.get("extra_tests") or {}).items():
     measures[f"{split}_top1"] = figures["accuracy"]
     measures[f"{split}_top5"] = figures["top5_accuracy"]
   return measures

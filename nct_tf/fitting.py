@@ -38,6 +38,10 @@ def fit(model, config, dataset, noisy, directory, interruption):
     directory: the run's `Workdir`, started.
     interruption: an `interruption.Interruption`.
 
+  Returns:
+    dict from the name of each of `noisy.extra_tests` to a dict of float:
+    `accuracy`, and `top5_accuracy` where there are more than five classes.
+
   Raises:
     TrainingDivergedError: if the loss is no longer finite.
     TrainingInterrupted: if it was asked to stop; the state has been saved.
@@ -88,6 +92,10 @@ def fit(model, config, dataset, noisy, directory, interruption):
       ]
     try:
       loop.train(batches, num_steps, config.num_epochs, state, chosen)
+      extra_tests = {
+        name: _accuracies(evaluator(examples)())
+        for name, examples in noisy.extra_tests.items()
+      }
     except training_loop.StopRequested:
       if distribution.is_chief(strategy):
         checkpointing.save()
@@ -99,6 +107,17 @@ def fit(model, config, dataset, noisy, directory, interruption):
       interruption.deferred = False
     if scores and distribution.is_chief(strategy):
       directory.write_label_scores(scores.means())
+  return extra_tests
+
+
+def _accuracies(results):
+  """Returns those of the ensemble: dict from `accuracy`, ... to float."""
+  names = ("accuracy", "top5_accuracy")
+  return {
+    name: results[f"ensemble_{name}"]
+    for name in names
+    if f"ensemble_{name}" in results
+  }
 
 
 def find_position(directory):

@@ -19,6 +19,20 @@ def correct(logits, labels):
   return tf.cast(predicted == labels, tf.float32)
 
 
+def correct_within(logits, labels, num_classes):
+  """Whether the label is among the classes of the largest logits.
+
+  Args:
+    logits: float32 [batch, all classes].
+    labels: integer [batch].
+    num_classes: int, of how many.
+
+  Returns:
+    float32 [batch], 0 or 1.
+  """
+  return tf.cast(tf.math.in_top_k(labels, logits, num_classes), tf.float32)
+
+
 def agreement(logits, peer_logits):
   """Whether two networks predict the same class: float32 [batch], 0 or 1."""
   return correct(logits, tf.argmax(peer_logits, axis=-1))

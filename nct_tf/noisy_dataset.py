@@ -58,12 +58,14 @@ class NoisyDataset:
       labels, or the dataset's own, with clean ones; may be empty.
     test: `Examples`, with clean labels.
     has_own_validation: bool, whether `validation` is the dataset's own.
+    extra_tests: dict from name to `Examples` that are tested on as well.
   """
 
   train: Examples
   validation: Examples
   test: Examples
   has_own_validation: bool = False
+  extra_tests: dict = dataclasses.field(default_factory=dict)
 
   @property
   def held_out(self):
@@ -164,6 +166,9 @@ def prepare(
     train=noisy.where(~held_out),
     validation=own_validation if has_own_validation else validation,
     has_own_validation=has_own_validation,
+    extra_tests={
+      name: _clean(*split) for name, split in dataset.extra_tests.items()
+    },
     test=take_test_examples(dataset, num_test_examples),
   )
 
@@ -195,10 +200,12 @@ def _own_validation(dataset):
   """Returns the `Examples` of a dataset's own validation split, or None."""
   if dataset.validation_images is None:
     return None
-  labels = dataset.validation_labels
-  return Examples(
-    dataset.validation_images, labels, labels, np.arange(len(labels))
-  )
+  return _clean(dataset.validation_images, dataset.validation_labels)
+
+
+def _clean(images, labels):
+  """Returns `Examples` whose labels are right, of all of a split."""
+  return Examples(images, labels, labels, np.arange(len(labels)))
 
 
 def _human_labels(dataset, noise_type):

@@ -118,7 +118,9 @@ def _run(config, directory, strategy, interruption):
         config, noisy, noisy.train.images[first], pretrained_sha256
       )
   distribution.wait_for_all(strategy)
-  fitting.fit(model, config, dataset, noisy, directory, interruption)
+  extra_tests = fitting.fit(
+    model, config, dataset, noisy, directory, interruption
+  )
   if not is_chief:
     return None
   history = directory.read_history()
@@ -126,6 +128,7 @@ def _run(config, directory, strategy, interruption):
     **_describe_run(config, dataset, noisy, model),
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **summarize_history(history),
+    "extra_tests": extra_tests,
   }
   if config.monitor_every_epochs:
     plotting.plot_memorisation(
@@ -309,6 +312,7 @@ def summarize_history(history):
       for column in history
       if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
     },
+    "top5_accuracy": last(f"{split}_ensemble_top5_accuracy"),
     "network1_accuracy": last(f"{split}_accuracy_1"),
     "network2_accuracy": last(f"{split}_accuracy_2"),
     "train_accuracy_clean": last("train_accuracy_clean"),

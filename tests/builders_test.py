@@ -359,7 +359,11 @@ class WebvisionMiniTest(_LoadTestCase):
     )
 
   def test_ilsvrc12_is_mapped_through_synsets_txt_and_may_be_missing(self):
-    self.load("webvision_mini", image_size=8)
+    dataset = self.load("webvision_mini", image_size=8)
+    images, labels = dataset.extra_tests["ilsvrc12"]
+    # 100 is n01, which is class 1, 101 is n02, which is class 0.
+    order = np.argsort(images[:, 4, 4, 0])
+    np.testing.assert_array_equal(labels[order], [1, 0, 2])
     builder = tfds.builder("webvision_mini", data_dir=str(self.data_dir))
     labels = {
       example["id"].decode(): int(example["label"])
@@ -370,7 +374,7 @@ class WebvisionMiniTest(_LoadTestCase):
     )
     shutil.rmtree(self.root / "ilsvrc12_val")
     shutil.rmtree(self.data_dir / "webvision_mini")
-    self.load("webvision_mini", image_size=8)
+    self.assertEmpty(self.load("webvision_mini", image_size=8).extra_tests)
     builder = tfds.builder("webvision_mini", data_dir=str(self.data_dir))
     self.assertEqual(set(builder.info.splits), {"train", "test"})
 

@@ -20,6 +20,7 @@ from nct_tf import (
   model_building,
   networks,
   training,
+  training_loop,
   workdir as workdir_lib,
 )
 from tests import virtual_devices
@@ -241,6 +242,72 @@ class OwnValidationTest(RunTestCase):
   def test_an_audit_ranks_training_examples_alone(self):
     directory, _ = self.run_in("run")
     self.assertLen(auditing.audit_run(directory).examples, 200)
+
+
+class ExtraTestsTest(RunTestCase):
+  def test_top5_and_extra_tests_are_those_of_the_predictions(self):
+    digits = training.load_dataset(CONFIG)
+    other = dataclasses.replace(
+      digits,
+      extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
+    )
+    with mock.patch.object(training.datasets, "load", return_value=other):
+      directory, result = self.run_in("run", ema_decay=0.5)
+    model, _, _ = model_building.restore(directory)
+    inputs = (digits.test_images / 255 - result["mean"]) / result["std"]
+    probabilities = model.predict(inputs.astype(np.float32), verbose=0)
+    ranks = np.argsort(-probabilities, axis=1)
+    hits = ranks == digits.test_labels[:, None]
+    self.assertAlmostEqual(
+      result["top5_accuracy"], hits[:, :5].sum(1).mean(), places=5
+    )
+    history = self.history(directory)
+    self.assertEqual(
+      result["top5_accuracy"], history["val_ensemble_top5_accuracy"][-1]
+    )
+    self.assertEqual(set(result["extra_tests"]), {"some"})
+    self.assertEqual(
+      set(result["extra_tests"]["some"]), {"accuracy", "top5_accuracy"}
+    )
+    for name, num_classes in (("accuracy", 1), ("top5_accuracy", 5)):
+      self.assertAlmostEqual(
+        result["extra_tests"]["some"][name],
+        hits[:70, :num_classes].sum(1).mean(),
+        places=5,
+      )
+    self.assertNotIn("some", "".join(history))
+
+  def test_a_run_that_is_stopped_while_testing_goes_on(self):
+    digits = training.load_dataset(CONFIG)
+    other = dataclasses.replace(
+      digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
+    )
+    self.enter_context(
+      mock.patch.object(training.datasets, "load", return_value=other)
+    )
+    stop = mock.patch.object(
+      fitting, "_accuracies", side_effect=training_loop.StopRequested
+    )
+    with stop, self.assertRaises(errors.TrainingInterrupted):
+      self.run_in("run")
+    directory, result = self.run_in("run")
+    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
+    self.assertAlmostEqual(
+      result["extra_tests"]["some"]["accuracy"], result["last_accuracy"]
+    )
+
+  def test_five_classes_have_no_top5(self):
+    directory, result = self.run_in(
+      "run",
+      dataset="fake",
+      fake_num_classes=5,
+      fake_image_size=8,
+      num_epochs=1,
+      num_train_examples=None,
+    )
+    self.assertIsNone(result["top5_accuracy"])
+    self.assertEqual(result["extra_tests"], {})
+    self.assertNotIn("val_ensemble_top5_accuracy", self.history(directory))
 
 
 class SubsetTest(RunTestCase):

@@ -45,6 +45,8 @@ class ImageDataset:
     validation_images: as `test_images`, of the dataset's own validation split
       with clean labels; None if it has none.
     validation_labels: int64 array [num_validation], or None.
+    extra_tests: dict from name to a pair: images and labels as those of the
+      test split, of what is tested on as well.
     train_clean_labels: int64 array [num_train], those known to be right; None
       takes `train_labels` for right.
     human_labels: dict from a type of `label_noise.HUMAN` to the labels that
@@ -68,6 +70,7 @@ class ImageDataset:
   class_names: tuple
   validation_images: np.ndarray | image_storage.StoredImages | None = None
   validation_labels: np.ndarray | None = None
+  extra_tests: dict = dataclasses.field(default_factory=dict)
   train_clean_labels: np.ndarray | None = None
   human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
@@ -82,11 +85,15 @@ class ImageDataset:
         f"Dataset {self.name} must have at least two classes. Received: "
         f"{', '.join(self.class_names) or 'none'}"
       )
-    for split in ("train", "validation", "test"):
-      images = getattr(self, f"{split}_images")
+    splits = {
+      "train": (self.train_images, self.train_labels),
+      "validation": (self.validation_images, self.validation_labels),
+      "test": (self.test_images, self.test_labels),
+      **self.extra_tests,
+    }
+    for split, (images, labels) in splits.items():
       if images is None:
         continue
-      labels = getattr(self, f"{split}_labels")
       if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise errors.InvalidInputError(
           f"The {split} images of dataset {self.name} must be uint8 [examples, "

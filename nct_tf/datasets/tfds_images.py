@@ -75,7 +75,13 @@ def load(
   source = tfds_source.Source(builder, image_key, label_key, image_size)
   test_split = _test_split(source)
   validation_split = _validation_split(source, test_split)
+  extra_tests = [
+    split
+    for split in getattr(builder, "EXTRA_TESTS", ())
+    if split in builder.info.splits
+  ]
   splits = ["train", *filter(None, [test_split, validation_split])]
+  splits += extra_tests
   folder = pathlib.Path(cache_dir or image_cache.default_folder())
   folder = folder / f"{builder.name}-{source.fingerprint()}"
   *found, in_memory = image_keeping.keep(source, splits, cache, folder)
@@ -93,6 +99,7 @@ def load(
     validation_labels=labels.get(validation_split),
     test_images=images[test_split],
     test_labels=labels[test_split],
+    extra_tests={name: (images[name], labels[name]) for name in extra_tests},
     class_names=tuple(builder.info.features[label_key].names),
     train_clean_labels=more_labels.get(_CLEAN_LABEL),
     human_labels={

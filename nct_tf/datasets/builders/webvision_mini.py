@@ -46,6 +46,7 @@ class WebvisionMini(manual_files.ManualBuilder):
 
   VERSION = tfds.core.Version("1.0.0")
 
+  EXTRA_TESTS = ("ilsvrc12",)  # For `tfds_images`.
   NUM_CLASSES = 50
   NUM_EXAMPLES = {"train": 65_944, "test": 2_500, "ilsvrc12": 2_500}
 
