@@ -12,7 +12,7 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 
 LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
   tests/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
-  tests/examples_test.py
+  tests/examples_test.py tests/presets_test.py
 
 .PHONY: help environment train test test-long torture bazel lint format lock clean
 
