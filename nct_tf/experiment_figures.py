@@ -34,8 +34,10 @@ def draw(number, scale, results, path=None):
     plotting.plot_schedules(path)
   else:
     directories = _directories(number, scale, results, _SEEDS)
+    measured = [each for each in directories if each.compression_file.exists()]
     plotting.plot_compression(
-      [directory.read_compression() for directory in directories], path
+      [directory.read_compression() for directory in measured or directories],
+      path,
     )
   return path
 

@@ -110,7 +110,13 @@ class CApiTestCase(parameterized.TestCase):
 
 class CApiTest(CApiTestCase):
   @parameterized.parameters(
-    *((network, "nct") for network in networks.NAMES), ("mlp", "standard")
+    # Inception-ResNet-v2 takes minutes, of layers that ResNets have too.
+    *(
+      (network, "nct")
+      for network in networks.NAMES
+      if network != "inception_resnet_v2"
+    ),
+    ("mlp", "standard"),
   )
   def test_runs_every_signature(self, network, method):
     export(self.path, network, method)
