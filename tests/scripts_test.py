@@ -71,7 +71,15 @@ class BadFlagsTest(ScriptsTestCase):
     self.assert_one_line(run(script), "--workdirs?=None: it must be given")
 
   @parameterized.parameters(
-    "train", "evaluate", "export", "predict", "compare", "benchmark"
+    "train",
+    "evaluate",
+    "export",
+    "predict",
+    "compare",
+    "benchmark",
+    "reproduce",
+    "plot",
+    "tune",
   )
   def test_help(self, script):
     process = run(script, "--help")
@@ -105,6 +113,20 @@ class BadFlagsTest(ScriptsTestCase):
   def test_export_answers_in_one_line(self, argument):
     process = run("export", "--workdir=x", "--export_dir=unused", argument)
     self.assert_one_line(process, argument)
+    self.assertFalse((_ROOT / "unused").exists())
+
+  @parameterized.parameters(
+    ("reproduce", (), "either --table or --figure must be given"),
+    ("reproduce", ("--table=7",), "--table=7"),
+    ("reproduce", ("--table=1", "--cell=sym99"), "`cell` must be one of cifar"),
+    ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),
+    ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),
+    ("plot", ("--figure=2", "--output=a.pdf"), "must end in .png"),
+    ("tune", ("--workdir=unused",), "`validation_fraction` must be above 0"),
+    ("tune", ("--target_variability_values=2",), r"numbers in \[0, 1\]"),
+  )
+  def test_bad_experiments(self, script, arguments, message):
+    self.assert_one_line(run(script, *arguments), message)
     self.assertFalse((_ROOT / "unused").exists())
 
   def test_help_tells_ranges_and_choices(self):
