@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import shlex
 
 from absl.testing import absltest
 
@@ -22,7 +21,8 @@ class ResultsTest(absltest.TestCase):
     self.assertLen(commands, 4)
     for command in commands:
       flags = dict(
-        flag.removeprefix("--").split("=") for flag in shlex.split(command)
+        flag.removeprefix("--").split("=")
+        for flag in command.replace("\\\n", " ").split()
       )
       table = experiment_tables.load(int(flags["table"]), flags["scale"])
       cells = table.choose(flags.get("cell", "").split(",") * ("cell" in flags))
