@@ -18,8 +18,8 @@ LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
-	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill runs, workers and exports, and more (8 minutes)"
+	@echo "make test    run the test suite (8 minutes)"
+	@echo "make test-long   kill runs, workers and exports, and more (15 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run it with Bazel instead"
 	@echo "make lint    check style;  make format  mend it"
