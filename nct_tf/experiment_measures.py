@@ -32,7 +32,7 @@ def measure(cell, measures, folders):
     folders: sequence of the folders of its finished runs, one a seed.
 
   Returns:
-    dict from measure to `Statistic`; without those that no run has.
+    dict from measure to `Statistic`; without those that not every run has.
   """
   runs = [_measure_run(cell, folder) for folder in folders]
   return {

@@ -25,6 +25,12 @@ def format_table(table, cells, found, seeds):
   """
   columns = list(dict.fromkeys(cell.column for cell in cells))
   by_place = {(cell.row, cell.column): cell for cell in cells}
+  measured = {
+    cell.name: experiment_measures.measure(
+      cell, table.measures, found[cell.name]
+    )
+    for cell in cells
+  }
   has_paper = any(cell.paper for cell in cells)
   header = ["", ""]
   for column in columns:
@@ -35,7 +41,9 @@ def format_table(table, cells, found, seeds):
       line = [row, experiment_tables.MEASURES[measure]]
       for column in columns:
         cell = by_place.get((row, column))
-        line.append(_format_own(cell, measure, found, len(seeds)))
+        statistic = measured[cell.name].get(measure) if cell else None
+        folders = found[cell.name] if cell else ()
+        line.append(_format_own(statistic, folders, len(seeds)))
         if has_paper:
           line.append(_format_paper(cell, measure))
       if any(line[2:]):
@@ -61,11 +69,7 @@ def _caption(table, num_seeds):
   )
 
 
-def _format_own(cell, measure, found, num_seeds):
-  folders = found.get(cell.name, ()) if cell else ()
-  if not folders:
-    return ""
-  statistic = experiment_measures.measure(cell, [measure], folders).get(measure)
+def _format_own(statistic, folders, num_seeds):
   if statistic is None:
     return ""
   text = f"{100 * statistic.mean:.1f}"
