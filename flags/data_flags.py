@@ -97,6 +97,14 @@ NOISE_RATE = flags.DEFINE_float(
   lower_bound=0.0,
   upper_bound=1.0,
 )
+NOISE_COUNT = flags.DEFINE_enum(
+  "noise_count",
+  None,
+  ["exact", "bernoulli"],
+  "How many labels --noise_rate corrupts: exact, that share of them; "
+  "bernoulli, each with that probability. If not given, exact for "
+  "symmetric_inclusive, bernoulli for the others.",
+)
 NOISE_SEED = flags.DEFINE_integer(
   "noise_seed",
   0,

@@ -130,6 +130,7 @@ class TrainConfig:
   augmentation: str = "crop_flip"
   noise_type: str = "none"
   noise_rate: float = 0.0
+  noise_count: str | None = None
   noise_seed: int = 0
   label_decisions: str | None = None
   drop_flagged: str | None = None
@@ -204,7 +205,7 @@ class TrainConfig:
   def _check_combinations(self):
     if self.cache is not None:
       errors.check_choice("cache", self.cache, CACHES)
-    label_noise.check_noise(self.noise_type, self.noise_rate)
+    label_noise.check_noise(self.noise_type, self.noise_rate, self.noise_count)
     optimizers.check(self.optimizer)
     distribution.check(**self.strategy_options)
     if self.augmentation == "crop_flip_cutout":

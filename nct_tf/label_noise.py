@@ -21,19 +21,21 @@ HUMAN = {
 
 NOISE_TYPES = (*SYNTHETIC, *HUMAN)
 
+NOISE_COUNTS = ("exact", "bernoulli")
 
-def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
+
+def corrupt_labels(
+  labels, num_classes, noise_type, noise_rate, seed, noise_count=None
+):
   """Makes some labels wrong.
 
   * `none`: every label stays; `noise_rate` must be 0.
-  * `symmetric_inclusive`: a share `noise_rate` of the examples, exactly
-    (rounded), gets a label drawn from all classes, so that some keep theirs:
-    the rate of wrong labels is about `noise_rate * (C - 1) / C`. This is the
-    CIFAR noise of the paper.
-  * `symmetric_exclusive`: each label, with probability `noise_rate`, becomes
-    one of the other classes. This is the paper's Tiny-ImageNet noise.
-  * `pair_flip`: each label, with probability `noise_rate`, becomes the next
-    class (the last becomes the first).
+  * `symmetric_inclusive`: a share `noise_rate` of the examples gets a label
+    drawn from all classes, so that some keep theirs: the rate of wrong labels
+    is about `noise_rate * (C - 1) / C`. This is the CIFAR noise of the paper.
+  * `symmetric_exclusive`: theirs become one of the other classes. This is the
+    paper's Tiny-ImageNet noise.
+  * `pair_flip`: theirs become the next class (the last becomes the first).
 
   Args:
     labels: integer array [num_examples], the true labels, in
@@ -43,6 +45,10 @@ def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
     noise_rate: float in [0, 1], below 0.5 for `pair_flip`: from there on most
       labels of a class are another's.
     seed: int, at least 0.
+    noise_count: str, how many examples that share is: `exact`, that many
+      (rounded), or `bernoulli`, each with that probability. None for what the
+      works that the paper compares with do: `exact` for
+      `symmetric_inclusive`, else `bernoulli`.
 
   Returns:
     a pair `(given_labels, is_clean)`: an integer array like `labels`, and a
@@ -57,7 +63,7 @@ def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
   labels = np.asarray(labels)
   errors.check_range("num_classes", num_classes, 2, float("inf"))
   errors.check_choice("noise_type", noise_type, SYNTHETIC)
-  check_noise(noise_type, noise_rate)
+  check_noise(noise_type, noise_rate, noise_count)
   if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
     raise errors.InvalidInputError(
       f"Argument `labels` must be in [0, {num_classes}). Received labels from "
@@ -65,30 +71,42 @@ def corrupt_labels(labels, num_classes, noise_type, noise_rate, seed):
     )
   rng = np.random.default_rng(seed)
   num_examples = len(labels)
-  if noise_type == "symmetric_inclusive":
-    chosen = np.zeros(num_examples, bool)
+  if noise_count is None:
+    is_inclusive = noise_type == "symmetric_inclusive"
+    noise_count = "exact" if is_inclusive else "bernoulli"
+  if noise_count == "exact":
     num_chosen = round(noise_rate * num_examples)
-    chosen[rng.permutation(num_examples)[:num_chosen]] = True
-    replacement = rng.integers(num_classes, size=num_examples)
+    chosen = rng.permutation(num_examples).argsort() < num_chosen
   else:
     chosen = rng.random(num_examples) < noise_rate
-    shift = 1
-    if noise_type == "symmetric_exclusive":
-      shift = rng.integers(1, num_classes, size=num_examples)
+  if noise_type == "symmetric_inclusive":
+    replacement = rng.integers(num_classes, size=num_examples)
+  elif noise_type == "symmetric_exclusive":
+    shift = rng.integers(1, num_classes, size=num_examples)
     replacement = (labels + shift) % num_classes
+  else:
+    replacement = (labels + 1) % num_classes
   given_labels = np.where(chosen, replacement, labels).astype(labels.dtype)
   return given_labels, given_labels == labels
 
 
-def check_noise(noise_type, noise_rate):
-  """Raises `InvalidInputError` unless type and rate fit together."""
+def check_noise(noise_type, noise_rate, noise_count=None):
+  """Raises `InvalidInputError` unless type, rate and count fit together."""
   errors.check_choice("noise_type", noise_type, NOISE_TYPES)
   errors.check_range("noise_rate", noise_rate, 0, 1)
-  if (noise_type == "none" or noise_type in HUMAN) and noise_rate > 0:
+  is_made = noise_type != "none" and noise_type not in HUMAN
+  if not is_made and noise_rate > 0:
     raise errors.InvalidInputError(
       f"Argument `noise_rate` must be 0 where `noise_type` is {noise_type}. "
       f"Received: noise_rate={noise_rate}"
     )
+  if noise_count is not None:
+    errors.check_choice("noise_count", noise_count, NOISE_COUNTS)
+    if not is_made:
+      raise errors.InvalidInputError(
+        "Argument `noise_count` belongs to noise that is made. Received: "
+        f"noise_count={noise_count}, noise_type={noise_type}"
+      )
   if noise_type == "pair_flip" and noise_rate >= 0.5:
     raise errors.InvalidInputError(
       "Argument `noise_rate` must be below 0.5 for pair_flip, or most labels "

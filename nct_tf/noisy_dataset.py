@@ -109,6 +109,7 @@ def prepare(
   num_folds=None,
   fold=None,
   num_test_examples=None,
+  noise_count=None,
 ):
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
@@ -133,6 +134,7 @@ def prepare(
     fold: int, which of them is held out, from 0.
     num_test_examples: int, how many examples of the test split are used,
       stratified; None for all.
+    noise_count: str, see `label_noise.corrupt_labels`.
 
   Returns:
     a `NoisyDataset`.
@@ -146,7 +148,12 @@ def prepare(
     given_labels = _human_labels(dataset, noise_type)[index]
   else:
     given_labels, _ = label_noise.corrupt_labels(
-      labels, dataset.num_classes, noise_type, noise_rate, noise_seed
+      labels,
+      dataset.num_classes,
+      noise_type,
+      noise_rate,
+      noise_seed,
+      noise_count,
     )
   given_labels, kept = label_decisions.apply(decisions, index, given_labels)
   if dataset.train_clean_labels is not None:

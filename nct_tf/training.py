@@ -206,6 +206,7 @@ def load_noisy_dataset(config, dataset):
     validation_fraction=config.validation_fraction,
     noise_type=config.noise_type,
     noise_rate=config.noise_rate,
+    noise_count=config.noise_count,
     noise_seed=config.noise_seed,
     decisions=_read_decisions(config, dataset),
     num_folds=config.num_folds,

@@ -55,7 +55,7 @@ class FlagsMatchConfigTest(parameterized.TestCase):
         errors.InvalidInputError, ", ".join(flag.parser.enum_values)
       ):
         config.TrainConfig(**{name: "none such"})
-    self.assertEqual(num_enums, 11)
+    self.assertEqual(num_enums, 12)
 
 
 class FlagfileTest(parameterized.TestCase):

@@ -8,9 +8,16 @@ from nct_tf import errors, label_noise
 LABELS = np.arange(10_000) % 10
 
 
-def corrupt(noise_type, noise_rate, seed=0, labels=LABELS, num_classes=10):
+def corrupt(
+  noise_type,
+  noise_rate,
+  seed=0,
+  labels=LABELS,
+  num_classes=10,
+  noise_count=None,
+):
   return label_noise.corrupt_labels(
-    labels, num_classes, noise_type, noise_rate, seed
+    labels, num_classes, noise_type, noise_rate, seed, noise_count
   )
 
 
@@ -38,6 +45,37 @@ class CorruptLabelsTest(parameterized.TestCase):
     labels = np.zeros(1000, np.int64)
     _, is_clean = corrupt("symmetric_inclusive", 0.3, 0, labels, 10**9)
     self.assertEqual(np.sum(~is_clean), 300)
+
+  @parameterized.parameters("symmetric_exclusive", "pair_flip")
+  def test_exact_makes_an_exact_number_wrong(self, noise_type):
+    for seed in range(5):
+      _, is_clean = corrupt(noise_type, 0.4, seed, noise_count="exact")
+      self.assertEqual(np.sum(~is_clean), 4000)
+
+  @parameterized.parameters(
+    "symmetric_inclusive", "symmetric_exclusive", "pair_flip"
+  )
+  def test_bernoulli_varies_the_number(self, noise_type):
+    # A million classes: an inclusive draw hardly ever hits the true one.
+    labels = np.zeros(10_000, np.int64)
+    numbers = [
+      np.sum(~corrupt(noise_type, 0.4, seed, labels, 10**6, "bernoulli")[1])
+      for seed in range(50)
+    ]
+    # A binomial deviation: sqrt(10,000 x 0.4 x 0.6) = 49.
+    self.assertAlmostEqual(np.mean(numbers), 4000, delta=5 * 49 / 50**0.5)
+    self.assertBetween(np.std(numbers), 49 * 0.6, 49 * 1.4)
+
+  @parameterized.parameters(
+    ("symmetric_inclusive", "exact"),
+    ("symmetric_exclusive", "bernoulli"),
+    ("pair_flip", "bernoulli"),
+  )
+  def test_the_count_that_is_not_given(self, noise_type, noise_count):
+    np.testing.assert_array_equal(
+      corrupt(noise_type, 0.4)[0],
+      corrupt(noise_type, 0.4, noise_count=noise_count)[0],
+    )
 
   def test_exclusive_never_keeps_a_chosen_label(self):
     _, is_clean = corrupt("symmetric_exclusive", 1.0)
@@ -74,6 +112,8 @@ class CorruptLabelsTest(parameterized.TestCase):
     ("rate_below_zero", ("symmetric_exclusive", -0.1), "noise_rate"),
     ("pair_flip_of_half", ("pair_flip", 0.5), "below 0.5"),
     ("rate_without_type", ("none", 0.5), "must be 0 where"),
+    ("count_without_type", ("none", 0, 0, LABELS, 10, "exact"), "belongs to"),
+    ("count", ("pair_flip", 0.4, 0, LABELS, 10, "some"), "noise_count` must"),
     ("one_class", ("none", 0.0, 0, LABELS * 0, 1), "num_classes"),
     ("labels", ("none", 0.0, 0, LABELS, 9), r"\[0, 9\).* from 0 to 9"),
     ("negative_labels", ("none", 0.0, 0, LABELS - 1), "from -1 to 8"),
