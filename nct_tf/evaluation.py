@@ -15,12 +15,13 @@ from nct_tf import (
 )
 
 _NUM_CALIBRATION_BINS = 15
+_TOP_CLASSES = 5
 
 
 def evaluate_run(
   directory, checkpoint="last", use_ema=None, cache=None, cache_dir=None
 ):
-  """Evaluates a finished run on its dataset's test split.
+  """Evaluates a finished run on its dataset's test splits.
 
   Args:
     directory: a `Workdir`.
@@ -30,7 +31,9 @@ def evaluate_run(
     cache_dir: str, see there.
 
   Returns:
-    dict, see `evaluate`.
+    dict, see `evaluate`; `extra_tests` is a dict from the name of each further
+    test split to a dict of its `num_examples`, `ensemble_accuracy` and
+    `top5_accuracy`.
 
   Raises:
     InvalidInputError: if the run has not finished, or its data are gone.
@@ -39,20 +42,28 @@ def evaluate_run(
   dataset = training.load_dataset(
     dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
   )
+
+  def logits(examples):
+    batches = input_pipeline.evaluation_dataset(
+      examples.images,
+      examples.index,
+      examples.given_labels,
+      batch_size=fitting.EVALUATION_BATCH_SIZE,
+      mean=result["mean"],
+      std=result["std"],
+      crop_size=config.crop_size,
+    )
+    return predict(model, batches)
+
   test = noisy_dataset.take_test_examples(dataset, config.num_test_examples)
-  batches = input_pipeline.evaluation_dataset(
-    test.images,
-    test.index,
-    test.given_labels,
-    batch_size=fitting.EVALUATION_BATCH_SIZE,
-    mean=result["mean"],
-    std=result["std"],
-    crop_size=config.crop_size,
-  )
   return {
     "method": result["method"],
     "dataset": result["dataset"],
-    **evaluate(predict(model, batches), test.given_labels, dataset.class_names),
+    **evaluate(logits(test), test.given_labels, dataset.class_names),
+    "extra_tests": {
+      name: _ensemble_accuracies(logits(examples).mean(0), examples.true_labels)
+      for name, examples in noisy_dataset.extra_tests(dataset).items()
+    },
   }
 
 
@@ -83,7 +94,8 @@ def evaluate(logits, labels, class_names):
     dict ready for JSON: accuracies are fractions; `confusion_matrix` has a
     row a label and a column a prediction; `per_class_accuracy` is the share
     of each class's examples that was recognised, None for a class without
-    any.
+    any; `top5_accuracy`, with more than five classes, is the share whose label
+    is among the ensemble's five likeliest.
   """
   joint = logits.mean(axis=0)
   predicted = joint.argmax(axis=-1)
@@ -97,8 +109,7 @@ def evaluate(logits, labels, class_names):
   }
   probabilities = tf.nn.softmax(joint).numpy()
   result = {
-    "num_examples": len(labels),
-    "ensemble_accuracy": float(np.mean(predicted == labels)),
+    **_ensemble_accuracies(joint, labels),
     "balanced_accuracy": float(
       np.mean([share for share in per_class.values() if share is not None])
     ),
@@ -118,6 +129,23 @@ def evaluate(logits, labels, class_names):
     "per_class_accuracy": per_class,
     "confusion_matrix": matrix.tolist(),
   }
+
+
+def _ensemble_accuracies(joint, labels):
+  """Returns `num_examples`, `ensemble_accuracy`, `top5_accuracy`: dict.
+
+  Args:
+    joint: float array [num_examples, num_classes], the ensemble's logits.
+    labels: integer array [num_examples].
+  """
+  result = {
+    "num_examples": len(labels),
+    "ensemble_accuracy": float(np.mean(joint.argmax(axis=-1) == labels)),
+  }
+  if joint.shape[-1] > _TOP_CLASSES:  # Of fewer classes it would say nothing.
+    hits = tf.math.in_top_k(labels, joint.astype(np.float32), _TOP_CLASSES)
+    result["top5_accuracy"] = float(np.mean(hits))
+  return result
 
 
 def expected_calibration_error(

@@ -173,9 +173,7 @@ def prepare(
     train=noisy.where(~held_out),
     validation=own_validation if has_own_validation else validation,
     has_own_validation=has_own_validation,
-    extra_tests={
-      name: _clean(*split) for name, split in dataset.extra_tests.items()
-    },
+    extra_tests=extra_tests(dataset),
     test=take_test_examples(dataset, num_test_examples),
   )
 
@@ -185,6 +183,11 @@ def take_test_examples(dataset, num_test_examples=None):
   index = _subset(dataset, "test", num_test_examples)
   labels = dataset.test_labels[index]
   return Examples(dataset.test_images, labels, labels, index)
+
+
+def extra_tests(dataset):
+  """Returns dict from each further test split's name to its `Examples`."""
+  return {name: _clean(*split) for name, split in dataset.extra_tests.items()}
 
 
 def _subset(dataset, split, num_examples):

@@ -74,6 +74,7 @@ def format_evaluation(scores):
     (name.replace("_", " "), percent(scores[name]))
     for name in (
       "ensemble_accuracy",
+      "top5_accuracy",
       "balanced_accuracy",
       "network1_accuracy",
       "network2_accuracy",
@@ -103,6 +104,17 @@ def format_evaluation(scores):
       for name, row in zip(classes, scores["confusion_matrix"], strict=True)
     ]
     parts.append(format_table(rows, ("label \\ predicted", *classes)))
+  extra_tests = [
+    (
+      name,
+      percent(each["ensemble_accuracy"]),
+      percent(each.get("top5_accuracy")),
+    )
+    for name, each in scores.get("extra_tests", {}).items()
+  ]
+  if extra_tests:
+    header = ("further test split", "ensemble accuracy", "top5 accuracy")
+    parts.insert(1, format_table(extra_tests, header))
   return "\n\n".join(parts)
 
 

@@ -19,6 +19,7 @@ from nct_tf import (
   label_noise,
   model_building,
   networks,
+  tables,
   training,
   training_loop,
   workdir as workdir_lib,
@@ -253,6 +254,7 @@ class ExtraTestsTest(RunTestCase):
     )
     with mock.patch.object(training.datasets, "load", return_value=other):
       directory, result = self.run_in("run", ema_decay=0.5)
+      scores = evaluation.evaluate_run(directory)
     model, _, _ = model_building.restore(directory)
     inputs = (digits.test_images / 255 - result["mean"]) / result["std"]
     probabilities = model.predict(inputs.astype(np.float32), verbose=0)
@@ -276,6 +278,14 @@ class ExtraTestsTest(RunTestCase):
         places=5,
       )
     self.assertNotIn("some", "".join(history))
+    self.assertAlmostEqual(scores["top5_accuracy"], result["top5_accuracy"])
+    for name, figure in {
+      "num_examples": 70,
+      "ensemble_accuracy": hits[:70, :1].sum(1).mean(),
+      "top5_accuracy": hits[:70, :5].sum(1).mean(),
+    }.items():
+      self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
+    self.assertRegex(tables.format_evaluation(scores), r"some  +\d+\.\d %")
 
   def test_a_run_that_is_stopped_while_testing_goes_on(self):
     digits = training.load_dataset(CONFIG)
