@@ -14,25 +14,8 @@ scripts.train; what has no bearing on the times is passed over.
 
 import json
 
-from flags import (
-  benchmark_flags,
-  data_dir_flags,
-  data_flags,
-  method_flags,
-  network_flags,
-  runtime_flags,
-  training_flags,
-)
+from flags import benchmark_flags, config_flags
 from scripts import cli
-
-CONFIG_FLAGS = (
-  data_dir_flags,
-  data_flags,
-  network_flags,
-  method_flags,
-  training_flags,
-  runtime_flags,
-)
 
 
 def main():
@@ -59,7 +42,7 @@ def main():
     "audit": (audit_benchmarking.benchmark, tables.format_audit_benchmark),
   }[benchmark_flags.SUITE.value]
   measured = benchmark(
-    config.TrainConfig(**cli.flag_values(*CONFIG_FLAGS)),
+    config.TrainConfig(**cli.flag_values(*config_flags.MODULES)),
     benchmark_flags.NUM_STEPS.value,
   )
   print(format_table(measured))
@@ -67,4 +50,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, benchmark_flags, *CONFIG_FLAGS)
+  cli.run(main, benchmark_flags, *config_flags.MODULES)

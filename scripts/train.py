@@ -9,25 +9,15 @@ Example:
 from flags import (
   cache_flags,
   check_flags,
-  data_dir_flags,
-  data_flags,
+  config_flags,
   export_dir_flags,
-  method_flags,
-  network_flags,
-  runtime_flags,
-  training_flags,
   workdir_flags,
 )
 from scripts import cli
 
 FLAG_MODULES = (
-  data_dir_flags,
-  data_flags,
+  *config_flags.MODULES,
   cache_flags,
-  network_flags,
-  method_flags,
-  training_flags,
-  runtime_flags,
   workdir_flags,
   export_dir_flags,
 )

@@ -9,29 +9,10 @@ Example:
     --num_epochs=50 --validation_fraction=0.2 --workdir=runs/tuning
 """
 
-from flags import (
-  cache_flags,
-  data_dir_flags,
-  data_flags,
-  method_flags,
-  network_flags,
-  runtime_flags,
-  training_flags,
-  tune_flags,
-  workdir_flags,
-)
+from flags import cache_flags, config_flags, tune_flags, workdir_flags
 from scripts import cli
 
-FLAG_MODULES = (
-  data_dir_flags,
-  data_flags,
-  cache_flags,
-  network_flags,
-  method_flags,
-  training_flags,
-  runtime_flags,
-  workdir_flags,
-)
+FLAG_MODULES = (*config_flags.MODULES, cache_flags, workdir_flags)
 
 
 def main():
