@@ -107,7 +107,7 @@ def plot_schedules(path, num_epochs=200):
 
 
 def plot_compression(measurements, path):
-  """Draws Figure 3 of the paper.
+  """Draws Figure 3 of the paper, and beside it the same of scaled features.
 
   For each label noise, the share of random labels that a perceptron on frozen
   features does not reproduce after its last epoch: mean and sample standard
@@ -117,14 +117,31 @@ def plot_compression(measurements, path):
     measurements: sequence of dicts of `information_compression.measure`.
     path: str or path of the PNG file.
   """
+  noises = list(dict.fromkeys(_noise_name(each) for each in measurements))
+  canvas = figure.Figure(figsize=(2 + 2 * len(noises), 3.8), dpi=150)
+  panels = {
+    "training_error": "features as they are",
+    "training_error_standardised": "features scaled to unit deviation",
+  }
+  axes = canvas.subplots(1, len(panels), sharey=True)
+  for ax, (quantity, title) in zip(axes, panels.items(), strict=True):
+    _plot_random_label_errors(ax, measurements, quantity, noises)
+    ax.set_title(title, fontsize=10)
+  axes[0].set_ylim(bottom=0)
+  axes[0].yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
+  axes[0].set_ylabel("training error on random labels")
+  axes[0].legend(frameon=False, fontsize=9)
+  canvas.tight_layout()
+  _save(canvas, path)
+
+
+def _plot_random_label_errors(ax, measurements, quantity, noises):
   errors_of = {}  # Method -> noise -> list of fractions.
   for measured in measurements:
     by_noise = errors_of.setdefault(measured["method"], {})
-    noise = _noise_name(measured)
-    by_noise.setdefault(noise, []).append(measured["training_error"][-1])
-  noises = list(dict.fromkeys(_noise_name(each) for each in measurements))
-  canvas = figure.Figure(figsize=(1.5 + 1.3 * len(noises), 3.6), dpi=150)
-  ax = canvas.subplots()
+    by_noise.setdefault(_noise_name(measured), []).append(
+      measured[quantity][-1]
+    )
   shift = -0.06
   for method, by_noise in errors_of.items():
     values = [by_noise.get(noise, [np.nan]) for noise in noises]
@@ -141,14 +158,8 @@ def plot_compression(measurements, path):
     shift = -shift
   ax.set_xticks(range(len(noises)), noises)
   ax.set_xlim(-0.5, len(noises) - 0.5)
-  ax.set_ylim(bottom=0)
-  ax.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
   ax.set_xlabel("label noise in training")
-  ax.set_ylabel("training error on random labels")
-  ax.legend(frameon=False, fontsize=9)
   _tidy(ax)
-  canvas.tight_layout()
-  _save(canvas, path)
 
 
 def _noise_name(run):
