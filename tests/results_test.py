@@ -18,7 +18,7 @@ class ResultsTest(absltest.TestCase):
     os.chdir(_ROOT)  # The links are relative to where a command is run.
     results = reproduction.Results("results")
     commands = re.findall(r"-m scripts\.reproduce (--table=(?:\\\n|.)*)", _TEXT)
-    self.assertLen(commands, 4)
+    self.assertLen(commands, 5)
     for command in commands:
       flags = dict(
         flag.removeprefix("--").split("=")
