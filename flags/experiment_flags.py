@@ -24,3 +24,16 @@ FIGURE = flags.DEFINE_integer(
   lower_bound=1,
   upper_bound=3,
 )
+SEEDS = flags.DEFINE_list(
+  "seeds", ["0", "1", "2"], "Seeds, integers, separated by commas."
+)
+flags.register_validator(
+  SEEDS,
+  lambda seeds: bool(seeds) and all(seed.isdecimal() for seed in seeds),
+  "must be integers of at least 0, separated by commas",
+)
+
+
+def seeds():
+  """Returns the seeds: list of int."""
+  return [int(seed) for seed in SEEDS.value]

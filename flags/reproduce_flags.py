@@ -14,14 +14,6 @@ CELL = flags.DEFINE_list(
   [],
   "Cells of the table, separated by commas; all of them if not given.",
 )
-SEEDS = flags.DEFINE_list(
-  "seeds", ["0", "1", "2"], "Seeds, integers, separated by commas."
-)
-flags.register_validator(
-  SEEDS,
-  lambda seeds: bool(seeds) and all(seed.isdecimal() for seed in seeds),
-  "must be integers of at least 0, separated by commas",
-)
 DRY_RUN = flags.DEFINE_bool(
   "dry_run",
   False,

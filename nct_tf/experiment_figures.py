@@ -4,16 +4,15 @@ import pathlib
 
 from nct_tf import errors, experiment_tables, plotting, workdir as workdir_lib
 
-_SEEDS = (0, 1, 2)
 
-
-def draw(number, scale, results, path=None):
+def draw(number, scale, results, seeds, path=None):
   """Draws a figure of the paper.
 
   Args:
     number: int, 1 to 3.
     scale: str, of `experiment_tables.SCALES`.
     results: the `reproduction.Results` with its runs; 2 needs none.
+    seeds: sequence of int, of its runs; see `seeds_of`.
     path: str, the PNG file; None for the results' own place.
 
   Returns:
@@ -23,23 +22,27 @@ def draw(number, scale, results, path=None):
     InvalidInputError: if a run is not there, or the file cannot be written.
   """
   path = pathlib.Path(path or results.folder / scale / f"figure{number}.png")
+  seeds = seeds_of(number, seeds)
   if number == 1:
     runs = [
       (directory.path.parent.name, directory.read_result(), history)
-      for directory in _directories(number, scale, results, _SEEDS[:1])
+      for directory in _directories(number, scale, results, seeds)
       for history in [directory.read_history()]
     ]
     plotting.plot_memorisation(runs, path)
   elif number == 2:
     plotting.plot_schedules(path)
   else:
-    directories = _directories(number, scale, results, _SEEDS)
-    measured = [each for each in directories if each.compression_file.exists()]
+    directories = _directories(number, scale, results, seeds)
     plotting.plot_compression(
-      [directory.read_compression() for directory in measured or directories],
-      path,
+      [directory.read_compression() for directory in directories], path
     )
   return path
+
+
+def seeds_of(number, seeds):
+  """Returns those of the seeds that a figure shows: Figure 1 the first."""
+  return seeds[:1] if number == 1 else seeds
 
 
 def _directories(number, scale, results, seeds):
@@ -51,7 +54,8 @@ def _directories(number, scale, results, seeds):
       raise errors.InvalidInputError(
         f"Figure {number} needs a run of cell {cell.name} of table "
         f"{table.number}, which is not in {results.folder}: make it by python "
-        f"-m scripts.reproduce --figure={number} --scale={scale}"
+        f"-m scripts.reproduce --figure={number} --scale={scale} "
+        f"--seeds={','.join(map(str, seeds))}"
       )
   return [
     workdir_lib.Workdir(folder)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from nct_tf import workdir as workdir_lib
+from nct_tf import experiment_tables, workdir as workdir_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ def measure(cell, measures, folders):
   Returns:
     dict from measure to `Statistic`; without those that not every run has.
   """
-  runs = [_measure_run(cell, folder) for folder in folders]
+  runs = [measure_run(cell.accuracy, folder) for folder in folders]
   return {
     name: _statistic([run[name] for run in runs])
     for name in measures
@@ -42,24 +42,45 @@ def measure(cell, measures, folders):
   }
 
 
-def _measure_run(cell, folder):
-  """Returns dict from measure to fraction, or None, of a run."""
+def accuracies(result):
+  """Returns whose accuracy a run tells, of `experiment_tables.ACCURACIES`.
+
+  Args:
+    result: dict of `result.json`.
+  """
+  if result["method"] == "standard":  # A network is no ensemble.
+    return ("ensemble",)
+  return experiment_tables.ACCURACIES
+
+
+def measure_run(accuracy, folder):
+  """Measures a run.
+
+  Args:
+    accuracy: str, whose, of `experiment_tables.ACCURACIES`.
+    folder: path of its kept files.
+
+  Returns:
+    dict from measure to fraction, or None for what it has not.
+  """
   directory = workdir_lib.Workdir(folder)
   result = directory.read_result()
   history = directory.read_history()
   column = "ensemble_accuracy"
-  if cell.accuracy != "ensemble":
-    column = f"accuracy_{cell.accuracy.removeprefix('network')}"
+  is_ensemble = accuracy == "ensemble"
+  if not is_ensemble:
+    column = f"accuracy_{accuracy.removeprefix('network')}"
   # Chosen and told on the test split, unless examples were held out.
   chosen_on = history[f"val_{column}"]
-  accuracy = history.get(f"test_{column}", chosen_on)
+  values = history.get(f"test_{column}", chosen_on)
   measures = {
-    "best": accuracy[chosen_on.argmax()],
-    "last": accuracy[-1],
-    "last10": accuracy[-10:].mean(),
-    "top1": accuracy[-1],
+    "best": values[chosen_on.argmax()],
+    "best_test": values.max(),
+    "last": values[-1],
+    "last10": values[-10:].mean(),
+    "top1": values[-1],
     "top5": result.get("top5_accuracy"),
-    "memorised": result["train_accuracy_noisy"],
+    "memorised": result["train_accuracy_noisy"] if is_ensemble else None,
   }
   for split, figures in (result.get("extra_tests") or {}).items():
     measures[f"{split}_top1"] = figures["accuracy"]

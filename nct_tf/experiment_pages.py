@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 
 from nct_tf import (
   experiment_measures,
@@ -32,6 +33,7 @@ def format_table(table, cells, found, seeds):
     for cell in cells
   }
   has_paper = any(cell.paper for cell in cells)
+  decimals = _paper_decimals(cells)
   header = ["", ""]
   for column in columns:
     header += [column, "paper"] if has_paper else [column]
@@ -45,12 +47,12 @@ def format_table(table, cells, found, seeds):
         folders = found[cell.name] if cell else ()
         line.append(_format_own(statistic, folders, len(seeds)))
         if has_paper:
-          line.append(_format_paper(cell, measure))
+          line.append(_format_paper(cell, measure, decimals))
       if any(line[2:]):
         lines.append(line)
   return "\n".join(
     [
-      f"**{_caption(table, len(seeds))}**",
+      f"**{_caption(table, len(seeds))}** {_explain_best(found)}".rstrip(),
       "",
       *(f"| {' | '.join(line)} |" for line in lines),
     ]
@@ -69,6 +71,19 @@ def _caption(table, num_seeds):
   )
 
 
+def _explain_best(found):
+  """Says on what best epochs were chosen: the test split is an optimist's."""
+  splits = {
+    workdir_lib.Workdir(folder).read_result()["best_selected_on"]
+    for folders in found.values()
+    for folder in folders
+  }
+  if not splits:
+    return ""
+  names = " or ".join(sorted(splits))
+  return f"Best: of the epoch that is best on the {names} split."
+
+
 def _format_own(statistic, folders, num_seeds):
   if statistic is None:
     return ""
@@ -80,8 +95,20 @@ def _format_own(statistic, folders, num_seeds):
   return f"[{text}]({os.path.relpath(folders[0].parent)}/)"
 
 
-def _format_paper(cell, measure):
-  return " ± ".join(map(str, cell.paper.get(measure, ()))) if cell else ""
+def _paper_decimals(cells):
+  """Returns how many the paper's figures have: JSON drops a last zero."""
+  numbers = [
+    str(number)
+    for cell in cells
+    for figures in cell.paper.values()
+    for number in figures
+  ]
+  return max((len(text.partition(".")[2]) for text in numbers), default=0)
+
+
+def _format_paper(cell, measure, decimals):
+  numbers = cell.paper.get(measure, ()) if cell else ()
+  return " ± ".join(f"{number:.{decimals}f}" for number in numbers)
 
 
 def write_cell_page(folder, table, cell):
@@ -93,40 +120,41 @@ def write_cell_page(folder, table, cell):
     table: an `experiment_tables.Table`.
     cell: its `Cell`.
   """
-  header = ["seed", "best", "last", "last 10", "memorised", "time", ""]
-  lines = [header, ["---"] + ["---:"] * 5 + ["---"]]
+  measures = ("best", "last", "last10", "memorised")
+  titles = [experiment_tables.MEASURES[measure] for measure in measures]
+  header = ["seed", "accuracy of", *titles, "time", ""]
+  lines = [header, ["---"] * 2 + ["---:"] * 5 + ["---"]]
   commands, figures = [], []
-  for path in sorted(folder.glob("seed*/result.json")):
+  paths = sorted(folder.glob("seed*/result.json"))
+  for path in paths:
     directory = workdir_lib.Workdir(path.parent)
     name = directory.path.name
     result = directory.read_result()
     workdir = f"runs/{table.folder}/{cell.name}/{name}"
     config = dataclasses.replace(directory.read_config(), workdir=workdir)
-    commands.append(" ".join(["python -m scripts.train", *config.to_flags()]))
-    lines.append(
-      [
-        name.removeprefix("seed"),
-        tables.percent(result["best_accuracy"]),
-        tables.percent(result["last_accuracy"]),
-        tables.percent(result["last10_accuracy"]),
-        tables.percent(result["train_accuracy_noisy"]),
-        f"{result['seconds']:.0f} s",
-        " ".join(
-          f"[{file.name}]({name}/{file.name})"
-          for file in (
-            directory.history_file,
-            directory.result_file,
-            directory.flags_file,
-          )
-        ),
-      ]
+    commands.append(
+      shlex.join(["python", "-m", "scripts.train", *config.to_flags()])
     )
+    own_files = (
+      directory.history_file,
+      directory.result_file,
+      directory.flags_file,
+    )
+    links = [f"[{file.name}]({name}/{file.name})" for file in own_files]
+    time = f"{result['seconds']:.0f} s"
+    for accuracy in experiment_measures.accuracies(result):
+      measured = experiment_measures.measure_run(accuracy, path.parent)
+      values = [tables.percent(measured[measure]) for measure in measures]
+      seed = name.removeprefix("seed")
+      lines.append([seed, accuracy, *values, time, " ".join(links)])
     if directory.memorisation_file.exists():
       figures.append(f"![What it memorised]({name}/memorisation.png)")
   text = [
     f"# {cell.row}, {cell.column} ({table.title})",
     "",
     *(f"| {' | '.join(line)} |" for line in lines),
+    "",
+    _explain_best({cell.name: [path.parent for path in paths]}),
     "",
     "```shell",
     *commands,

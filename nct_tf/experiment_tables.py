@@ -18,6 +18,7 @@ NUMBERS = (1, 2, 3, 4, 5, 6)
 # What may stand in a table: name -> its title.
 MEASURES = {
   "best": "Best",
+  "best_test": "Best on test",
   "last": "Last",
   "last10": "Avg. of last 10",
   "top1": "top-1",
@@ -143,13 +144,13 @@ def of_figure(number, scale):
   """Returns what runs a figure is of: a `Table`, and a list of its `Cell`s.
 
   Args:
-    number: int, the paper's: 1 or 3.
+    number: int, the paper's, 1 to 3; 2 is of no runs.
     scale: str, of `SCALES`.
   """
   text = (_FOLDER / scale / "figures.json").read_text(encoding="utf-8")
   figure = json.loads(text)[str(number)]
   table = load(figure["table"], scale)
-  return table, table.choose(figure["cells"])
+  return table, [table.cells[name] for name in figure["cells"]]
 
 
 def data_shapes():

@@ -47,7 +47,7 @@ def measure(directory, num_examples=10_000, num_epochs=50):
   model, config, _ = model_building.restore(directory)
   dataset = training.load_dataset(config)
   index = np.flatnonzero(dataset.train_labels < 2)[:num_examples]
-  features = _features(model.networks[0], dataset, index)
+  features = _features(model.networks[0], dataset, index, config.crop_size)
   rng = np.random.default_rng(_LABELS_SEED)
   labels = rng.permutation(np.arange(len(index)) % 2)
   return {
@@ -63,7 +63,7 @@ def measure(directory, num_examples=10_000, num_epochs=50):
   }
 
 
-def _features(network, dataset, index):
+def _features(network, dataset, index, crop_size):
   """Returns float32 array [num_examples, num_features]."""
   head = network.layers[-1]
   if not isinstance(head, keras.layers.Dense):
@@ -80,6 +80,7 @@ def _features(network, dataset, index):
     batch_size=_FEATURE_BATCH_SIZE,
     mean=mean,
     std=std,
+    crop_size=crop_size,
   )
   return np.concatenate(
     [body(images, training=False).numpy() for images, *_ in batches]

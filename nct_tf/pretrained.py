@@ -80,6 +80,21 @@ def check(source, network):
     )
 
 
+def find(source):
+  """Returns the `pathlib.Path` of a file of weights; downloads `imagenet`.
+
+  Raises:
+    InvalidInputError: if the file is not there, or cannot be downloaded.
+  """
+  path = _download() if source == IMAGENET else pathlib.Path(source)
+  if not path.is_file():
+    raise errors.InvalidInputError(
+      f"Argument `pretrained_weights` must be a file or imagenet. Received: "
+      f"{source}"
+    )
+  return path
+
+
 def load(model, source, moments):
   """Gives each network of a model the weights of a file.
 
@@ -100,12 +115,7 @@ def load(model, source, moments):
   """
   network = model.networks[0]
   check(source, network.name)
-  path = _download() if source == IMAGENET else pathlib.Path(source)
-  if not path.is_file():
-    raise errors.InvalidInputError(
-      f"Argument `pretrained_weights` must be a file or imagenet. Received: "
-      f"{source}"
-    )
+  path = find(source)
   content = _read(path, network)
   is_whole = _fits(path, network, content)
   num_layers = len(_layers(network)) - (not is_whole)

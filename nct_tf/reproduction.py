@@ -180,6 +180,11 @@ def measure_compression(runs, results):
       # Another table may have made it.
       name = kept.path.relative_to(results.folder)
       directory = workdir_lib.Workdir(run.runs_dir / name)
+      if not directory.result_file.exists():
+        raise errors.InvalidInputError(
+          f"Figure 3 needs the weights of {directory.path}, which is gone: "
+          f"name its --runs_dir, or move {kept.path} away to train it again"
+        )
       kept.write_compression(information_compression.measure(directory))
       _logger.info("%s: features measured", name)
 

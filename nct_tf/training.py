@@ -98,6 +98,13 @@ def _run(config, directory, strategy, interruption):
   is_chief = distribution.is_chief(strategy)
   if config.export_dir and is_chief:
     exporting.check_writable(config.export_dir)
+  is_begun = (
+    directory.find_run(config) == "unfinished"
+    and fitting.find_position(directory) is not None
+  )
+  source = None if is_begun else config.pretrained_weights
+  if source:  # Before the data, which may take hours.
+    pretrained.find(source)
   dataset = load_dataset(config, _logger.warning)
   noisy = load_noisy_dataset(config, dataset)
   keras.utils.set_random_seed(config.seed)
@@ -110,7 +117,9 @@ def _run(config, directory, strategy, interruption):
     model = model_building.create_compiled(
       config, dataset.image_shape, dataset.num_classes
     )
-  pretrained_sha256 = _load_pretrained(model, config, dataset, directory)
+  pretrained_sha256 = (
+    pretrained.load(model, source, dataset.moments) if source else None
+  )
   if is_chief:
     first = noisy.train.index[: max(server_config.BATCH_SIZES)]
     with interruption.hold():
@@ -142,16 +151,6 @@ def _run(config, directory, strategy, interruption):
   # The last of all files: where it is, everything is.
   directory.write_result(result)
   return result
-
-
-def _load_pretrained(model, config, dataset, directory):
-  """Returns the SHA-256 of the file; None without, or where a run goes on."""
-  if not config.pretrained_weights:
-    return None
-  is_unfinished = directory.find_run(config) == "unfinished"
-  if is_unfinished and fitting.find_position(directory) is not None:
-    return None
-  return pretrained.load(model, config.pretrained_weights, dataset.moments)
 
 
 def _check_batches(config, num_examples, num_replicas):

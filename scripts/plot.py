@@ -17,6 +17,7 @@ def main():
     experiment_flags.FIGURE.value,
     experiment_flags.SCALE.value,
     reproduction.Results(experiment_flags.RESULTS_DIR.value),
+    experiment_flags.seeds(),
     plot_flags.OUTPUT.value,
   )
   print(f"Figure {experiment_flags.FIGURE.value}: {path}")

@@ -8,6 +8,8 @@ Examples:
   python -m scripts.reproduce --figure=3 --scale=cpu --jobs=2 --download
 """
 
+import shlex
+
 from flags import data_dir_flags, experiment_flags, reproduce_flags
 from scripts import cli
 
@@ -25,6 +27,7 @@ def main():
     )
 
   scale = experiment_flags.SCALE.value
+  seeds = experiment_flags.seeds()
   figure = experiment_flags.FIGURE.value
   if (figure is None) == (reproduce_flags.TABLE.value is None):
     raise errors.InvalidInputError("either --table or --figure must be given")
@@ -33,7 +36,7 @@ def main():
     cells = table.choose(reproduce_flags.CELL.value)
   else:
     table, cells = experiment_tables.of_figure(figure, scale)
-  seeds = [int(seed) for seed in reproduce_flags.SEEDS.value]
+    seeds = experiment_figures.seeds_of(figure, seeds)
   runs = reproduction.plan(
     table,
     cells,
@@ -43,7 +46,7 @@ def main():
   )
   if reproduce_flags.DRY_RUN.value:
     for run in runs:
-      print(" ".join(run.command))
+      print(shlex.join(run.command))
     print(tables.format_costs(experiment_costs.estimate(cells, len(seeds))))
     return
   results = reproduction.Results(experiment_flags.RESULTS_DIR.value)
@@ -54,7 +57,7 @@ def main():
     return
   if figure == 3:
     reproduction.measure_compression(runs, results)
-  path = experiment_figures.draw(figure, scale, results)
+  path = experiment_figures.draw(figure, scale, results, seeds)
   print(f"Figure {figure}: {path}")
 
 

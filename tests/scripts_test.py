@@ -129,6 +129,13 @@ class BadFlagsTest(ScriptsTestCase):
     self.assert_one_line(run(script, *arguments), message)
     self.assertFalse((_ROOT / "unused").exists())
 
+  def test_figure_2_needs_no_runs(self):
+    for script in ("reproduce", "plot"):
+      folder = self.enter_context(tempfile.TemporaryDirectory())
+      process = run(script, "--figure=2", f"--results_dir={folder}")
+      self.assertEqual(process.returncode, 0, process.stderr)
+      self.assertTrue(pathlib.Path(folder, "paper", "figure2.png").exists())
+
   def test_help_tells_ranges_and_choices(self):
     text = " ".join(run("train", "--help").stdout.split())
     for part in ("--noise_rate:", "range [0.0, 1.0]", "<nct|standard>"):

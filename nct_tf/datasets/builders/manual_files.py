@@ -128,7 +128,7 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         len(unreadable),
         len(files),
         split,
-        _named(unreadable),
+        ", ".join(unreadable),
       )
 
 
