@@ -1,6 +1,7 @@
 """What cells of the paper's tables would cost on this machine."""
 
 import dataclasses
+import multiprocessing
 
 from nct_tf import cost, datasets, experiment_tables, noisy_dataset
 
@@ -26,7 +27,11 @@ def estimate(cells, num_seeds):
   kinds = {}
   for cell in cells:
     kinds.setdefault(_cost_config(cell), []).append(cell)
-  return [_estimate(config, same, num_seeds) for config, same in kinds.items()]
+  arguments = [(config, same, num_seeds) for config, same in kinds.items()]
+  # Each in a process of its own: the most memory that one has held only rises.
+  spawning = multiprocessing.get_context("spawn")
+  with spawning.Pool(1, maxtasksperchild=1) as pool:
+    return pool.starmap(_estimate, arguments, chunksize=1)
 
 
 def _cost_config(cell):
