@@ -118,7 +118,7 @@ def plot_compression(measurements, path):
     path: str or path of the PNG file.
   """
   noises = list(dict.fromkeys(_noise_name(each) for each in measurements))
-  canvas = figure.Figure(figsize=(2 + 2 * len(noises), 3.8), dpi=150)
+  canvas = figure.Figure(figsize=(2 + 2.5 * len(noises), 3.8), dpi=150)
   panels = {
     "training_error": "features as they are",
     "training_error_standardised": "features scaled to unit deviation",
