@@ -15,8 +15,6 @@ from nct_tf import (
   datasets,
   errors,
   evaluation,
-  fitting,
-  input_pipeline,
   label_audit,
   losses,
   model_building,
@@ -157,17 +155,8 @@ def predict(directory, examples, checkpoint, use_ema):
   Returns:
     each network's logits, float32 [num_networks, num_examples, num_classes].
   """
-  model, config, result = model_building.restore(directory, checkpoint, use_ema)
-  batches = input_pipeline.evaluation_dataset(
-    examples.images,
-    examples.index,
-    examples.given_labels,
-    batch_size=fitting.EVALUATION_BATCH_SIZE,
-    mean=result["mean"],
-    std=result["std"],
-    crop_size=config.crop_size,
-  )
-  return evaluation.predict(model, batches)
+  restored = model_building.restore(directory, checkpoint, use_ema)
+  return evaluation.predict(*restored, examples)
 
 
 def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):

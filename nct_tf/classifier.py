@@ -276,11 +276,11 @@ class Classifier(keras.Model):
     and the validation metrics.
     """
     joint = ensemble_logits(logits)
-    if joint.shape[-1] > 5:  # Of fewer classes it would say nothing.
+    if joint.shape[-1] > metrics.NUM_TOP_CLASSES:
       values = {
         **values,
         "ensemble_top5_accuracy": metrics.correct_within(
-          joint, targets["label"], 5
+          joint, targets["label"], metrics.NUM_TOP_CLASSES
         ),
       }
     results = self.record(values, logits, targets)

@@ -1,6 +1,7 @@
 """How good a finished run is, in figures."""
 
 import dataclasses
+import functools
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
@@ -9,13 +10,13 @@ import tensorflow as tf
 from nct_tf import (
   fitting,
   input_pipeline,
+  metrics,
   model_building,
   noisy_dataset,
   training,
 )
 
 _NUM_CALIBRATION_BINS = 15
-_TOP_CLASSES = 5
 
 
 def evaluate_run(
@@ -42,19 +43,7 @@ def evaluate_run(
   dataset = training.load_dataset(
     dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
   )
-
-  def logits(examples):
-    batches = input_pipeline.evaluation_dataset(
-      examples.images,
-      examples.index,
-      examples.given_labels,
-      batch_size=fitting.EVALUATION_BATCH_SIZE,
-      mean=result["mean"],
-      std=result["std"],
-      crop_size=config.crop_size,
-    )
-    return predict(model, batches)
-
+  logits = functools.partial(predict, model, config, result)
   test = noisy_dataset.take_test_examples(dataset, config.num_test_examples)
   return {
     "method": result["method"],
@@ -67,13 +56,24 @@ def evaluate_run(
   }
 
 
-def predict(model, dataset):
+def predict(model, config, result, examples):
   """Returns each network's logits: float32 [num_networks, num_examples, C].
 
   Args:
     model: a `Classifier`.
-    dataset: a `tf.data.Dataset` of `(images, targets)`.
+    config: the `TrainConfig` of its run.
+    result: dict of the run's `result.json`.
+    examples: a `noisy_dataset.Examples`.
   """
+  dataset = input_pipeline.evaluation_dataset(
+    examples.images,
+    examples.index,
+    examples.given_labels,
+    batch_size=fitting.EVALUATION_BATCH_SIZE,
+    mean=result["mean"],
+    std=result["std"],
+    crop_size=config.crop_size,
+  )
   logits = tf.function(model.logits, reduce_retracing=True)
   batches = [
     np.stack([values.numpy() for values in logits(images)])
@@ -142,8 +142,10 @@ def _ensemble_accuracies(joint, labels):
     "num_examples": len(labels),
     "ensemble_accuracy": float(np.mean(joint.argmax(axis=-1) == labels)),
   }
-  if joint.shape[-1] > _TOP_CLASSES:  # Of fewer classes it would say nothing.
-    hits = tf.math.in_top_k(labels, joint.astype(np.float32), _TOP_CLASSES)
+  if joint.shape[-1] > metrics.NUM_TOP_CLASSES:
+    hits = metrics.correct_within(
+      joint.astype(np.float32), labels, metrics.NUM_TOP_CLASSES
+    )
     result["top5_accuracy"] = float(np.mean(hits))
   return result
 

@@ -34,7 +34,11 @@ def measure(cell, measures, folders):
   Returns:
     dict from measure to `Statistic`; without those that not every run has.
   """
-  runs = [measure_run(cell.accuracy, folder) for folder in folders]
+  directories = [workdir_lib.Workdir(folder) for folder in folders]
+  runs = [
+    measure_run(cell.accuracy, each.read_result(), each.read_history())
+    for each in directories
+  ]
   return {
     name: _statistic([run[name] for run in runs])
     for name in measures
@@ -53,19 +57,17 @@ def accuracies(result):
   return experiment_tables.ACCURACIES
 
 
-def measure_run(accuracy, folder):
+def measure_run(accuracy, result, history):
   """Measures a run.
 
   Args:
     accuracy: str, whose, of `experiment_tables.ACCURACIES`.
-    folder: path of its kept files.
+    result: dict of `result.json`.
+    history: dict of `Workdir.read_history`.
 
   Returns:
     dict from measure to fraction, or None for what it has not.
   """
-  directory = workdir_lib.Workdir(folder)
-  result = directory.read_result()
-  history = directory.read_history()
   column = "ensemble_accuracy"
   is_ensemble = accuracy == "ensemble"
   if not is_ensemble:

@@ -32,6 +32,11 @@ def format_table(table, cells, found, seeds):
     )
     for cell in cells
   }
+  chosen_on = {
+    workdir_lib.Workdir(folder).read_result()["best_selected_on"]
+    for folders in found.values()
+    for folder in folders
+  }
   has_paper = any(cell.paper for cell in cells)
   decimals = _paper_decimals(cells)
   header = ["", ""]
@@ -52,7 +57,7 @@ def format_table(table, cells, found, seeds):
         lines.append(line)
   return "\n".join(
     [
-      f"**{_caption(table, len(seeds))}** {_explain_best(found)}".rstrip(),
+      f"**{_caption(table, len(seeds))}** {_explain_best(chosen_on)}".rstrip(),
       "",
       *(f"| {' | '.join(line)} |" for line in lines),
     ]
@@ -71,13 +76,8 @@ def _caption(table, num_seeds):
   )
 
 
-def _explain_best(found):
+def _explain_best(splits):
   """Says on what best epochs were chosen: the test split is an optimist's."""
-  splits = {
-    workdir_lib.Workdir(folder).read_result()["best_selected_on"]
-    for folders in found.values()
-    for folder in folders
-  }
   if not splits:
     return ""
   names = " or ".join(sorted(splits))
@@ -124,12 +124,12 @@ def write_cell_page(folder, table, cell):
   titles = [experiment_tables.MEASURES[measure] for measure in measures]
   header = ["seed", "accuracy of", *titles, "time", ""]
   lines = [header, ["---"] * 2 + ["---:"] * 5 + ["---"]]
-  commands, figures = [], []
-  paths = sorted(folder.glob("seed*/result.json"))
-  for path in paths:
+  commands, figures, chosen_on = [], [], set()
+  for path in sorted(folder.glob("seed*/result.json")):
     directory = workdir_lib.Workdir(path.parent)
     name = directory.path.name
-    result = directory.read_result()
+    result, history = directory.read_result(), directory.read_history()
+    chosen_on.add(result["best_selected_on"])
     workdir = f"runs/{table.folder}/{cell.name}/{name}"
     config = dataclasses.replace(directory.read_config(), workdir=workdir)
     commands.append(
@@ -143,7 +143,7 @@ def write_cell_page(folder, table, cell):
     links = [f"[{file.name}]({name}/{file.name})" for file in own_files]
     time = f"{result['seconds']:.0f} s"
     for accuracy in experiment_measures.accuracies(result):
-      measured = experiment_measures.measure_run(accuracy, path.parent)
+      measured = experiment_measures.measure_run(accuracy, result, history)
       values = [tables.percent(measured[measure]) for measure in measures]
       seed = name.removeprefix("seed")
       lines.append([seed, accuracy, *values, time, " ".join(links)])
@@ -154,7 +154,7 @@ def write_cell_page(folder, table, cell):
     "",
     *(f"| {' | '.join(line)} |" for line in lines),
     "",
-    _explain_best({cell.name: [path.parent for path in paths]}),
+    _explain_best(chosen_on),
     "",
     "```shell",
     *commands,

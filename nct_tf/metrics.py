@@ -19,6 +19,10 @@ def correct(logits, labels):
   return tf.cast(predicted == labels, tf.float32)
 
 
+# Of how many likeliest classes "top-5" is; of fewer classes it says nothing.
+NUM_TOP_CLASSES = 5
+
+
 def correct_within(logits, labels, num_classes):
   """Whether the label is among the classes of the largest logits.
 

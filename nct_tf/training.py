@@ -98,13 +98,7 @@ def _run(config, directory, strategy, interruption):
   is_chief = distribution.is_chief(strategy)
   if config.export_dir and is_chief:
     exporting.check_writable(config.export_dir)
-  is_begun = (
-    directory.find_run(config) == "unfinished"
-    and fitting.find_position(directory) is not None
-  )
-  source = None if is_begun else config.pretrained_weights
-  if source:  # Before the data, which may take hours.
-    pretrained.find(source)
+  weights = _starting_weights(config, directory)
   dataset = load_dataset(config, _logger.warning)
   noisy = load_noisy_dataset(config, dataset)
   keras.utils.set_random_seed(config.seed)
@@ -118,7 +112,7 @@ def _run(config, directory, strategy, interruption):
       config, dataset.image_shape, dataset.num_classes
     )
   pretrained_sha256 = (
-    pretrained.load(model, source, dataset.moments) if source else None
+    pretrained.load(model, weights, dataset.moments) if weights else None
   )
   if is_chief:
     first = noisy.train.index[: max(server_config.BATCH_SIZES)]
@@ -151,6 +145,18 @@ def _run(config, directory, strategy, interruption):
   # The last of all files: where it is, everything is.
   directory.write_result(result)
   return result
+
+
+def _starting_weights(config, directory):
+  """Returns `pretrained_weights`, which are there; None where a run goes on."""
+  if not config.pretrained_weights:
+    return None
+  is_unfinished = directory.find_run(config) == "unfinished"
+  if is_unfinished and fitting.find_position(directory) is not None:
+    return None
+  # Before the data are read, which may take hours.
+  pretrained.find(config.pretrained_weights)
+  return config.pretrained_weights
 
 
 def _check_batches(config, num_examples, num_replicas):
