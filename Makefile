@@ -10,9 +10,9 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
   --noise_type=symmetric_inclusive --noise_rate=0.5 \
   --network=simple_cnn --width=64 --num_epochs=100
 
-LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
-  tests/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
-  tests/examples_test.py tests/presets_test.py
+LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.py \
+  tests/training/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
+  tests/examples_test.py tests/experiments/presets_test.py
 
 .PHONY: help environment train test test-long torture bazel lint format lock clean
 
@@ -47,7 +47,7 @@ test-long: environment
 
 torture: environment
 	@NCT_TF_NUM_KILLS=200 $(RUN) -m pytest -s --numprocesses=0 \
-	  tests/resume_kill_test.py
+	  tests/training/resume_kill_test.py
 
 bazel: environment
 	@tools/bazel_test.sh "$(VENV)/bin"

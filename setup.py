@@ -67,7 +67,9 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   packages=setuptools.find_packages(include=["nct_tf", "nct_tf.*"]),
-  package_data={"nct_tf": ["audit_page_files/*", "experiments/**/*.json"]},
+  package_data={
+    "nct_tf": ["audit/page_files/*", "experiments/presets/**/*.json"]
+  },
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,
   extras_require={

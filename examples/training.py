@@ -6,15 +6,12 @@ import typing
 import keras
 import numpy as np
 
-from nct_tf import (
-  callbacks,
-  concurrent_model,
-  label_audit,
-  label_noise,
-  label_scores,
-  standard_model,
-  tables,
-)
+from nct_tf import label_noise
+from nct_tf.audit import label_audit
+from nct_tf.methods import nct, standard
+from nct_tf.models import label_scores
+from nct_tf.reporting import text_tables
+from nct_tf.training import callbacks
 
 NOISE_RATE = 0.3
 
@@ -76,12 +73,12 @@ def run(task, seed=0):
     rows.append(
       (
         method,
-        tables.percent(accuracy),
-        f"{num_found}, {tables.percent(measured['precision_at_wrong'])}",
+        text_tables.percent(accuracy),
+        f"{num_found}, {text_tables.percent(measured['precision_at_wrong'])}",
       )
     )
   head = ("method", "accuracy", f"wrong among the first {num_wrong}")
-  print(tables.format_table(rows, head))
+  print(text_tables.format_table(rows, head))
   print(
     f"\nAccuracy is of {len(task.test)} held-out examples with true labels; "
     "the last column, of\nthe training labels that the audit ranks first."
@@ -93,12 +90,12 @@ def run(task, seed=0):
 def _train(task, given_labels, method):
   """Returns the `LabelAudit` of a training, and the held-out accuracy."""
   if method == "nct":
-    model = concurrent_model.ConcurrentModel(task.network(), task.network())
+    model = nct.ConcurrentModel(task.network(), task.network())
     schedules = callbacks.concurrent_schedules(
       model, task.num_epochs, target_variability_max=0.2
     )
   else:
-    model = standard_model.StandardModel(task.network())
+    model = standard.StandardModel(task.network())
     schedules = []
   # Every step of training adds how likely it finds the labels of its batch.
   scores = label_scores.LabelScores(len(task.train), task.batch_size)
@@ -131,4 +128,6 @@ def _suspects(task, audit, num_rows=10):
     )
     for number in np.argsort(audit.rank)[:num_rows]
   ]
-  return tables.format_table(rows, ("example", "given", "suggested", "true"))
+  return text_tables.format_table(
+    rows, ("example", "given", "suggested", "true")
+  )

@@ -5,18 +5,17 @@ import types
 import typing
 
 from nct_tf import (
-  addons,
   distribution,
   errors,
-  input_pipeline,
   label_noise,
   networks,
   optimizers,
   preprocessing,
-  pretrained,
   schedules,
 )
-from nct_tf.networks import layers, preact_resnet
+from nct_tf.input_pipeline import batching
+from nct_tf.networks import layers, preact_resnet, pretrained
+from nct_tf.platform import addons
 
 METHODS = ("nct", "standard")
 MIXED_PRECISIONS = ("none", "bfloat16", "float16")
@@ -91,7 +90,7 @@ _RANGES = {
 
 _CHOICES = {
   "augmentation": preprocessing.AUGMENTATIONS,
-  "sampling": input_pipeline.SAMPLINGS,
+  "sampling": batching.SAMPLINGS,
   "noise_type": label_noise.NOISE_TYPES,
   "network": networks.NAMES,
   "kernel_initializer": layers.KERNEL_INITIALIZERS,

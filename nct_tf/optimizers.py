@@ -2,7 +2,8 @@
 
 import keras
 
-from nct_tf import addons, errors
+from nct_tf import errors
+from nct_tf.platform import addons
 
 OPTIMIZERS = ("sgd", "adamw", "lamb", "sgdw")
 

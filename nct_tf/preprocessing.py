@@ -8,7 +8,8 @@ import math
 
 import tensorflow as tf
 
-from nct_tf import addons, errors
+from nct_tf import errors
+from nct_tf.platform import addons
 
 AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 

@@ -13,10 +13,12 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import auditing, tables, workdir
+    from nct_tf.audit import run_audit
+    from nct_tf.reporting import text_tables
+    from nct_tf.workdir import layout
 
-  directory = workdir.Workdir(workdir_flags.WORKDIR.value)
-  result = auditing.audit_run(
+  directory = layout.Workdir(workdir_flags.WORKDIR.value)
+  result = run_audit.audit_run(
     directory,
     audit_flags.FOLDS.value,
     weights_flags.CHECKPOINT.value,
@@ -24,7 +26,7 @@ def main():
     cache_flags.CACHE.value,
     cache_flags.CACHE_DIR.value,
   )
-  print(tables.format_audit(auditing.summarize(result)))
+  print(text_tables.format_audit(run_audit.summarize(result)))
   print(f"To look at: {directory.audit_dir / 'index.html'}")
 
 

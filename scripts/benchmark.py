@@ -20,26 +20,21 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import (
-      audit_benchmarking,
-      benchmarking,
-      config,
-      scaling_benchmarking,
-      serving_benchmarking,
-      tables,
-    )
+    from nct_tf import config
+    from nct_tf.benchmarks import audit, scaling, serving, training_steps
+    from nct_tf.reporting import text_tables
 
   benchmark, format_table = {
-    "training": (benchmarking.benchmark, tables.format_benchmark),
+    "training": (training_steps.benchmark, text_tables.format_benchmark),
     "serving": (
-      serving_benchmarking.benchmark,
-      tables.format_serving_benchmark,
+      serving.benchmark,
+      text_tables.format_serving_benchmark,
     ),
     "scaling": (
-      scaling_benchmarking.benchmark,
-      tables.format_scaling_benchmark,
+      scaling.benchmark,
+      text_tables.format_scaling_benchmark,
     ),
-    "audit": (audit_benchmarking.benchmark, tables.format_audit_benchmark),
+    "audit": (audit.benchmark, text_tables.format_audit_benchmark),
   }[benchmark_flags.SUITE.value]
   measured = benchmark(
     config.TrainConfig(**cli.flag_values(*config_flags.MODULES)),

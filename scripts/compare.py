@@ -11,12 +11,13 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import plotting, tables, workdir
+    from nct_tf.reporting import plotting, text_tables
+    from nct_tf.workdir import layout
 
-  directories = [workdir.Workdir(path) for path in compare_flags.WORKDIRS.value]
+  directories = [layout.Workdir(path) for path in compare_flags.WORKDIRS.value]
   results = [each.read_result() for each in directories]
-  print(tables.format_results(results, compare_flags.WORKDIRS.value))
-  print(tables.RESULTS_LEGEND)
+  print(text_tables.format_results(results, compare_flags.WORKDIRS.value))
+  print(text_tables.RESULTS_LEGEND)
   if compare_flags.FIGURE.value:
     plotting.plot_memorisation(
       [

@@ -10,9 +10,11 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import evaluation, tables, workdir
+    from nct_tf.evaluation import evaluation
+    from nct_tf.reporting import text_tables
+    from nct_tf.workdir import layout
 
-  directory = workdir.Workdir(workdir_flags.WORKDIR.value)
+  directory = layout.Workdir(workdir_flags.WORKDIR.value)
   scores = evaluation.evaluate_run(
     directory,
     weights_flags.CHECKPOINT.value,
@@ -21,7 +23,7 @@ def main():
     cache_flags.CACHE_DIR.value,
   )
   directory.write_evaluation(scores)
-  print(tables.format_evaluation(scores))
+  print(text_tables.format_evaluation(scores))
   print(f"As JSON: {directory.evaluation_file}")
 
 

@@ -24,10 +24,11 @@ FLAG_MODULES = (
 
 def main():
   with cli.silence():
-    from nct_tf import exporting, workdir
+    from nct_tf.serving import exporting
+    from nct_tf.workdir import layout
 
   exporting.export_run(
-    workdir.Workdir(workdir_flags.WORKDIR.value),
+    layout.Workdir(workdir_flags.WORKDIR.value),
     export_dir_flags.EXPORT_DIR.value,
     checkpoint=weights_flags.CHECKPOINT.value,
     use_ema=weights_flags.USE_EMA.value,

@@ -13,7 +13,8 @@ import sys
 from absl import flags
 
 from flags import cluster_flags
-from nct_tf import errors, local_cluster
+from nct_tf import errors
+from nct_tf.platform import local_cluster
 from scripts import cli, train
 
 FLAG_MODULES = (cluster_flags, *train.FLAG_MODULES)

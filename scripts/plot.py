@@ -11,9 +11,9 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import experiment_figures, reproduction
+    from nct_tf.experiments import figures, reproduction
 
-  path = experiment_figures.draw(
+  path = figures.draw(
     experiment_flags.FIGURE.value,
     experiment_flags.SCALE.value,
     reproduction.Results(experiment_flags.RESULTS_DIR.value),

@@ -22,7 +22,7 @@ FLAG_MODULES = (predict_flags, export_dir_flags, version_flags)
 
 
 def main():
-  from nct_tf.serving import image_files, prediction_formats
+  from nct_tf.serving.clients import image_files, prediction_formats
 
   # Names of files are bytes, and come out as they were.
   sys.stdout.reconfigure(errors="surrogateescape")
@@ -39,11 +39,11 @@ def _create_client():
     predict_flags.NUM_RETRIES.value,
   )
   if predict_flags.REST_URL.value is not None:
-    from nct_tf.serving import rest_client
+    from nct_tf.serving.clients import rest_client
 
     return rest_client.RestClient(predict_flags.REST_URL.value, *options)
   with cli.silence():
-    from nct_tf.serving import grpc_client, local_client
+    from nct_tf.serving.clients import grpc_client, local_client
 
   if predict_flags.GRPC_ADDRESS.value is not None:
     return grpc_client.GrpcClient(predict_flags.GRPC_ADDRESS.value, *options)

@@ -16,15 +16,9 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf import (
-      errors,
-      experiment_costs,
-      experiment_figures,
-      experiment_pages,
-      experiment_tables,
-      reproduction,
-      tables,
-    )
+    from nct_tf import errors
+    from nct_tf.experiments import costs, figures, pages, reproduction, tables
+    from nct_tf.reporting import text_tables
 
   scale = experiment_flags.SCALE.value
   seeds = experiment_flags.seeds()
@@ -32,11 +26,11 @@ def main():
   if (figure is None) == (reproduce_flags.TABLE.value is None):
     raise errors.InvalidInputError("either --table or --figure must be given")
   if figure is None:
-    table = experiment_tables.load(reproduce_flags.TABLE.value, scale)
+    table = tables.load(reproduce_flags.TABLE.value, scale)
     cells = table.choose(reproduce_flags.CELL.value)
   else:
-    table, cells = experiment_tables.of_figure(figure, scale)
-    seeds = experiment_figures.seeds_of(figure, seeds)
+    table, cells = tables.of_figure(figure, scale)
+    seeds = figures.seeds_of(figure, seeds)
   runs = reproduction.plan(
     table,
     cells,
@@ -47,17 +41,17 @@ def main():
   if reproduce_flags.DRY_RUN.value:
     for run in runs:
       print(shlex.join(run.command))
-    print(tables.format_costs(experiment_costs.estimate(cells, len(seeds))))
+    print(text_tables.format_costs(costs.estimate(cells, len(seeds))))
     return
   results = reproduction.Results(experiment_flags.RESULTS_DIR.value)
   reproduction.run_all(runs, results, reproduce_flags.JOBS.value)
   if figure is None:
     found = results.of_cells(cells, seeds)
-    print(experiment_pages.format_table(table, cells, found, seeds))
+    print(pages.format_table(table, cells, found, seeds))
     return
   if figure == 3:
     reproduction.measure_compression(runs, results)
-  path = experiment_figures.draw(figure, scale, results, seeds)
+  path = figures.draw(figure, scale, results, seeds)
   print(f"Figure {figure}: {path}")
 
 

@@ -25,15 +25,17 @@ FLAG_MODULES = (
 
 def main():
   with cli.silence():
-    from nct_tf import data_check, tables, training
+    from nct_tf.audit import data_check
+    from nct_tf.reporting import text_tables
+    from nct_tf.training import run
 
-  config = training.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  config = run.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   if check_flags.CHECK_DATA.value:
-    print(tables.format_check(data_check.check(config, print)))
+    print(text_tables.format_check(data_check.check(config, print)))
     return
-  result = training.train_and_evaluate(config)
+  result = run.train_and_evaluate(config)
   if result is not None:  # Of the chief.
-    print(tables.format_results([result], [config.workdir]))
+    print(text_tables.format_results([result], [config.workdir]))
     print(f"Everything is in {config.workdir}")
 
 

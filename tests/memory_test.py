@@ -14,7 +14,7 @@ from PIL import Image
 import psutil
 import tensorflow_datasets as tfds
 
-from tests import interrupted_runs
+from tests.support import interrupted_runs
 
 _NUM_TRAIN = 6000
 _SHAPE = (32, 32, 3)

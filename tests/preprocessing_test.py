@@ -2,7 +2,8 @@ from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import addons, errors, preprocessing
+from nct_tf import errors, preprocessing
+from nct_tf.platform import addons
 
 
 def numbered_images(batch=32, height=6, width=9, channels=2):

@@ -6,7 +6,7 @@ import re
 
 from absl.testing import absltest
 
-from nct_tf import experiment_pages, experiment_tables, reproduction
+from nct_tf.experiments import pages, reproduction, tables
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TEXT = (_ROOT / "RESULTS.md").read_text(encoding="utf-8")
@@ -24,10 +24,10 @@ class ResultsTest(absltest.TestCase):
         flag.removeprefix("--").split("=")
         for flag in command.replace("\\\n", " ").split()
       )
-      table = experiment_tables.load(int(flags["table"]), flags["scale"])
+      table = tables.load(int(flags["table"]), flags["scale"])
       cells = table.choose(flags.get("cell", "").split(",") * ("cell" in flags))
       found = results.of_cells(cells, (0, 1, 2))
-      printed = experiment_pages.format_table(table, cells, found, (0, 1, 2))
+      printed = pages.format_table(table, cells, found, (0, 1, 2))
       self.assertIn(printed, _TEXT, f"{command} prints\n{printed}")
 
   def test_links_lead_somewhere(self):

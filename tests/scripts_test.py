@@ -8,7 +8,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from tests import interrupted_runs, tiny_run
+from tests.support import interrupted_runs, tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TINY = (

@@ -1,14 +1,10 @@
 """Image classification datasets by name."""
 
 from nct_tf import errors
-from nct_tf.datasets import (
-  digits,
-  fake,
-  npz_images,
-  own_images,
-  tfds_images,
-)
+from nct_tf.datasets import digits, fake
+from nct_tf.datasets.files import npz_images, own_images
 from nct_tf.datasets.image_dataset import ImageDataset
+from nct_tf.datasets.tfds import tfds_images
 
 __all__ = ["ImageDataset", "examine", "load"]
 

@@ -9,7 +9,7 @@ from sklearn import model_selection
 import tqdm
 
 from nct_tf import errors, preprocessing
-from nct_tf.datasets import image_cache, image_storage, pictures
+from nct_tf.datasets.storage import image_cache, image_storage, pictures
 
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2

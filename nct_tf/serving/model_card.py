@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from nct_tf import label_noise, tables
+from nct_tf import label_noise
+from nct_tf.reporting import text_tables
 
 FILE = "MODEL_CARD.md"
 
@@ -164,8 +165,8 @@ def _noise(result):
   if kind == "none":
     kind = "that of the dataset"
   elif kind not in label_noise.HUMAN:
-    kind += f", nominal rate {tables.percent(result['noise_rate'])}"
-  return f"{kind}; {tables.percent(actual_rate)} of the labels are wrong"
+    kind += f", nominal rate {text_tables.percent(result['noise_rate'])}"
+  return f"{kind}; {text_tables.percent(actual_rate)} of the labels are wrong"
 
 
 def _scores(result):
@@ -179,7 +180,7 @@ def _scores(result):
     "wrong training labels that are reproduced": "train_accuracy_noisy",
   }
   return "\n".join(
-    f"| {label} | {tables.percent(result[key])} |"
+    f"| {label} | {text_tables.percent(result[key])} |"
     for label, key in named.items()
     if result[key] is not None
   )

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from nct_tf import classifier, losses, preprocessing
+from nct_tf import losses, preprocessing
+from nct_tf.models import classifier
 
 # Of images that come encoded: 8192 x 8192. What is larger would not be a
 # picture, but an attack on the server's memory.

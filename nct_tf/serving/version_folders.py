@@ -11,7 +11,8 @@ import pathlib
 import re
 import shutil
 
-from nct_tf import errors, files
+from nct_tf import errors
+from nct_tf.platform import files
 
 _LOCK_FILE = ".export.lock"
 _TEMPORARY = ".tmp-"

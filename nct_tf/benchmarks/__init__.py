@@ -1,0 +1,1 @@
+"""What is measured: training steps, serving, scaling, label audits."""

@@ -1,0 +1,163 @@
+"""How well an audit finds wrong labels, beside cleanlab, and what it costs."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+from sklearn import metrics
+import tensorflow as tf
+
+from nct_tf import errors
+from nct_tf.audit import label_audit, run_audit
+from nct_tf.benchmarks import training_steps
+from nct_tf.input_pipeline import batching, run_data
+from nct_tf.models import classifier
+from nct_tf.training import run
+from nct_tf.workdir import layout
+
+_NUM_FOLDS = 5
+# cleanlab's label quality scores; the higher, the better the label.
+_CLEANLAB_SCORES = (
+  "self_confidence",
+  "normalized_margin",
+  "confidence_weighted_entropy",
+)
+
+
+def benchmark(config, num_steps):
+  """Compares average precisions of two rankings of the same labels.
+
+  Ours is of one training of Noisy Concurrent Training. cleanlab's is of
+  predictions out of sample: the same network, trained by plain cross entropy
+  on all but a fifth of the examples, five times, each time until the epoch
+  that predicts the held-out fifth, with its noisy labels, best.
+
+  Args:
+    config: a `TrainConfig` with label noise, or a dataset with clean labels.
+    num_steps: int, how many training steps of each kind are timed.
+
+  Returns:
+    dict ready for JSON: what was trained; `average_precision`, dict of our
+    mean over the epochs (`nct_mean`), of our predictions after the last
+    (`nct_last`), and of each of cleanlab's scores; `seconds`, dict of what
+    the training steps take, without evaluations: `nct`, `standard_folds`, and
+    `standard_folds_to_best`, until the epochs that were chosen. Steps are timed
+    side by side, in turn, and multiplied by their number: what else the
+    machine does meets both alike.
+
+  Raises:
+    InvalidInputError: if cleanlab is not there, or no label is wrong.
+  """
+  score_labels = _import_cleanlab()
+  dataset = run_data.load_dataset(config)
+  noisy = run_data.load_noisy_dataset(config, dataset)
+  wrong = ~noisy.train.is_clean
+  if not wrong.any() or len(noisy.held_out):
+    raise errors.InvalidInputError(
+      "An audit is measured where some labels are known to be wrong, and none "
+      "is held out: give --noise_type and --noise_rate. Received: "
+      f"noise_type={config.noise_type}, "
+      f"validation_fraction={config.validation_fraction}"
+    )
+  with tempfile.TemporaryDirectory() as folder:
+    directory = layout.Workdir(pathlib.Path(folder) / "nct")
+    run.train_and_evaluate(
+      dataclasses.replace(
+        config,
+        method="nct",
+        workdir=str(directory.path),
+        export_dir=None,
+        monitor_every_epochs=0,
+      )
+    )
+    last = run_audit.predict(directory, noisy.train, "last", None)
+    own_scores = directory.read_label_scores()
+    folds = layout.Workdir(pathlib.Path(folder) / "standard")
+    _, logits = run_audit.predict_folds(
+      folds,
+      dataclasses.replace(config, method="standard"),
+      noisy,
+      _NUM_FOLDS,
+      "best",
+      None,
+    )
+    seconds = _training_seconds(config, dataset, num_steps, directory, folds)
+  labels = noisy.train.given_labels
+
+  def precision(scores):
+    return float(metrics.average_precision_score(wrong, scores))
+
+  pred_probs = _probabilities(logits)
+  return {
+    "dataset": dataset.name,
+    "num_train_examples": len(labels),
+    "noise_type": config.noise_type,
+    "noise_rate": config.noise_rate,
+    "wrong_rate": float(wrong.mean()),
+    "network": config.network,
+    "width": config.width,
+    "num_epochs": config.num_epochs,
+    "target_variability_max": config.target_variability_max,
+    "tensorflow": tf.__version__,
+    "average_precision": {
+      "nct_mean": precision(own_scores),
+      "nct_last": precision(
+        label_audit.audit(labels, _probabilities(last)).score
+      ),
+      **{
+        f"cleanlab_{name}": precision(
+          -score_labels(labels, pred_probs, method=name)
+        )
+        for name in _CLEANLAB_SCORES
+      },
+    },
+    "seconds": seconds,
+  }
+
+
+def _import_cleanlab():
+  try:
+    from cleanlab import rank
+  except ImportError as error:
+    raise errors.InvalidInputError(
+      "--suite=audit compares with cleanlab: install it, as with "
+      "`pip install cleanlab==2.9.0`"
+    ) from error
+  return rank.get_label_quality_scores
+
+
+def _training_seconds(config, dataset, num_steps, directory, folds):
+  """Returns the dict `seconds` of `benchmark`."""
+  height, _, num_channels = dataset.image_shape
+  step = training_steps.benchmark(
+    dataclasses.replace(
+      config,
+      fake_image_size=height,
+      fake_num_channels=num_channels,
+      fake_num_classes=dataset.num_classes,
+    ),
+    num_steps,
+  )
+  results = [
+    layout.Workdir(path).read_result() for path in folds.folds_dir.iterdir()
+  ]
+
+  def count_steps(result, num_epochs):
+    return num_epochs * batching.steps_per_epoch(
+      result["num_train_examples"], config.batch_size
+    )
+
+  nct = count_steps(directory.read_result(), config.num_epochs)
+  whole = sum(count_steps(result, config.num_epochs) for result in results)
+  to_best = sum(
+    count_steps(result, result["best_epoch"] + 1) for result in results
+  )
+  return {
+    "nct": nct * step["nct_step_seconds"],
+    "standard_folds": whole * step["single_step_seconds"],
+    "standard_folds_to_best": to_best * step["single_step_seconds"],
+  }
+
+
+def _probabilities(logits):
+  return tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy()

@@ -1,0 +1,114 @@
+"""What a training step costs on one device and split among several."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import datasets, distribution, errors, metrics
+from nct_tf.benchmarks import training_steps
+from nct_tf.methods import building
+from nct_tf.platform import interruption
+from nct_tf.training import loop as loop_lib
+
+
+def benchmark(config, num_steps):
+  """Measures steps of the same global batch on one device and on several.
+
+  Both are trained side by side, a step each in turn, data and all: what else
+  the machine does meets both alike.
+
+  Args:
+    config: a `TrainConfig` of --strategy=mirrored; its dataset is replaced by
+      `fake`.
+    num_steps: int, how many steps of each are timed.
+
+  Returns:
+    dict ready for JSON. `replicas` is a list of dicts, of one device and of
+    all: `num_replicas`, `step_seconds` (a median), `images_per_second` and
+    `ratio`, the median over the steps of the time over that of one device.
+    `all_reduced_bytes` is what each replica gives into all-reduces in a step:
+    `gradients`, and `others` (moving statistics, metrics).
+
+  Raises:
+    InvalidInputError: if the config's strategy is not `mirrored`.
+  """
+  if config.strategy != "mirrored":
+    raise errors.InvalidInputError(
+      "Argument `strategy` must be mirrored: steps on one device are timed "
+      f"beside those on all. Received: strategy={config.strategy}"
+    )
+  all_devices = distribution.create(**config.strategy_options)
+  dataset = datasets.load("fake", **config.fake_options)
+  strategies = [tf.distribute.get_strategy(), all_devices]
+  steps = [
+    _step_function(_create(config, dataset, strategy), config, dataset)
+    for strategy in strategies
+  ]
+  seconds = training_steps.time_in_turn(steps, num_steps)
+  return {
+    **training_steps.describe(config, dataset, num_steps),
+    "replicas": [
+      {
+        "num_replicas": strategy.num_replicas_in_sync,
+        "step_seconds": float(np.median(column)),
+        "images_per_second": float(config.batch_size / np.median(column)),
+        "ratio": float(np.median(column / seconds[:, 0])),
+      }
+      for strategy, column in zip(strategies, seconds.T, strict=True)
+    ],
+    "all_reduced_bytes": _all_reduced_bytes(config, dataset, all_devices),
+  }
+
+
+def _create(config, dataset, strategy):
+  with strategy.scope():
+    return building.create_compiled(
+      config, dataset.image_shape, dataset.num_classes
+    )
+
+
+def _step_function(model, config, dataset):
+  """Returns a function that makes one training step and waits for it."""
+  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
+  batches = loop.iterate(training_steps.make_batches(config, dataset))
+  return functools.partial(loop.train_step, batches)
+
+
+class _CountingReduction(tf.distribute.ReductionToOneDevice):
+  """Counts the bytes of what is reduced while a graph is made."""
+
+  def __init__(self):
+    super().__init__()
+    self.num_bytes = []
+
+  def batch_reduce(self, reduce_op, value_destination_pairs, options=None):
+    for value, _ in value_destination_pairs:
+      self._count(value)
+    return super().batch_reduce(reduce_op, value_destination_pairs, options)
+
+  def reduce(self, reduce_op, per_replica_value, destinations, options=None):
+    self._count(per_replica_value)
+    return super().reduce(reduce_op, per_replica_value, destinations, options)
+
+  def _count(self, value):
+    one = getattr(value, "values", (value,))[0]
+    self.num_bytes.append(one.shape.num_elements() * one.dtype.size)
+
+
+def _all_reduced_bytes(config, dataset, all_devices):
+  """Returns dict of the bytes of a step, by what they are."""
+  counting = _CountingReduction()
+  strategy = tf.distribute.MirroredStrategy(
+    all_devices.extended.worker_devices, cross_device_ops=counting
+  )
+  model = _create(config, dataset, strategy)
+  # The first step makes the optimizer's variables, in a graph of its own.
+  _step_function(model, config, dataset)()
+  counting.num_bytes.clear()
+  _step_function(model, config, dataset)()
+  gradients = 4 * metrics.count_parameters(model)
+  return {
+    "gradients": gradients,
+    "others": sum(counting.num_bytes) - gradients,
+  }

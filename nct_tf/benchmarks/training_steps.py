@@ -1,0 +1,141 @@
+"""How long a training step takes, and how fast the data come."""
+
+import contextlib
+import dataclasses
+import functools
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import datasets, errors
+from nct_tf.input_pipeline import batching
+from nct_tf.methods import building
+
+_NUM_WARMUP_STEPS = 3
+_PIPELINE_SECONDS = 2.0
+
+
+def benchmark(config, num_steps):
+  """Measures Noisy Concurrent Training against one network alone.
+
+  Both are trained side by side, a step each in turn, on the same batch of
+  random images: what else the machine does meets both alike.
+
+  Args:
+    config: a `TrainConfig`; its dataset is replaced by `fake`.
+    num_steps: int, how many steps of each are timed.
+
+  Returns:
+    dict ready for JSON: `nct_step_seconds` and `single_step_seconds`, medians;
+    `ratio`, the median over steps of the first over twice the second;
+    `pipeline_images_per_second`, of the input pipeline alone, and
+    `pipeline_ratio`, that over what the step of two networks consumes.
+  """
+  if config.strategy != "default":
+    raise errors.InvalidInputError(
+      "Argument `strategy` must be default: a step is timed on one device. "
+      f"Received: strategy={config.strategy}"
+    )
+  config = dataclasses.replace(
+    config,
+    dataset="fake",
+    image_size=None,
+    fake_num_train_examples=max(
+      config.fake_num_train_examples, config.batch_size
+    ),
+  )
+  dataset = datasets.load("fake", **config.fake_options)
+  batches = make_batches(config, dataset)()
+  batch = next(iter(batches))
+  steps = [
+    _step_function(dataclasses.replace(config, method=method), dataset, batch)
+    for method in ("nct", "standard")
+  ]
+  seconds = time_in_turn(steps, num_steps)
+  nct, single = np.median(seconds, axis=0)
+  images_per_second = _pipeline_images_per_second(batches)
+  return {
+    **describe(config, dataset, num_steps),
+    "nct_step_seconds": float(nct),
+    "single_step_seconds": float(single),
+    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
+    "pipeline_images_per_second": images_per_second,
+    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
+  }
+
+
+def describe(config, dataset, num_steps):
+  """Returns dict of what steps were timed, ready for JSON."""
+  return {
+    "network": config.network,
+    "width": config.width,
+    "batch_size": config.batch_size,
+    "image_shape": list(dataset.image_shape),
+    "mixed_precision": config.mixed_precision,
+    "num_steps": num_steps,
+    "tensorflow": tf.__version__,
+  }
+
+
+def make_batches(config, dataset):
+  """Returns `batching.training_dataset` but for the replicas' shares."""
+  mean, std = dataset.moments
+  return functools.partial(
+    batching.training_dataset,
+    dataset.train_images,
+    np.arange(len(dataset.train_labels)),
+    dataset.train_labels,
+    dataset.train_labels,
+    batch_size=config.batch_size,
+    num_epochs=10**9,
+    mean=mean,
+    std=std,
+    augmentation=config.augmentation,
+    crop_size=config.crop_size,
+  )
+
+
+def _step_function(config, dataset, batch):
+  """Returns a function that makes one training step and waits for it."""
+  model = building.create_compiled(
+    config, dataset.image_shape, dataset.num_classes
+  )
+  with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
+    model.optimizer.build(model.trainable_variables)
+  train_step = tf.function(model.train_step)
+  return lambda: train_step(batch)["loss"].numpy()
+
+
+def time_in_turn(steps, num_rounds):
+  """Times functions, one after the other in each round, after a few untimed.
+
+  Args:
+    steps: list of functions without arguments.
+    num_rounds: int.
+
+  Returns:
+    float array [num_rounds, num_steps], seconds.
+  """
+  rounds = [
+    [_seconds(step) for step in steps]
+    for _ in range(_NUM_WARMUP_STEPS + num_rounds)
+  ]
+  return np.array(rounds[_NUM_WARMUP_STEPS:])
+
+
+def _seconds(function):
+  begin = time.perf_counter()
+  function()
+  return time.perf_counter() - begin
+
+
+def _pipeline_images_per_second(batches):
+  iterator = iter(batches)
+  next(iterator)
+  begin = time.perf_counter()
+  num_images = 0
+  while time.perf_counter() - begin < _PIPELINE_SECONDS:
+    images, _ = next(iterator)
+    num_images += int(images.shape[0])
+  return num_images / (time.perf_counter() - begin)

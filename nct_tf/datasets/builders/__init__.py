@@ -1,7 +1,0 @@
-"""Datasets that tensorflow-datasets lacks; an import registers them there."""
-
-from nct_tf.datasets.builders.clothing1m import Clothing1M
-from nct_tf.datasets.builders.tiny_imagenet import TinyImagenet
-from nct_tf.datasets.builders.webvision_mini import WebvisionMini
-
-__all__ = ["Clothing1M", "TinyImagenet", "WebvisionMini"]

@@ -1,0 +1,1 @@
+"""Where decoded images lie: in memory, on the disk, or nowhere."""

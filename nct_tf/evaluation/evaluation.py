@@ -1,0 +1,150 @@
+"""How good a finished run is, in figures."""
+
+import dataclasses
+import functools
+
+import numpy as np
+from sklearn import metrics as sklearn_metrics
+import tensorflow as tf
+
+from nct_tf import metrics
+from nct_tf.evaluation import prediction
+from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.workdir import restoring
+
+_NUM_CALIBRATION_BINS = 15
+
+
+def evaluate_run(
+  directory, checkpoint="last", use_ema=None, cache=None, cache_dir=None
+):
+  """Evaluates a finished run on its dataset's test splits.
+
+  Args:
+    directory: a `Workdir`.
+    checkpoint: str, see `restoring.restore`.
+    use_ema: bool, see there.
+    cache: str, where images are kept, see `datasets.load`.
+    cache_dir: str, see there.
+
+  Returns:
+    dict, see `evaluate`; `extra_tests` is a dict from the name of each further
+    test split to a dict of its `num_examples`, `ensemble_accuracy` and
+    `top5_accuracy`.
+
+  Raises:
+    InvalidInputError: if the run has not finished, or its data are gone.
+  """
+  model, config, result = restoring.restore(directory, checkpoint, use_ema)
+  dataset = run_data.load_dataset(
+    dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
+  )
+  logits = functools.partial(prediction.predict, model, config, result)
+  test = noisy_dataset.take_test_examples(dataset, config.num_test_examples)
+  return {
+    "method": result["method"],
+    "dataset": result["dataset"],
+    **evaluate(logits(test), test.given_labels, dataset.class_names),
+    "extra_tests": {
+      name: _ensemble_accuracies(logits(examples).mean(0), examples.true_labels)
+      for name, examples in noisy_dataset.extra_tests(dataset).items()
+    },
+  }
+
+
+def evaluate(logits, labels, class_names):
+  """Measures predictions against labels.
+
+  Args:
+    logits: float array [num_networks, num_examples, num_classes].
+    labels: integer array [num_examples].
+    class_names: sequence of str [num_classes].
+
+  Returns:
+    dict ready for JSON: accuracies are fractions; `confusion_matrix` has a
+    row a label and a column a prediction; `per_class_accuracy` is the share
+    of each class's examples that was recognised, None for a class without
+    any; `top5_accuracy`, with more than five classes, is the share whose label
+    is among the ensemble's five likeliest.
+  """
+  joint = logits.mean(axis=0)
+  predicted = joint.argmax(axis=-1)
+  matrix = sklearn_metrics.confusion_matrix(
+    labels, predicted, labels=np.arange(len(class_names))
+  )
+  totals = matrix.sum(axis=1)
+  per_class = {
+    name: float(matrix[index, index] / totals[index]) if totals[index] else None
+    for index, name in enumerate(class_names)
+  }
+  probabilities = tf.nn.softmax(joint).numpy()
+  result = {
+    **_ensemble_accuracies(joint, labels),
+    "balanced_accuracy": float(
+      np.mean([share for share in per_class.values() if share is not None])
+    ),
+  }
+  for number, network_logits in enumerate(logits, start=1):
+    hits = network_logits.argmax(axis=-1) == labels
+    result[f"network{number}_accuracy"] = float(np.mean(hits))
+  return {
+    **result,
+    "cohen_kappa": float(sklearn_metrics.cohen_kappa_score(labels, predicted)),
+    "matthews_correlation": float(
+      sklearn_metrics.matthews_corrcoef(labels, predicted)
+    ),
+    "expected_calibration_error": expected_calibration_error(
+      probabilities, labels
+    ),
+    "per_class_accuracy": per_class,
+    "confusion_matrix": matrix.tolist(),
+  }
+
+
+def _ensemble_accuracies(joint, labels):
+  """Returns `num_examples`, `ensemble_accuracy`, `top5_accuracy`: dict.
+
+  Args:
+    joint: float array [num_examples, num_classes], the ensemble's logits.
+    labels: integer array [num_examples].
+  """
+  result = {
+    "num_examples": len(labels),
+    "ensemble_accuracy": float(np.mean(joint.argmax(axis=-1) == labels)),
+  }
+  if joint.shape[-1] > metrics.NUM_TOP_CLASSES:
+    hits = metrics.correct_within(
+      joint.astype(np.float32), labels, metrics.NUM_TOP_CLASSES
+    )
+    result["top5_accuracy"] = float(np.mean(hits))
+  return result
+
+
+def expected_calibration_error(
+  probabilities, labels, num_bins=_NUM_CALIBRATION_BINS
+):
+  """How far confidence and accuracy lie apart.
+
+  `sum over bins of |bin| / n * |accuracy(bin) - confidence(bin)|`, with bins
+  of equal width over the largest probability.
+
+  Args:
+    probabilities: float array [num_examples, num_classes].
+    labels: integer array [num_examples].
+    num_bins: int.
+
+  Returns:
+    float in [0, 1].
+
+  References:
+    Guo et al., "On Calibration of Modern Neural Networks", 2017, Equation 3.
+  """
+  confidence = probabilities.max(axis=-1)
+  hits = probabilities.argmax(axis=-1) == labels
+  # A bin is open on the left, so that 1.0 falls into the last.
+  bins = np.ceil(confidence * num_bins).astype(int).clip(1, num_bins)
+  gaps = [
+    abs(np.sum(hits[bins == number]) - np.sum(confidence[bins == number]))
+    for number in range(1, num_bins + 1)
+  ]
+  return float(np.sum(gaps) / len(labels))

@@ -1,0 +1,127 @@
+"""How well frozen features can be fitted to random labels: Figure 3.
+
+The more a network's features have compressed what they are made of, the less
+of it is left to tell single images apart by, and the worse random labels can
+be fitted.
+"""
+
+import keras
+import numpy as np
+
+from nct_tf import errors
+from nct_tf.input_pipeline import batching, run_data
+from nct_tf.workdir import restoring
+
+_LABELS_SEED = 0
+_HIDDEN_UNITS = (400, 200)
+_BATCH_SIZE = 128
+_LEARNING_RATE = 1e-3
+_FEATURE_BATCH_SIZE = 256
+
+
+def measure(directory, num_examples=10_000, num_epochs=50):
+  """Fits random binary labels on the features of a finished run's network 1.
+
+  The features are what the last dense layer takes, of training images of the
+  first two classes. A multilayer perceptron of 400 and 200 units is trained on
+  them by Adam; the paper does not say by what, or for how long. Small features
+  make it learn slowly, whatever they tell: a second one gets them scaled, each
+  to zero mean and unit deviation.
+
+  Args:
+    directory: the run's `Workdir`.
+    num_examples: int, how many images are taken, at most; the paper's 10,000
+      are all that CIFAR-10 has of two classes.
+    num_epochs: int.
+
+  Returns:
+    dict ready for JSON: `method`, `noise_type`, `noise_rate` and `seed` of the
+    run; `num_examples`; `training_error`, list of num_epochs floats, the share
+    of the random labels that is not reproduced, and
+    `training_error_standardised`, the same of the scaled features.
+
+  Raises:
+    InvalidInputError: if there is no finished run.
+
+  References:
+    Section 5.2 of the paper.
+  """
+  model, config, _ = restoring.restore(directory)
+  dataset = run_data.load_dataset(config)
+  index = np.flatnonzero(dataset.train_labels < 2)[:num_examples]
+  features = _features(model.networks[0], dataset, index, config.crop_size)
+  rng = np.random.default_rng(_LABELS_SEED)
+  labels = rng.permutation(np.arange(len(index)) % 2)
+  return {
+    "method": config.method,
+    "noise_type": config.noise_type,
+    "noise_rate": config.noise_rate,
+    "seed": config.seed,
+    "num_examples": len(index),
+    "training_error": _fit(features, labels, num_epochs, config.seed),
+    "training_error_standardised": _fit(
+      _standardise(features), labels, num_epochs, config.seed
+    ),
+  }
+
+
+def _features(network, dataset, index, crop_size):
+  """Returns float32 array [num_examples, num_features]."""
+  head = network.layers[-1]
+  if not isinstance(head, keras.layers.Dense):
+    raise errors.InvalidInputError(
+      f"The network {network.name} must end in a dense layer. Received: "
+      f"{type(head).__name__}"
+    )
+  body = keras.Model(network.inputs, head.input)
+  mean, std = dataset.moments
+  batches = batching.evaluation_dataset(
+    dataset.train_images,
+    index,
+    dataset.train_labels[index],
+    batch_size=_FEATURE_BATCH_SIZE,
+    mean=mean,
+    std=std,
+    crop_size=crop_size,
+  )
+  return np.concatenate(
+    [body(images, training=False).numpy() for images, *_ in batches]
+  )
+
+
+def _standardise(features):
+  # A feature that is always the same tells nothing.
+  deviation = features.std(axis=0)
+  return (features - features.mean(axis=0)) / np.where(
+    deviation > 0, deviation, 1
+  )
+
+
+def _fit(features, labels, num_epochs, seed):
+  """Returns the training error after each epoch: list of float."""
+  keras.utils.set_random_seed(seed)
+  perceptron = keras.Sequential(
+    [keras.Input(features.shape[1:])]
+    + [keras.layers.Dense(units, "relu") for units in _HIDDEN_UNITS]
+    + [keras.layers.Dense(1, "sigmoid")]
+  )
+  perceptron.compile(
+    keras.optimizers.Adam(_LEARNING_RATE), "binary_crossentropy"
+  )
+  training_error = []
+
+  def measure_error(epoch, logs):
+    del epoch, logs
+    # In the mean over the epoch's steps, the weights were others.
+    predicted = perceptron(features, training=False).numpy()[:, 0] > 0.5
+    training_error.append(float(np.mean(predicted != labels)))
+
+  perceptron.fit(
+    features,
+    labels,
+    batch_size=_BATCH_SIZE,
+    epochs=num_epochs,
+    verbose=0,
+    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=measure_error)],
+  )
+  return training_error

@@ -1,0 +1,33 @@
+"""What networks predict of examples."""
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf.input_pipeline import batching
+from nct_tf.training import fitting
+
+
+def predict(model, config, result, examples):
+  """Returns each network's logits: float32 [num_networks, num_examples, C].
+
+  Args:
+    model: a `Classifier`.
+    config: the `TrainConfig` of its run.
+    result: dict of the run's `result.json`.
+    examples: a `noisy_dataset.Examples`.
+  """
+  dataset = batching.evaluation_dataset(
+    examples.images,
+    examples.index,
+    examples.given_labels,
+    batch_size=fitting.EVALUATION_BATCH_SIZE,
+    mean=result["mean"],
+    std=result["std"],
+    crop_size=config.crop_size,
+  )
+  logits = tf.function(model.logits, reduce_retracing=True)
+  batching = [
+    np.stack([values.numpy() for values in logits(images)])
+    for images, _ in dataset
+  ]
+  return np.concatenate(batching, axis=1)

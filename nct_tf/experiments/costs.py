@@ -1,0 +1,79 @@
+"""What cells of the paper's tables would cost on this machine."""
+
+import dataclasses
+import multiprocessing
+
+from nct_tf import datasets
+from nct_tf.experiments import tables
+from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.training import cost
+
+_NUM_EXAMPLES = 256  # Random images; steps take as long as with others.
+
+
+def estimate(cells, num_seeds):
+  """Measures some seconds of training for each kind of run.
+
+  The dataset need not be there: random images of its size stand for it. What
+  the disk and decoding add is not in it.
+
+  Args:
+    cells: sequence of `tables.Cell`.
+    num_seeds: int, the runs of a cell.
+
+  Returns:
+    list of dicts, one for cells of equal cost: `cells`, list of their names;
+    those of `cost.estimate`, of one run; `image_bytes`, of all images, decoded,
+    which are held in memory besides, or on the disk; `all_hours`, of all their
+    runs.
+  """
+  kinds = {}
+  for cell in cells:
+    kinds.setdefault(_cost_config(cell), []).append(cell)
+  arguments = [(config, same, num_seeds) for config, same in kinds.items()]
+  # Each in a process of its own: the most memory that one has held only rises.
+  spawning = multiprocessing.get_context("spawn")
+  with spawning.Pool(1, maxtasksperchild=1) as pool:
+    return pool.starmap(_estimate, arguments, chunksize=1)
+
+
+def _cost_config(cell):
+  """Returns the cell's `TrainConfig` without what costs nothing."""
+  config = cell.config(0, pretrained_weights=None)
+  return dataclasses.replace(
+    config,
+    noise_type="none",
+    noise_rate=0.0,
+    alpha_rampup_epochs=None,
+    target_variability_max=float(config.target_variability_max > 0),
+    learning_rate=1e-6,  # Of random images a network learns nothing.
+  )
+
+
+def _estimate(config, cells, num_seeds):
+  shape = tables.data_shapes()[config.dataset]
+  num_train = config.num_train_examples or shape["num_train_examples"]
+  num_test = config.num_test_examples or shape["num_test_examples"]
+  height, width, channels = shape["image_shape"]
+  dataset = datasets.load(
+    "fake",
+    num_train_examples=max(_NUM_EXAMPLES, 2 * config.batch_size),
+    num_test_examples=_NUM_EXAMPLES,
+    height=height,
+    num_channels=channels,
+    num_classes=shape["num_classes"],
+  )
+  estimated = cost.estimate(
+    config,
+    dataset,
+    noisy_dataset.prepare(dataset),
+    num_train=config.num_examples_per_epoch or num_train,
+    num_evaluated=num_test,
+  )
+  num_images = shape["num_train_examples"] + shape["num_test_examples"]
+  return {
+    **estimated,
+    "image_bytes": num_images * height * width * channels,
+    "cells": [cell.name for cell in cells],
+    "all_hours": estimated["hours"] * num_seeds * len(cells),
+  }

@@ -1,0 +1,96 @@
+"""What came out of the runs of a cell: means over seeds."""
+
+import dataclasses
+
+import numpy as np
+
+from nct_tf.experiments import tables
+from nct_tf.workdir import layout
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+  """A measure over seeds.
+
+  Attributes:
+    mean: float, a fraction.
+    std: float, the sample standard deviation (divided by n - 1); None of one
+      seed.
+    num_seeds: int, n.
+  """
+
+  mean: float
+  std: float | None
+  num_seeds: int
+
+
+def measure(cell, measures, folders):
+  """Measures a cell.
+
+  Args:
+    cell: an `tables.Cell`.
+    measures: sequence of str, of `tables.MEASURES`.
+    folders: sequence of the folders of its finished runs, one a seed.
+
+  Returns:
+    dict from measure to `Statistic`; without those that not every run has.
+  """
+  directories = [layout.Workdir(folder) for folder in folders]
+  runs = [
+    measure_run(cell.accuracy, each.read_result(), each.read_history())
+    for each in directories
+  ]
+  return {
+    name: _statistic([run[name] for run in runs])
+    for name in measures
+    if runs and all(run.get(name) is not None for run in runs)
+  }
+
+
+def accuracies(result):
+  """Returns whose accuracy a run tells, of `tables.ACCURACIES`.
+
+  Args:
+    result: dict of `result.json`.
+  """
+  if result["method"] == "standard":  # A network is no ensemble.
+    return ("ensemble",)
+  return tables.ACCURACIES
+
+
+def measure_run(accuracy, result, history):
+  """Measures a run.
+
+  Args:
+    accuracy: str, whose, of `tables.ACCURACIES`.
+    result: dict of `result.json`.
+    history: dict of `Workdir.read_history`.
+
+  Returns:
+    dict from measure to fraction, or None for what it has not.
+  """
+  column = "ensemble_accuracy"
+  is_ensemble = accuracy == "ensemble"
+  if not is_ensemble:
+    column = f"accuracy_{accuracy.removeprefix('network')}"
+  # Chosen and told on the test split, unless examples were held out.
+  chosen_on = history[f"val_{column}"]
+  values = history.get(f"test_{column}", chosen_on)
+  measures = {
+    "best": values[chosen_on.argmax()],
+    "best_test": values.max(),
+    "last": values[-1],
+    "last10": values[-10:].mean(),
+    "top1": values[-1],
+    "top5": result.get("top5_accuracy"),
+    "memorised": result["train_accuracy_noisy"] if is_ensemble else None,
+  }
+  for split, figures in (result.get("extra_tests") or {}).items():
+    measures[f"{split}_top1"] = figures["accuracy"]
+    measures[f"{split}_top5"] = figures["top5_accuracy"]
+  return measures
+
+
+def _statistic(values):
+  std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+  return Statistic(float(np.mean(values)), std, len(values))

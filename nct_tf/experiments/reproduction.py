@@ -1,0 +1,251 @@
+"""Running the cells of the paper's tables, and keeping what comes out."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+from nct_tf import config as config_lib, errors
+from nct_tf.evaluation import information_compression
+from nct_tf.experiments import pages, tables
+from nct_tf.platform import files, interruption
+from nct_tf.workdir import layout
+
+_logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One seed of a cell.
+
+  Attributes:
+    table: the `tables.Table`.
+    cell: its `Cell`.
+    config: the run's `TrainConfig`, with its workdir.
+  """
+
+  table: tables.Table
+  cell: tables.Cell
+  config: config_lib.TrainConfig
+
+  @property
+  def name(self):
+    """Its folder among all runs, such as `cpu/table1/sym50/seed0`: str."""
+    return f"{self.table.folder}/{self.cell.name}/seed{self.config.seed}"
+
+  @property
+  def runs_dir(self):
+    """The folder of all workdirs: `pathlib.Path`."""
+    return pathlib.Path(self.config.workdir.removesuffix(self.name))
+
+  @property
+  def command(self):
+    """The command that makes it: list of str."""
+    return ["python", "-m", "scripts.train", *self.config.to_flags()]
+
+  @property
+  def log_file(self):
+    """What it prints: `pathlib.Path`, beside its workdir."""
+    return pathlib.Path(f"{self.config.workdir}.log")
+
+
+def plan(table, cells, seeds, runs_dir, **circumstances):
+  """Lists the runs of some cells, those of the first seed first.
+
+  Args:
+    table: an `tables.Table`.
+    cells: sequence of its `Cell`s.
+    seeds: sequence of int.
+    runs_dir: str, the folder of all workdirs.
+    **circumstances: fields of the config that no result depends on.
+
+  Returns:
+    list of `Run`, no two of equal results.
+  """
+  runs = {}
+  for seed in seeds:
+    for cell in cells:
+      path = pathlib.Path(runs_dir, table.folder, cell.name, f"seed{seed}")
+      config = cell.config(seed, workdir=str(path), **circumstances)
+      runs.setdefault(config.without_circumstances(), Run(table, cell, config))
+  return list(runs.values())
+
+
+class Results:
+  """The finished runs of a folder: a small part of each one's files.
+
+  Args:
+    folder: str; need not exist.
+  """
+
+  def __init__(self, folder):
+    self.folder = pathlib.Path(folder)
+    self._runs = {}
+    for path in sorted(self.folder.glob("**/result.json")):
+      config = layout.Workdir(path.parent).read_config()
+      self._runs.setdefault(config.without_circumstances(), path.parent)
+
+  def find(self, config):
+    """Returns the `pathlib.Path` of a run of equal results, or None."""
+    return self._runs.get(config.without_circumstances())
+
+  def of_cells(self, cells, seeds):
+    """Returns dict from cell's name to the folders of its finished runs."""
+    paths = {
+      cell.name: [self.find(cell.config(seed)) for seed in seeds]
+      for cell in cells
+    }
+    return {name: list(filter(None, each)) for name, each in paths.items()}
+
+  def keep(self, run):
+    """Copies the small files of a finished run, and renews its cell's page."""
+    source = layout.Workdir(run.config.workdir)
+    target = layout.Workdir(self.folder / run.name)
+    target.path.mkdir(parents=True, exist_ok=True)
+    config = run.config.without_circumstances()
+    files.write_atomically(target.flags_file, config.to_flagfile())
+    shutil.copyfile(source.history_file, target.history_file)
+    figure = source.memorisation_file
+    siblings = target.path.parent.glob(f"*/{figure.name}")
+    if figure.exists() and not any(siblings):  # One a cell is enough to see.
+      shutil.copyfile(figure, target.memorisation_file)
+    target.write_result(source.read_result())
+    self._runs[config] = target.path
+    pages.write_cell_page(target.path.parent, run.table, run.cell)
+
+
+def run_all(runs, results, num_jobs=1):
+  """Trains what is not in the results yet, some at a time.
+
+  A run that was interrupted goes on from its last checkpoint.
+
+  Args:
+    runs: sequence of `Run`.
+    results: `Results`, which gets each run as soon as it ends.
+    num_jobs: int, how many train at a time, sharing the processors.
+
+  Raises:
+    TrainingInterrupted: if it was asked to stop; what is done is kept.
+    InvalidInputError: if a run failed, after the others have ended.
+  """
+  pending = [run for run in runs if not _is_finished(run, results)]
+  _logger.info(
+    "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
+  )
+  failed = []
+  with interruption.catch(), _Children() as children:
+    while pending or children.running:
+      while pending and len(children.running) < num_jobs:
+        children.start(pending.pop(0), num_jobs)
+      run, code = children.wait()
+      if code == 0:
+        results.keep(run)
+        _logger.info("%s: %s", run.name, _describe(results, run))
+      elif code == errors.RESTART_CODE:
+        raise errors.TrainingInterrupted(f"{run.name} was stopped")
+      else:
+        failed.append(run)
+        _logger.warning("%s failed", run.name)
+  if failed:
+    raise errors.InvalidInputError(
+      f"{len(failed)} runs failed; {failed[0].log_file} ends with: "
+      f"{_last_line(failed[0].log_file)}"
+    )
+
+
+def measure_compression(runs, results):
+  """Measures of finished runs what Figure 3 shows, where it is not known yet.
+
+  Args:
+    runs: sequence of `Run`.
+    results: `Results` with all of them.
+
+  Raises:
+    InvalidInputError: if a run's workdir, with its weights, is gone.
+  """
+  for run in runs:
+    kept = layout.Workdir(results.find(run.config))
+    if not kept.compression_file.exists():
+      # Another table may have made it.
+      name = kept.path.relative_to(results.folder)
+      directory = layout.Workdir(run.runs_dir / name)
+      if not directory.result_file.exists():
+        raise errors.InvalidInputError(
+          f"Figure 3 needs the weights of {directory.path}, which is gone: "
+          f"name its --runs_dir, or move {kept.path} away to train it again"
+        )
+      kept.write_compression(information_compression.measure(directory))
+      _logger.info("%s: features measured", name)
+
+
+def _is_finished(run, results):
+  """Whether a run need not be trained; keeps it if it is not kept yet."""
+  if results.find(run.config):
+    return True
+  directory = layout.Workdir(run.config.workdir)
+  if directory.find_run(run.config) != "finished":
+    return False
+  results.keep(run)
+  return True
+
+
+class _Children:
+  """Trainings in processes of their own, which end with this one."""
+
+  def __init__(self):
+    self.running = []
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    for _, process in self.running:
+      process.terminate()
+    for _, process in self.running:
+      process.wait()
+
+  def start(self, run, num_jobs):
+    """Starts a run with its share of the processors."""
+    run.log_file.parent.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    if num_jobs > 1:
+      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
+      for kind in ("INTRAOP", "INTEROP"):
+        environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
+    with open(run.log_file, "w", encoding="utf-8") as log:
+      process = subprocess.Popen(
+        [sys.executable, *run.command[1:]],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment,
+      )
+    self.running.append((run, process))
+
+  def wait(self):
+    """Waits for one to end; returns the `Run` and its exit code."""
+    while True:
+      for pair in self.running:
+        run, process = pair
+        if process.poll() is not None:
+          self.running.remove(pair)
+          return run, process.returncode
+      time.sleep(_POLL_SECONDS)
+
+
+def _describe(results, run):
+  result = layout.Workdir(results.find(run.config)).read_result()
+  return (
+    f"best {result['best_accuracy']:.1%}, last {result['last_accuracy']:.1%}, "
+    f"{result['seconds']:.0f} s"
+  )
+
+
+def _last_line(path):
+  lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+  return next((line for line in reversed(lines) if line.strip()), "nothing")

@@ -1,0 +1,1 @@
+"""From a dataset to batches: noise, label decisions, sampling, augmentation."""

@@ -1,0 +1,256 @@
+"""The examples of a run: a subset, corrupted once, a part of it held out."""
+
+import dataclasses
+
+import numpy as np
+from sklearn import model_selection
+
+from nct_tf import errors, label_noise
+from nct_tf.datasets import image_dataset
+from nct_tf.datasets.storage import image_storage
+from nct_tf.input_pipeline import label_decisions
+
+# Which examples are taken does not depend on a run's seeds.
+_SUBSET_SEED = 0
+_VALIDATION_SEED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+  """Images with the labels that were given to them.
+
+  Attributes:
+    images: uint8 [num_images, height, width, channels], an array or
+      `StoredImages`: all of the dataset's split, shared by all parts of it.
+    given_labels: int64 array [num_examples].
+    true_labels: int64 array [num_examples].
+    index: int64 array [num_examples], which of the images is whose.
+  """
+
+  images: np.ndarray | image_storage.StoredImages
+  given_labels: np.ndarray
+  true_labels: np.ndarray
+  index: np.ndarray
+
+  def __len__(self):
+    return len(self.index)
+
+  @property
+  def is_clean(self):
+    """Bool array [num_examples], True where the given label is the true one."""
+    return self.given_labels == self.true_labels
+
+  def where(self, mask):
+    """Returns the examples for which `mask` is True."""
+    return Examples(
+      self.images,
+      self.given_labels[mask],
+      self.true_labels[mask],
+      self.index[mask],
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisyDataset:
+  """What a run trains on, validates on and tests on.
+
+  Attributes:
+    train: `Examples`.
+    validation: `Examples`: held out of the train split, with their noisy
+      labels, or the dataset's own, with clean ones; may be empty.
+    test: `Examples`, with clean labels.
+    has_own_validation: bool, whether `validation` is the dataset's own.
+    extra_tests: dict from name to `Examples` that are tested on as well.
+  """
+
+  train: Examples
+  validation: Examples
+  test: Examples
+  has_own_validation: bool = False
+  extra_tests: dict = dataclasses.field(default_factory=dict)
+
+  @property
+  def held_out(self):
+    """Those `Examples` of `validation` that are of the train split."""
+    if self.has_own_validation:
+      return self.train.where(np.zeros(len(self.train), bool))
+    return self.validation
+
+  @property
+  def all_train(self):
+    """Training and held-out `Examples` together, in the dataset's order."""
+    index = np.concatenate([self.train.index, self.held_out.index])
+    order = np.argsort(index)
+
+    def join(name):
+      parts = [getattr(self.train, name), getattr(self.held_out, name)]
+      return np.concatenate(parts)[order]
+
+    return Examples(
+      self.train.images,
+      join("given_labels"),
+      join("true_labels"),
+      index[order],
+    )
+
+  @property
+  def actual_noise_rate(self):
+    """The share of wrong labels among all that were corrupted."""
+    wrong = np.sum(~self.train.is_clean) + np.sum(~self.held_out.is_clean)
+    return float(wrong / (len(self.train) + len(self.held_out)))
+
+
+def prepare(
+  dataset,
+  num_train_examples=None,
+  validation_fraction=0.0,
+  noise_type="none",
+  noise_rate=0.0,
+  noise_seed=0,
+  decisions=(),
+  num_folds=None,
+  fold=None,
+  num_test_examples=None,
+  noise_count=None,
+):
+  """Takes a subset of the train split, corrupts it, holds a part of it out.
+
+  The validation part carries noise as the training part does: nobody who
+  trains on labels that cannot be trusted has others; unless the dataset brings
+  a validation split of its own, which is taken where nothing is held out. The
+  test split stays clean.
+
+  Args:
+    dataset: an `ImageDataset`.
+    num_train_examples: int, how many examples of the train split are used,
+      stratified; None for all.
+    validation_fraction: float in [0, 1), the share of them that is held out.
+    noise_type: str, see `label_noise.corrupt_labels`; or one of
+      `label_noise.HUMAN`, whose labels the dataset has.
+    noise_rate: float in [0, 1].
+    noise_seed: int.
+    decisions: sequence of `label_decisions.Decisions`, which change the labels
+      after they were corrupted.
+    num_folds: int, into how many parts of equal size the examples are divided,
+      stratified, of which one is held out; None for `validation_fraction`.
+    fold: int, which of them is held out, from 0.
+    num_test_examples: int, how many examples of the test split are used,
+      stratified; None for all.
+    noise_count: str, see `label_noise.corrupt_labels`.
+
+  Returns:
+    a `NoisyDataset`.
+
+  Raises:
+    InvalidInputError: if there are not that many examples.
+  """
+  index = _subset(dataset, "train", num_train_examples)
+  labels = dataset.train_labels[index]
+  if noise_type in label_noise.HUMAN:
+    given_labels = _human_labels(dataset, noise_type)[index]
+  else:
+    given_labels, _ = label_noise.corrupt_labels(
+      labels,
+      dataset.num_classes,
+      noise_type,
+      noise_rate,
+      noise_seed,
+      noise_count,
+    )
+  given_labels, kept = label_decisions.apply(decisions, index, given_labels)
+  if dataset.train_clean_labels is not None:
+    true_labels = dataset.train_clean_labels[index]
+  elif noise_type == "none":  # Nothing is known but what is given.
+    true_labels = given_labels
+  else:
+    true_labels = labels
+  noisy = Examples(
+    dataset.train_images, given_labels, true_labels, index
+  ).where(kept)
+  held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
+  validation = noisy.where(held_out)
+  own_validation = _own_validation(dataset)
+  has_own_validation = own_validation is not None and not held_out.any()
+  return NoisyDataset(
+    train=noisy.where(~held_out),
+    validation=own_validation if has_own_validation else validation,
+    has_own_validation=has_own_validation,
+    extra_tests=extra_tests(dataset),
+    test=take_test_examples(dataset, num_test_examples),
+  )
+
+
+def take_test_examples(dataset, num_test_examples=None):
+  """Returns the `Examples` that a run is tested on; see `prepare`."""
+  index = _subset(dataset, "test", num_test_examples)
+  labels = dataset.test_labels[index]
+  return Examples(dataset.test_images, labels, labels, index)
+
+
+def extra_tests(dataset):
+  """Returns dict from each further test split's name to its `Examples`."""
+  return {name: _clean(*split) for name, split in dataset.extra_tests.items()}
+
+
+def _subset(dataset, split, num_examples):
+  """Returns int array: which examples of a split are used, in order."""
+  labels = getattr(dataset, f"{split}_labels")
+  name = f"num_{split}_examples"
+  if num_examples is None:
+    num_examples = len(labels)
+  if num_examples > len(labels):
+    raise errors.InvalidInputError(
+      f"Argument `{name}` must be at most {len(labels)}, the size of "
+      f"{dataset.name}. Received: {num_examples}"
+    )
+  return np.flatnonzero(
+    image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
+  )
+
+
+def _own_validation(dataset):
+  """Returns the `Examples` of a dataset's own validation split, or None."""
+  if dataset.validation_images is None:
+    return None
+  return _clean(dataset.validation_images, dataset.validation_labels)
+
+
+def _clean(images, labels):
+  """Returns `Examples` whose labels are right, of all of a split."""
+  return Examples(images, labels, labels, np.arange(len(labels)))
+
+
+def _human_labels(dataset, noise_type):
+  """Returns the labels that people gave the train split: int64 array."""
+  if noise_type not in dataset.human_labels:
+    known = ", ".join(["none", *dataset.human_labels])
+    raise errors.InvalidInputError(
+      f"Argument `noise_type` can be {noise_type} for a dataset that has such "
+      "labels alone, as cifar10_n and cifar100_n of tensorflow-datasets have; "
+      f"{dataset.name} has {known}. Received: noise_type={noise_type}"
+    )
+  return dataset.human_labels[noise_type]
+
+
+def _hold_out(labels, validation_fraction, num_folds, fold):
+  """Returns bool array [num_examples], True for those that are held out."""
+  held_out = np.zeros(len(labels), bool)
+  if num_folds is not None:
+    smallest = np.bincount(labels)[np.unique(labels)].min()
+    if smallest < num_folds:
+      raise errors.InvalidInputError(
+        "Argument `num_folds` must be at most the examples of the smallest "
+        f"class, {smallest}. Received: {num_folds}"
+      )
+    folds = model_selection.StratifiedKFold(
+      num_folds, shuffle=True, random_state=_VALIDATION_SEED
+    )
+    held_out[list(folds.split(labels, labels))[fold][1]] = True
+  elif validation_fraction > 0:
+    held_out = image_dataset.stratified_sample(
+      labels,
+      max(1, round(validation_fraction * len(labels))),
+      _VALIDATION_SEED,
+      "validation_fraction",
+    )
+  return held_out

@@ -1,0 +1,79 @@
+"""The data of a run, as its configuration names them."""
+
+import logging
+
+from nct_tf import datasets
+from nct_tf.datasets.files import findings
+from nct_tf.input_pipeline import label_decisions, noisy_dataset
+
+_logger = logging.getLogger(__name__)
+
+
+def load_dataset(config, say=lambda finding: None):
+  """Returns the `ImageDataset` that a config names.
+
+  Args:
+    config: a `TrainConfig`.
+    say: function that takes what is amiss with it, as text.
+  """
+  dataset = datasets.load(
+    config.dataset,
+    data_dir=config.data_dir,
+    download=config.download,
+    image_size=config.image_size,
+    cache=config.cache,
+    cache_dir=config.cache_dir,
+    test_fraction=config.test_fraction,
+    **(config.fake_options if config.dataset == "fake" else {}),
+  )
+  for finding in dataset.findings:
+    say(finding.describe(findings.NUM_SHOWN))
+  return dataset
+
+
+def load_noisy_dataset(config, dataset):
+  """Returns the `NoisyDataset` of a config, and says how noisy it is."""
+  noisy = noisy_dataset.prepare(
+    dataset,
+    num_train_examples=config.num_train_examples,
+    num_test_examples=config.num_test_examples,
+    validation_fraction=config.validation_fraction,
+    noise_type=config.noise_type,
+    noise_rate=config.noise_rate,
+    noise_count=config.noise_count,
+    noise_seed=config.noise_seed,
+    decisions=_read_decisions(config, dataset),
+    num_folds=config.num_folds,
+    fold=config.fold,
+  )
+  _logger.info(
+    "%s: %d training, %d validation, %d test examples of %d classes",
+    dataset.name,
+    len(noisy.train),
+    len(noisy.validation),
+    len(noisy.test),
+    dataset.num_classes,
+  )
+  if config.noise_type != "none" or noisy.actual_noise_rate:
+    _logger.info(
+      "Label noise: %s, nominal rate %.4f, actual rate %.4f",
+      config.noise_type,
+      config.noise_rate,
+      noisy.actual_noise_rate,
+    )
+  return noisy
+
+
+def _read_decisions(config, dataset):
+  decisions = []
+  if config.label_decisions:
+    decisions.append(label_decisions.read(config.label_decisions, dataset))
+  if config.drop_flagged:
+    decisions.append(label_decisions.drop_flagged(config.drop_flagged, dataset))
+  for part in decisions:
+    _logger.info(
+      "Label decisions: %d relabelled, %d dropped",
+      len(part.labels),
+      len(part.dropped),
+    )
+  return decisions

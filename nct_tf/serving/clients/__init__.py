@@ -1,0 +1,1 @@
+"""Clients of a served model: local, REST, gRPC."""

@@ -1,0 +1,350 @@
+"""Keras callbacks: schedules, measurements, files, checkpoints, progress."""
+
+import math
+import sys
+import time
+
+import keras
+import tqdm
+
+from nct_tf import errors, schedules
+from nct_tf.workdir import checkpoints
+
+
+class EpochSchedule(keras.callbacks.Callback):
+  """Sets a value once an epoch, and logs it.
+
+  Args:
+    name: str, the key in the logs.
+    schedule: a pure function from the 0-based epoch to a float.
+    assign: a function that takes the float, such as a variable's `assign`.
+  """
+
+  def __init__(self, name, schedule, assign):
+    super().__init__()
+    self.name = name
+    self.schedule = schedule
+    self.assign = assign
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self.assign(self.schedule(epoch))
+
+  def on_epoch_end(self, epoch, logs=None):
+    if logs is not None:
+      logs[self.name] = self.schedule(epoch)
+
+
+def concurrent_schedules(model, num_epochs, target_variability_max=0.5):
+  """Returns the paper's schedules, for `fit` of a `ConcurrentModel`.
+
+  Args:
+    model: a `concurrent_model.ConcurrentModel`.
+    num_epochs: int, of the whole training.
+    target_variability_max: float in [0, 1], what the share of random labels
+      rises to. Of two classes it has to stay well below 0.5, from where on
+      the labels say nothing, as random ones are always the other class.
+
+  Returns:
+    list of two `EpochSchedule`, of `alpha` and `target_variability_rate`.
+
+  References:
+    Equations 4 and 5 of the paper.
+  """
+  rampup_epochs = schedules.default_rampup_epochs(num_epochs)
+  return [
+    EpochSchedule(
+      "alpha",
+      lambda epoch: schedules.sigmoid_rampup(epoch, rampup_epochs),
+      model.alpha.assign,
+    ),
+    EpochSchedule(
+      "target_variability_rate",
+      lambda epoch: schedules.log_rampup(
+        epoch, num_epochs, max_value=target_variability_max
+      ),
+      model.target_variability_rate.assign,
+    ),
+  ]
+
+
+class LearningRateSchedule(EpochSchedule):
+  """Sets the learning rate once an epoch, with the meaning PyTorch gives it.
+
+  Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
+  a drop the old velocity would run on for some steps, far too large for the
+  gradients to hold it. Scaled along with the rate, it makes every step
+  `rate * v` with `v = m * v + g`.
+
+  It is scaled at the end of the epoch before, so that a checkpoint holds what
+  the next step takes, wherever in an epoch it was written.
+
+  Args:
+    schedule: a pure function from the 0-based epoch to a float.
+    optimizer: a Keras optimizer.
+    velocities: a function without arguments that gives its velocities, a list
+      of variables.
+  """
+
+  def __init__(self, schedule, optimizer, velocities):
+    super().__init__(
+      "learning_rate",
+      schedule,
+      lambda rate: setattr(optimizer, "learning_rate", rate),
+    )
+    self.velocities = velocities
+
+  def on_epoch_end(self, epoch, logs=None):
+    super().on_epoch_end(epoch, logs)
+    ratio = self.schedule(epoch + 1) / self.schedule(epoch)
+    if ratio != 1:
+      for velocity in self.velocities():
+        velocity.assign(velocity * ratio)
+
+
+class Evaluation(keras.callbacks.Callback):
+  """Evaluates the model on a dataset of its own at the end of an epoch.
+
+  Args:
+    evaluate: a function without arguments that gives dict from name to float.
+    rename: a function from such a name to the key in the logs, or to None for
+      what is not wanted.
+    num_epochs: int, of the whole training; the last is always evaluated.
+    every_epochs: int, how often; the first epoch is always evaluated.
+  """
+
+  def __init__(self, evaluate, rename, num_epochs, every_epochs=1):
+    super().__init__()
+    self.evaluate = evaluate
+    self.rename = rename
+    self.num_epochs = num_epochs
+    self.every_epochs = every_epochs
+
+  def on_epoch_end(self, epoch, logs=None):
+    if epoch % self.every_epochs and epoch != self.num_epochs - 1:
+      return
+    for name, value in self.evaluate().items():
+      if self.rename(name):
+        logs[self.rename(name)] = value
+
+
+class WeightAveraging(keras.callbacks.Callback):
+  """Has an average of the weights follow them after each step.
+
+  Args:
+    average: a `weight_average.WeightAverage`.
+    steps_per_epoch: int.
+  """
+
+  def __init__(self, average, steps_per_epoch):
+    super().__init__()
+    self.average = average
+    self.steps_per_epoch = steps_per_epoch
+    self._epoch = 0
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self._epoch = epoch
+
+  def on_train_batch_end(self, batch, logs=None):
+    self.average.update(self._epoch * self.steps_per_epoch + batch)
+
+
+class NanGuard(keras.callbacks.Callback):
+  """Stops training at the first loss that is not a number, or infinite.
+
+  Args:
+    directory: `checkpoints.Checkpoints`, whose last is good.
+
+  Raises:
+    TrainingDivergedError: naming the epoch, the step and what to try. It is
+      raised, not left to `stop_training`, so that nothing after it takes the
+      run for finished and no checkpoint of such weights is written.
+  """
+
+  def __init__(self, directory):
+    super().__init__()
+    self.directory = directory
+    self._epoch = 0
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self._epoch = epoch
+
+  def on_train_batch_end(self, batch, logs=None):
+    self._check(logs["loss"], f"in epoch {self._epoch + 1}, step {batch + 1}")
+
+  def on_epoch_end(self, epoch, logs=None):
+    # The last step's update shows in the validation loss alone.
+    self._check(
+      logs.get("val_loss", logs["loss"]),
+      f"in the validation after epoch {epoch + 1}",
+    )
+
+  def _check(self, loss, where):
+    if not math.isfinite(loss):
+      raise errors.TrainingDivergedError(
+        f"The loss became {float(loss)} {where}: try a lower --learning_rate, "
+        "or --mixed_precision=none. The last good checkpoint: "
+        f"{self.directory.last() or 'none yet'}"
+      )
+
+
+class Timer(keras.callbacks.Callback):
+  """Logs `seconds` of the epoch, and `examples_per_second` while training.
+
+  Args:
+    num_examples: int, of an epoch.
+    state: `state.TrainingState`, whose `seconds` say what an epoch
+      that goes on had taken before, and are kept up.
+  """
+
+  def __init__(self, num_examples, state):
+    super().__init__()
+    self.num_examples = num_examples
+    self.state = state
+    self._begin = 0.0
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self._begin = time.perf_counter() - self.state.seconds
+
+  def on_train_batch_end(self, batch, logs=None):
+    self.state.seconds = time.perf_counter() - self._begin
+
+  def on_epoch_end(self, epoch, logs=None):
+    logs["seconds"] = time.perf_counter() - self._begin
+    logs["examples_per_second"] = self.num_examples / self.state.seconds
+    self.state.seconds = 0.0
+
+
+class HistoryWriter(keras.callbacks.Callback):
+  """Writes a row an epoch to the history, and to the curves of TensorBoard.
+
+  Args:
+    history: `history.History`.
+    curves: `curves.Curves`.
+  """
+
+  def __init__(self, history, curves):
+    super().__init__()
+    self.history = history
+    self.curves = curves
+
+  def on_epoch_end(self, epoch, logs=None):
+    row = {"epoch": epoch}
+    row |= {name: float(value) for name, value in sorted(logs.items())}
+    self.history.add(row)
+    self.curves.add(row)
+
+
+class Checkpointing(keras.callbacks.Callback):
+  """Saves checkpoints, and removes those that are no longer wanted.
+
+  The newest ones stay, and that of the best epoch so far.
+
+  Args:
+    state: `state.TrainingState`.
+    directory: `checkpoints.Checkpoints`.
+    history: `history.History`, which tells the best epoch.
+    num_epochs: int, of the whole training; the last is always saved.
+    every_epochs: int, how often.
+    every_minutes: float, how often within an epoch; None for never.
+    num_kept: int, how many of the newest stay.
+  """
+
+  def __init__(
+    self,
+    state,
+    directory,
+    history,
+    num_epochs,
+    every_epochs=1,
+    every_minutes=None,
+    num_kept=2,
+  ):
+    super().__init__()
+    self.state = state
+    self.directory = directory
+    self.history = history
+    self.num_epochs = num_epochs
+    self.every_epochs = every_epochs
+    self.every_minutes = every_minutes
+    self.num_kept = num_kept
+    self._last_time = time.monotonic()
+
+  def on_train_batch_end(self, batch, logs=None):
+    if self.every_minutes is None:
+      return
+    if time.monotonic() - self._last_time >= 60 * self.every_minutes:
+      self.state.means = self.model.means.get_state()
+      self.save()
+
+  def on_epoch_end(self, epoch, logs=None):
+    num_done = epoch + 1
+    self.state.position = checkpoints.Position(num_done)
+    if (
+      num_done % self.every_epochs == 0
+      or num_done == self.num_epochs
+      or self.history.best_epoch() == epoch
+    ):
+      self.save()
+
+  def save(self):
+    """Saves the state as it is."""
+    self.state.write(self.directory)
+    self._last_time = time.monotonic()
+    newest = list(self.directory.find())[-self.num_kept :]
+    best = self.history.best_epoch()
+    self.directory.keep(
+      newest if best is None else [*newest, checkpoints.Position(best + 1)]
+    )
+
+
+class ProgressBar(keras.callbacks.Callback):
+  """Shows the epochs done, the accuracy, and the time left.
+
+  The bar moves within an epoch too: an epoch may take hours.
+
+  Args:
+    num_epochs: int.
+    steps_per_epoch: int.
+    description: str, what stands before the bar.
+    validation: str, what the validation data are.
+    position: `checkpoints.Position` that training begins at.
+  """
+
+  def __init__(
+    self, num_epochs, steps_per_epoch, description, validation, position
+  ):
+    super().__init__()
+    self.num_epochs = num_epochs
+    self.steps_per_epoch = steps_per_epoch
+    self.description = description
+    self.validation = validation
+    self.position = position
+    self._bar = None
+
+  def on_train_begin(self, logs=None):
+    self._bar = tqdm.tqdm(
+      total=self.num_epochs,
+      initial=self.position.epoch + self.position.step / self.steps_per_epoch,
+      desc=self.description,
+      bar_format=(
+        "{desc} {percentage:3.0f}% |{bar}| epoch {n:.1f}/{total_fmt} "
+        "[{elapsed}<{remaining}]{postfix}"
+      ),
+      # A terminal is redrawn; a log file is better off with fewer lines.
+      mininterval=0.2 if sys.stderr.isatty() else 20,
+    )
+
+  def on_train_batch_end(self, batch, logs=None):
+    self._bar.update(1 / self.steps_per_epoch)
+
+  def on_epoch_end(self, epoch, logs=None):
+    self._bar.n = epoch + 1
+    accuracy = logs["val_ensemble_accuracy"]
+    self._bar.set_postfix_str(
+      f"{self.validation} accuracy {accuracy:.1%}", refresh=False
+    )
+
+  def close(self):
+    """Leaves the bar as it is, also where training was broken off."""
+    if self._bar is not None:
+      self._bar.close()

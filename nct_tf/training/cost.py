@@ -1,0 +1,141 @@
+"""What a training would cost, by measuring a few seconds of it."""
+
+import functools
+import math
+import resource
+import time
+
+import keras
+import numpy as np
+
+from nct_tf import distribution, metrics
+from nct_tf.input_pipeline import batching
+from nct_tf.methods import building
+from nct_tf.networks import pretrained
+from nct_tf.platform import interruption
+from nct_tf.training import fitting, loop as loop_lib
+from nct_tf.workdir.checkpoints import Position
+
+_SECONDS = 5.0  # Of training, and of evaluating.
+_NUM_WARMUP_STEPS = 1
+_MIN_STEPS = 2  # A step of large networks takes long.
+
+
+def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
+  """Makes some steps of a training, and says how long all of it would take.
+
+  Args:
+    config: a `TrainConfig`.
+    dataset: its `ImageDataset`.
+    noisy: the `NoisyDataset` made of it.
+    num_train: int, the examples of an epoch, if these data stand for larger
+      ones.
+    num_evaluated: int, likewise, the held-out and test examples.
+
+  Returns:
+    dict ready for JSON: `num_parameters`; `epoch_flops`, the floating point
+    operations of an epoch in convolutions and dense layers, where a multiply
+    and an add are two and a training step is three forward passes;
+    `step_seconds`, a median, with the
+    data; `steps_per_epoch`; `evaluation_seconds`, of all that is evaluated
+    after an epoch; `epoch_seconds`; `hours`, of the whole training;
+    `memory_bytes`, the most that this process has held.
+
+  Raises:
+    InvalidInputError: if the config's `pretrained_weights` do not fit.
+  """
+  strategy = distribution.create(**config.strategy_options)
+  with strategy.scope():
+    model = building.create_compiled(
+      config, dataset.image_shape, dataset.num_classes
+    )
+  if config.pretrained_weights:  # They may not fit.
+    pretrained.load(model, config.pretrained_weights, dataset.moments)
+  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
+  if num_train is None:
+    num_train = fitting.examples_per_epoch(config, noisy)
+    num_evaluated = len(noisy.validation) + len(noisy.test)
+  if config.monitor_every_epochs:
+    num_evaluated += num_train / config.monitor_every_epochs
+  num_steps = batching.steps_per_epoch(num_train, config.batch_size)
+  batches = loop.iterate(
+    fitting.training_data(config, dataset, noisy, Position(0), num_steps)
+  )
+  step_seconds = _measure(functools.partial(loop.train_step, batches))
+  evaluation_seconds = num_evaluated * _evaluation_seconds(
+    config, dataset, noisy, loop
+  )
+  flops = sum(count_flops(network) for network in model.networks)
+  epoch_seconds = num_steps * step_seconds + evaluation_seconds
+  return {
+    "num_parameters": metrics.count_parameters(model),
+    "epoch_flops": round(flops * (3 * num_train + num_evaluated)),
+    "step_seconds": step_seconds,
+    "steps_per_epoch": num_steps,
+    "evaluation_seconds": evaluation_seconds,
+    "epoch_seconds": epoch_seconds,
+    "hours": config.num_epochs * epoch_seconds / 3600,
+    # Linux counts in KiB.
+    "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+  }
+
+
+def _measure(function):
+  """Returns the median seconds of a function, called for some seconds."""
+  for _ in range(_NUM_WARMUP_STEPS):
+    function()
+  seconds = []
+  while sum(seconds) < _SECONDS or len(seconds) < _MIN_STEPS:
+    begin = time.perf_counter()
+    function()
+    seconds.append(time.perf_counter() - begin)
+  return float(np.median(seconds))
+
+
+def _evaluation_seconds(config, dataset, noisy, loop):
+  """Returns the median seconds that evaluating one example takes."""
+  mean, std = dataset.moments
+  batch_size = min(
+    fitting.EVALUATION_BATCH_SIZE, config.batch_size, len(noisy.test)
+  )
+  batches = loop.iterate(
+    functools.partial(
+      batching.evaluation_dataset,
+      noisy.test.images,
+      noisy.test.index,
+      noisy.test.given_labels,
+      batch_size=batch_size,
+      mean=mean,
+      std=std,
+      crop_size=config.crop_size,
+    )
+  )
+  seconds = _measure(lambda: loop.evaluate(batches, 1))
+  return seconds / batch_size
+
+
+def count_flops(network):
+  """Returns the operations of a forward pass of one example: an int.
+
+  Those of convolutions and dense layers, a multiply and an add being two; what
+  the other layers do beside them is left out.
+
+  Args:
+    network: a built `keras.Model` of layers.
+  """
+  return sum(
+    2 * math.prod(kernel.shape) * math.prod(_positions(layer))
+    for layer in network.layers
+    for kernel in _kernels(layer)
+  )
+
+
+def _kernels(layer):
+  """Returns the kernels of a convolution or a dense layer."""
+  kinds = (keras.layers.Conv2D, keras.layers.Dense)
+  return [layer.kernel] if isinstance(layer, kinds) else []
+
+
+def _positions(layer):
+  """Returns at how many places a layer's kernel is applied: sequence of int."""
+  return tuple(layer.output.shape)[1:-1]

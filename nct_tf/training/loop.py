@@ -1,0 +1,156 @@
+"""Epochs and steps, alike under every strategy and on both stacks.
+
+Keras' own `fit` trains a `Classifier` too. This loop can do what it cannot:
+begin within an epoch, stop between any two steps, also of an evaluation, and
+run on many machines with Keras 3.
+"""
+
+import keras
+import tensorflow as tf
+
+from nct_tf import distribution
+from nct_tf.workdir import checkpoints
+
+
+class TrainingLoop:
+  """Trains and evaluates a model.
+
+  Args:
+    model: a compiled `Classifier`.
+    interruption: `interruption.Interruption` that asks it to stop.
+  """
+
+  def __init__(self, model, interruption):
+    self.model = model
+    self.strategy = model.distribute_strategy
+    self._interruption = interruption
+    self._train = self._make_step(model.train_step)
+    self._test = self._make_step(model.test_step)
+
+  def iterate(self, make_dataset):
+    """Returns an iterator over what each replica is to get.
+
+    Args:
+      make_dataset: function of the keyword arguments `replicas` and
+        `num_replicas` that returns a `tf.data.Dataset`, see `batching`;
+        at its end it begins anew.
+    """
+    options = tf.data.Options()
+    # Its threads, one an iterator, may take seconds to end; as many calls as
+    # there are cores are what it would come to.
+    options.autotune.enabled = False
+
+    def make(context):
+      # Machines need not tell each other whether an endless one has ended.
+      return (
+        make_dataset(
+          replicas=distribution.local_replicas(context),
+          num_replicas=context.num_replicas_in_sync,
+        )
+        .repeat()
+        .with_options(options)
+      )
+
+    return iter(self.strategy.distribute_datasets_from_function(make))
+
+  def train(self, batches, num_steps, num_epochs, state, callbacks):
+    """Trains from where `state` is to the end of the last epoch.
+
+    Args:
+      batches: of `iterate`, from where `state` is on.
+      num_steps: int, of an epoch.
+      num_epochs: int, of the whole training.
+      state: `state.TrainingState`; its `position` and, at the end of
+        an epoch's steps, its `means` are kept up.
+      callbacks: list of Keras callbacks.
+
+    Raises:
+      StopRequested: between two steps; `state` is that after the former.
+    """
+    callbacks = keras.callbacks.CallbackList(callbacks, model=self.model)
+    callbacks.on_train_begin()
+    first_epoch, first_step = state.position
+    for epoch in range(first_epoch, num_epochs):
+      self.model.reset_metrics()
+      if first_step:
+        self.model.means.set_state(state.means)
+      callbacks.on_epoch_begin(epoch)
+      for step in range(first_step, num_steps):
+        callbacks.on_train_batch_begin(step)
+        logs, stop = self.train_step(batches)
+        state.position = checkpoints.Position(epoch, step + 1)
+        self._interruption.deferred = True  # There is something to save now.
+        callbacks.on_train_batch_end(step, {"loss": float(logs["loss"])})
+        if stop:
+          state.means = self.model.means.get_state()
+          raise StopRequested
+      first_step = 0
+      # An evaluation begins to count anew.
+      state.means = self.model.means.get_state()
+      callbacks.on_epoch_end(epoch, self.model.means.results())
+      state.position = checkpoints.Position(epoch + 1)
+    callbacks.on_train_end()
+
+  def train_step(self, batches):
+    """Makes one step.
+
+    Args:
+      batches: of `iterate`.
+
+    Returns:
+      a pair: dict from name to scalar, the means so far; whether to stop.
+    """
+    return self._run(self._train, batches)
+
+  def evaluate(self, batches, num_steps):
+    """Evaluates on one pass over data.
+
+    Args:
+      batches: of `iterate`.
+      num_steps: int, of a pass.
+
+    Returns:
+      dict from name to float.
+
+    Raises:
+      StopRequested: between two steps.
+    """
+    self.model.reset_metrics()
+    for _ in range(num_steps):
+      logs, stop = self._run(self._test, batches)
+      if stop:
+        raise StopRequested
+    return {name: float(value) for name, value in logs.items()}
+
+  def _make_step(self, method):
+    strategy = self.strategy
+    is_multi_worker = distribution.is_multi_worker(strategy)
+
+    def replica_step(batch, wish):
+      logs = method(batch)
+      if is_multi_worker:
+        # All machines stop after the same step, or the others would wait.
+        wish = distribution.sum_over_replicas(wish)
+      return logs, wish
+
+    # A step has no control flow that would have to be translated.
+    @tf.function(autograph=False)
+    def step(batches, wish):
+      logs, wish = strategy.run(replica_step, args=(next(batches), wish))
+      first = {
+        name: strategy.experimental_local_results(value)[0]
+        for name, value in logs.items()
+      }
+      return first, strategy.experimental_local_results(wish)[0]
+
+    return step
+
+  def _run(self, step, batches):
+    """Returns a step's results, and whether to stop after it."""
+    wish = tf.constant(int(self._interruption.requested))
+    logs, wish = step(batches, wish)
+    return logs, bool(wish)
+
+
+class StopRequested(Exception):  # noqa: N818 It is no error.
+  """The loop has stopped, as it was asked to."""

@@ -1,0 +1,120 @@
+"""All that a run must remember to go on exactly as if nothing had happened."""
+
+import math
+
+import tensorflow as tf
+
+from nct_tf import distribution, errors
+from nct_tf.models import weights
+from nct_tf.workdir import checkpoints
+
+
+class TrainingState:
+  """Weights, optimizer, position and half-counted means, in one checkpoint.
+
+  What does not stand here is a function of the position: the data's order and
+  augmentation, the random targets, the schedules.
+
+  Args:
+    model: a compiled `Classifier`.
+    average: a `weight_average.WeightAverage` of the model, or None.
+    label_scores: a `label_scores.LabelScores`, or None.
+
+  Attributes:
+    position: `checkpoints.Position` that the weights have come to.
+    means: float32 array, `metrics.Means.get_state` of the epoch so far.
+    seconds: float, what the epoch so far has taken.
+  """
+
+  def __init__(self, model, average=None, label_scores=None):
+    self._model = model
+    self._label_scores = label_scores
+    self.position = checkpoints.Position(0)
+    self.means = model.means.get_state()
+    self.seconds = 0.0
+    strategy = model.distribute_strategy
+    if hasattr(model.optimizer, "build"):
+      # The optimizers of tensorflow-addons make their variables at their first
+      # step, and take them from the checkpoint then.
+      with strategy.scope():
+        model.optimizer.build(model.trainable_variables)
+    # One copy is written for all replicas, and by a process alone: asked for
+    # as a whole, moving statistics would be gathered from all machines.
+    self._position = tf.Variable([0, 0], dtype=tf.int64)
+    self._means = tf.Variable(self.means)
+    self._seconds = tf.Variable(0.0, dtype=tf.float64)
+    if label_scores:
+      self._scores = tf.Variable(label_scores.get_state())
+    self.checkpoint = tf.train.Checkpoint(
+      optimizer=_optimizer_state(model.optimizer),
+      position=self._position,
+      means=self._means,
+      seconds=self._seconds,
+      **weights.network_weights(model),
+      **({"average": average.weights} if average else {}),
+      **({"label_scores": self._scores} if label_scores else {}),
+    )
+
+  def write(self, directory):
+    """Writes a checkpoint of `position`.
+
+    Args:
+      directory: `checkpoints.Checkpoints`.
+
+    Raises:
+      TrainingDivergedError: if a weight is not finite.
+      StorageError: see `Checkpoints.write`.
+    """
+    if not self._is_finite():
+      raise errors.TrainingDivergedError(
+        f"A weight is no longer finite after {_describe(self.position)}: try "
+        "a lower --learning_rate, or --mixed_precision=none. The last good "
+        f"checkpoint: {directory.last() or 'none yet'}"
+      )
+    self._position.assign(self.position)
+    self._means.assign(self.means)
+    self._seconds.assign(self.seconds)
+    if self._label_scores:
+      self._scores.assign(self._label_scores.get_state())
+    directory.write(self.position, self.checkpoint)
+
+  def _is_finite(self):
+    sums = [
+      tf.reduce_sum(tf.abs(tf.convert_to_tensor(variable)))
+      for variable in self._model.trainable_variables
+    ]
+    return math.isfinite(float(tf.add_n(sums)))
+
+  def read(self, directory, position):
+    """Takes everything from the checkpoint of a position."""
+    path = directory.find()[position]
+    status = self.checkpoint.read(checkpoints.prefix(path))
+    try:
+      status.assert_existing_objects_matched()
+    except AssertionError as error:
+      raise errors.InvalidInputError(
+        f"Checkpoint {path} is of another model: {error}"
+      ) from error
+    weights.spread_to_replicas(self._model)
+    self.position = checkpoints.Position(*self._position.numpy().tolist())
+    self.means = self._means.numpy()
+    self.seconds = float(self._seconds)
+    if self._label_scores:
+      self._label_scores.set_state(self._scores.numpy())
+
+
+def _optimizer_state(optimizer):
+  """Returns what a checkpoint holds of an optimizer."""
+  if hasattr(optimizer, "scale_loss"):
+    # Keras 3's would have the networks' weights written once more.
+    return [
+      distribution.tensorflow_variable(variable)
+      for variable in optimizer.variables
+    ]
+  return optimizer
+
+
+def _describe(position):
+  return f"epoch {position.epoch}" + (
+    f" and {position.step} steps" if position.step else ""
+  )

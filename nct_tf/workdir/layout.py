@@ -1,0 +1,322 @@
+"""The files that a run leaves behind, and their names."""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import pathlib
+import shutil
+import zipfile
+
+import numpy as np
+
+from nct_tf import config as config_lib, errors
+from nct_tf.platform import files
+from nct_tf.workdir import history
+
+_logger = logging.getLogger(__name__)
+
+# What file systems without locks answer.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+class Workdir:
+  """A run's folder.
+
+  Args:
+    path: str, the folder; need not exist.
+  """
+
+  def __init__(self, path):
+    self.path = pathlib.Path(path)
+    self.lock_file = self.path / ".lock"
+    self.flags_file = self.path / "flags.txt"
+    self.history_file = self.path / "history.csv"
+    self.result_file = self.path / "result.json"
+    self.noise_file = self.path / "noise.npz"
+    self.label_scores_file = self.path / "label_scores.npy"
+    self.pretrained_file = self.path / "pretrained_weights.sha256"
+    self.warmup_images_file = self.path / "warmup_images.npy"
+    self.memorisation_file = self.path / "memorisation.png"
+    self.evaluation_file = self.path / "evaluation.json"
+    self.compression_file = self.path / "compression.json"
+    self.audit_dir = self.path / "audit"
+    self.folds_dir = self.path / "folds"
+    self.checkpoints_dir = self.path / "checkpoints"
+    self.tensorboard_dir = self.path / "tensorboard"
+
+  def find_run(self, config):
+    """Looks for a run of a config.
+
+    Args:
+      config: a `TrainConfig`.
+
+    Returns:
+      `none`, `unfinished` or `finished`; with the config's `overwrite` always
+      `none`.
+
+    Raises:
+      InvalidInputError: if the folder holds another run, or files of none.
+    """
+    if config.overwrite:
+      return "none"
+    if not self.flags_file.exists():
+      self._check_no_files()
+      return "none"
+    differences = self._differences(config)
+    if differences:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds another run's configuration "
+        f"({'; '.join(differences)}): choose another one, or give --overwrite "
+        "to delete that run"
+      )
+    return "finished" if self.result_file.exists() else "unfinished"
+
+  def _check_no_files(self):
+    for file in sorted(self._files()):
+      if file.exists():
+        raise errors.InvalidInputError(
+          f"Workdir {self.path} holds {file.name}, though no run: choose "
+          "another one, or give --overwrite to delete that"
+        )
+
+  def _files(self):
+    return set(vars(self).values()) - {self.path, self.lock_file}
+
+  def _differences(self, config):
+    """Returns in what the folder's run differs from a config: list of str."""
+    old, new = (
+      dict(
+        line.removeprefix("--").partition("=")[::2]
+        for line in text.splitlines()
+      )
+      for text in (
+        self._read(self.flags_file, "there is no run in it"),
+        config.to_flagfile(),
+      )
+    )
+    return [
+      f"{name} is {old.get(name, 'not set')} there and "
+      f"{new.get(name, 'not set')} here"
+      for name in {**old, **new}
+      if old.get(name) != new.get(name) and name not in config_lib.CIRCUMSTANCES
+    ]
+
+  @contextlib.contextmanager
+  def lock(self):
+    """Keeps other processes from training here; makes the folder if need be.
+
+    A process that dies gives it free. Where the file system has no locks, it
+    is said that there is none. A folder that was made and got no files is
+    removed again.
+
+    Raises:
+      InvalidInputError: if another process trains here, or if the folder
+        cannot be written to.
+    """
+    is_new = not self.path.exists()
+    with contextlib.ExitStack() as stack:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(files.lock(self.lock_file, wait=False))
+      except BlockingIOError:
+        raise errors.InvalidInputError(
+          f"Workdir {self.path} is in use: another process trains there. Wait "
+          "for its end, or choose another one"
+        ) from None
+      except OSError as error:
+        if error.errno not in _NO_LOCKS:
+          raise self._not_writable(error) from error
+        _logger.warning(
+          "Workdir %s cannot be locked (%s): see to it yourself that no other "
+          "process trains there",
+          self.path,
+          error.strerror,
+        )
+      try:
+        yield
+      finally:
+        if is_new and os.listdir(self.path) == [self.lock_file.name]:
+          shutil.rmtree(self.path)
+
+  def _not_writable(self, error):
+    return errors.InvalidInputError(
+      f"Workdir {self.path} cannot be written to: {error.strerror}"
+    )
+
+  def start(self, config, noisy, warmup_images, pretrained_sha256=None):
+    """Makes the folder ready for a run: a new one, or one that goes on.
+
+    Args:
+      config: the run's `TrainConfig`; with its `overwrite`, an earlier run's
+        files are deleted, others stay.
+      noisy: the run's `NoisyDataset`.
+      warmup_images: uint8 array [num_images, height, width, channels], which
+        are kept for an export.
+      pretrained_sha256: str, of the weights that the run starts from; None if
+        it has none or goes on.
+
+    Raises:
+      InvalidInputError: if the folder cannot be written to, or if the run in
+        it was made with other data.
+    """
+    noise = noise_arrays(noisy)
+    try:
+      if self.find_run(config) == "none":
+        for file in self._files():
+          if file.is_dir():
+            shutil.rmtree(file)
+          else:
+            file.unlink(missing_ok=True)
+        files.write_atomically(self.flags_file, config.to_flagfile())
+      if self.noise_file.exists():
+        self.check_noise(noisy)
+      else:
+        files.write_atomically(
+          self.noise_file,
+          lambda file: np.savez_compressed(file, **noise),
+        )
+      if pretrained_sha256:
+        files.write_atomically(
+          self.pretrained_file,
+          f"{pretrained_sha256}  {config.pretrained_weights}\n",
+        )
+      files.write_atomically(
+        self.warmup_images_file, lambda file: np.save(file, warmup_images)
+      )
+    except OSError as error:
+      raise self._not_writable(error) from error
+
+  def check_noise(self, noisy):
+    """Raises `InvalidInputError` unless a `NoisyDataset` is the run's."""
+    noise = noise_arrays(noisy)
+    try:
+      with np.load(self.noise_file) as before:
+        same = all(
+          np.array_equal(before[name], value) for name, value in noise.items()
+        )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+      raise errors.InvalidInputError(
+        f"{self.noise_file} cannot be read: {error}"
+      ) from error
+    if not same:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds a run that began with other data or labels "
+        f"({self.noise_file.name} differs): choose another one, or give "
+        "--overwrite to delete that run"
+      )
+
+  def read_config(self):
+    """Returns the run's `TrainConfig`; raises if there is no run."""
+    return config_lib.TrainConfig.from_flagfile(
+      self._read(self.flags_file, "there is no run in it")
+    )
+
+  def read_result(self):
+    """Returns the dict of `result.json`; raises if the run has not ended."""
+    return self._read_json(self.result_file, "its run has not finished")
+
+  def read_compression(self):
+    """Returns the dict of `compression.json`; raises if it is not there."""
+    return self._read_json(self.compression_file, "it was not measured")
+
+  def _read_json(self, file, otherwise):
+    try:
+      return json.loads(self._read(file, otherwise))
+    except json.JSONDecodeError as error:
+      raise errors.InvalidInputError(
+        f"{file} cannot be read: {error}"
+      ) from error
+
+  def read_history(self):
+    """Returns dict from column to float array [num_epochs]; NaN where empty."""
+    self._read(self.history_file, "there is no history in it")
+    return history.History(self.history_file).columns()
+
+  def _read(self, file, otherwise):
+    try:
+      return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} has no {file.name}: {otherwise}"
+      ) from None
+    except (OSError, UnicodeDecodeError) as error:
+      raise errors.InvalidInputError(
+        f"{file} cannot be read: {error}"
+      ) from error
+
+  def read_warmup_images(self):
+    """Returns the warm-up images; raises if they are not there."""
+    try:
+      return np.load(self.warmup_images_file)
+    except (OSError, ValueError, EOFError) as error:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} has no readable {self.warmup_images_file.name}, "
+        f"the images that an export is tried with: {error}"
+      ) from error
+
+  def read_pretrained_sha256(self):
+    """Returns what `start` was given; None if the run had none."""
+    if not self.pretrained_file.exists():
+      return None
+    return self._read(self.pretrained_file, "").split()[0]
+
+  def read_label_scores(self):
+    """Returns the array of `write_label_scores`; None if there is none."""
+    try:
+      return np.load(self.label_scores_file)
+    except FileNotFoundError:
+      return None
+    except (OSError, ValueError, EOFError) as error:
+      raise errors.InvalidInputError(
+        f"{self.label_scores_file} cannot be read: {error}"
+      ) from error
+
+  def write_label_scores(self, scores):
+    """Writes `label_scores.npy`, whole or not at all.
+
+    Args:
+      scores: float32 array [num_examples], of the training examples in the
+        order of `noise.npz`.
+    """
+    files.write_atomically(
+      self.label_scores_file, lambda file: np.save(file, scores)
+    )
+
+  def write_result(self, result):
+    """Writes `result.json`, whole or not at all."""
+    _write_json(self.result_file, result)
+
+  def write_evaluation(self, evaluation):
+    """Writes `evaluation.json`, whole or not at all."""
+    _write_json(self.evaluation_file, evaluation)
+
+  def write_compression(self, compression):
+    """Writes `compression.json`, whole or not at all."""
+    _write_json(self.compression_file, compression)
+
+
+def _write_json(file, content):
+  files.write_atomically(file, json.dumps(content, indent=2) + "\n")
+
+
+def noise_arrays(noisy):
+  """Returns which label became which: the content of `noise.npz`.
+
+  Args:
+    noisy: a `NoisyDataset`.
+
+  Returns:
+    dict of arrays with an entry for each example that was corrupted: `index`
+    (int64, in the dataset's train split), `given_label`, `true_label` (int64)
+    and `is_validation` (bool, whether it was held out).
+  """
+  parts = (noisy.train, noisy.held_out)
+  index = np.concatenate([part.index for part in parts])
+  return {
+    "index": index,
+    "given_label": np.concatenate([part.given_labels for part in parts]),
+    "true_label": np.concatenate([part.true_labels for part in parts]),
+    "is_validation": np.arange(len(index)) >= len(noisy.train),
+  }

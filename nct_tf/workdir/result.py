@@ -1,0 +1,53 @@
+"""The figures of a run: the content of `result.json`."""
+
+import numpy as np
+
+from nct_tf.workdir import history as history_lib
+
+
+def summarize_history(history):
+  """The figures of a run.
+
+  The best epoch is the one with the best validation: on held-out examples with
+  their noisy labels, or, without any, on the test split itself.
+
+  Args:
+    history: dict from column of `history.csv` to float array [num_epochs].
+
+  Returns:
+    dict of `result.json`'s accuracies, fractions, of the test split's clean
+    labels but for `train_accuracy_clean` and `train_accuracy_noisy`, which
+    are of the given labels of training examples, None where not measured;
+    and of its times.
+  """
+  split = "test" if "test_ensemble_accuracy" in history else "val"
+  accuracy = history[f"{split}_ensemble_accuracy"]
+  best_epoch = int(history["val_ensemble_accuracy"].argmax())
+
+  def last(column):
+    return float(history[column][-1]) if column in history else None
+
+  speed = history["examples_per_second"]
+  return {
+    "best_accuracy": float(accuracy[best_epoch]),
+    "best_epoch": best_epoch,
+    "best_selected_on": "validation" if split == "test" else "test",
+    "last_accuracy": float(accuracy[-1]),
+    "last10_accuracy": float(accuracy[-10:].mean()),
+    "balanced_accuracy": last(f"{split}_ensemble_balanced_accuracy"),
+    "per_class_accuracy": {
+      column.removeprefix(f"{split}_{history_lib.CLASS_ACCURACY}"): last(column)
+      for column in history
+      if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
+    },
+    "top5_accuracy": last(f"{split}_ensemble_top5_accuracy"),
+    "network1_accuracy": last(f"{split}_accuracy_1"),
+    "network2_accuracy": last(f"{split}_accuracy_2"),
+    "train_accuracy_clean": last("train_accuracy_clean"),
+    "train_accuracy_noisy": last("train_accuracy_noisy"),
+    # The first epoch traces the graph.
+    "examples_per_second": float(
+      np.median(speed[1:] if speed[1:].size else speed)
+    ),
+    "seconds": float(history["seconds"].sum()),
+  }

@@ -1,0 +1,207 @@
+"""Audits of real runs, and what becomes of them."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+from cleanlab import filter as cleanlab_filter, rank
+import numpy as np
+from PIL import Image
+from sklearn import metrics
+
+from nct_tf import errors
+from nct_tf.audit import run_audit
+from nct_tf.input_pipeline import run_data
+from nct_tf.workdir import layout
+from tests.support import tiny_run
+
+_ROOT = pathlib.Path(__file__).absolute().parents[2]
+_OPTIONS = {
+  "num_train_examples": 600,
+  "network": "simple_cnn",
+  "noise_type": "symmetric_exclusive",
+  "noise_rate": 0.25,
+  "num_epochs": 15,
+  "width": 16,
+  "batch_size": 32,
+}
+
+
+def read_rows(directory):
+  with open(directory.audit_dir / "labels.csv", encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+def read_summary(directory):
+  return json.loads((directory.audit_dir / "audit.json").read_text())
+
+
+class AuditingTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = pathlib.Path(folder.name)
+    cls.directory = tiny_run.train(cls.folder / "run", **_OPTIONS)
+    cls.result = run_audit.audit_run(cls.directory)
+
+  def test_rows_are_of_the_run_and_in_order(self):
+    rows = read_rows(self.directory)
+    noise = np.load(self.directory.noise_file)
+    self.assertLen(rows, 600)
+    index = np.array([int(row["index"]) for row in rows])
+    np.testing.assert_array_equal(np.sort(index), np.arange(600))
+    for column, name in (("given", "given_label"), ("true", "true_label")):
+      np.testing.assert_array_equal(
+        [int(row[column]) for row in rows], noise[name][index]
+      )
+    np.testing.assert_array_equal(
+      [int(row["id"]) for row in rows], noise["index"][index]
+    )
+    scores = np.array([float(row["score"]) for row in rows])
+    self.assertTrue(np.all(np.diff(scores) <= 0))
+    np.testing.assert_allclose(
+      scores, self.directory.read_label_scores()[index], atol=1e-5
+    )
+    self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 601)))
+    flagged = [row["flagged"] for row in rows]
+    num_flagged = read_summary(self.directory)["num_flagged"]
+    self.assertEqual(
+      flagged, ["True"] * num_flagged + ["False"] * (600 - num_flagged)
+    )
+    self.assertGreater(min(float(row["disagreement"]) for row in rows), -1e-9)
+
+  def test_it_finds_wrong_labels(self):
+    truth = read_summary(self.directory)["truth"]
+    self.assertGreater(truth["average_precision"], 0.9)
+    self.assertGreater(truth["suggestion_accuracy"], 0.7)
+    self.assertLess(abs(truth["noise_rate_error"]), 0.1)
+
+  def test_cleanlab_takes_its_arrays(self):
+    labels = np.load(self.directory.audit_dir / "labels.npy")
+    pred_probs = np.load(self.directory.audit_dir / "pred_probs.npy")
+    issues = cleanlab_filter.find_label_issues(labels, pred_probs, n_jobs=1)
+    self.assertEqual(issues.shape, (600,))
+    quality = rank.get_label_quality_scores(labels, pred_probs)
+    precision = metrics.average_precision_score(
+      ~self.result.examples.is_clean, -quality
+    )
+    self.assertGreater(precision, 0.9)
+
+  def test_the_page_shows_the_first_ones(self):
+    page = self.directory.audit_dir / "page" / "data.js"
+    text = page.read_text(encoding="utf-8")
+    data = json.loads(re.search(r"= (\{.*\});", text).group(1))
+    first = read_rows(self.directory)[0]
+    self.assertEqual(data["suspects"]["id"][0], first["id"])
+    with Image.open(
+      self.directory.audit_dir / data["suspects"]["thumbnail"][0]
+    ) as image:
+      number = int(self.result.examples.index[int(first["index"])])
+      np.testing.assert_array_equal(
+        np.asarray(image), self.result.dataset.train_images[number, ..., 0]
+      )
+
+  def test_decisions_close_the_loop(self):
+    rows = [
+      row for row in read_rows(self.directory) if row["flagged"] == "True"
+    ]
+    file = self.folder / "decisions.csv"
+    with open(file, "w", newline="") as lines:
+      writer = csv.writer(lines)
+      writer.writerow(("id", "decision", "label"))
+      for row in rows[1:]:
+        writer.writerow((row["id"], "relabel", row["suggested"]))
+      writer.writerow((rows[0]["id"], "drop", ""))
+    config = dataclasses.replace(
+      self.directory.read_config(), label_decisions=str(file)
+    )
+    noisy = run_data.load_noisy_dataset(config, run_data.load_dataset(config))
+    self.assertLen(noisy.train, 599)
+    before = read_summary(self.directory)["truth"]["noise_rate"]
+    self.assertLess(noisy.actual_noise_rate, before / 2)
+
+  def test_folds_are_of_models_that_did_not_see_them(self):
+    directory = tiny_run.train(
+      self.folder / "folds", **{**_OPTIONS, "num_epochs": 3}
+    )
+    result = run_audit.audit_run(directory, num_folds=3)
+    self.assertLen(result.examples, 600)
+    seen = []
+    for fold in sorted(directory.folds_dir.iterdir()):
+      part = layout.Workdir(fold)
+      config = part.read_config()
+      held_out = run_data.load_noisy_dataset(config, result.dataset).validation
+      logits = run_audit.predict(part, held_out, "last", None).mean(axis=0)
+      positions = np.searchsorted(result.examples.index, held_out.index)
+      np.testing.assert_array_equal(
+        logits.argmax(axis=1),
+        result.audit.pred_probs[positions].argmax(axis=1),
+      )
+      seen.append(held_out.index)
+    np.testing.assert_array_equal(
+      np.sort(np.concatenate(seen)), result.examples.index
+    )
+    # The second time, nothing is trained again.
+    times = {path: path.stat().st_mtime_ns for path in fold.rglob("*.json")}
+    run_audit.audit_run(directory, num_folds=3)
+    self.assertEqual(
+      times, {path: path.stat().st_mtime_ns for path in fold.rglob("*.json")}
+    )
+
+  def test_it_warns_of_what_was_memorised_and_of_few_epochs(self):
+    memorised = tiny_run.train(
+      self.folder / "memorised",
+      **{**_OPTIONS, "method": "standard", "num_epochs": 60, "width": 64},
+      learning_rate=0.05,
+    )
+    (warning,) = run_audit.audit_run(memorised).warnings
+    self.assertRegex(warning, "it has memorised the wrong ones|begun to memor")
+    short = tiny_run.train(
+      self.folder / "short", label_scores=False, **{**_OPTIONS, "num_epochs": 2}
+    )
+    warnings = run_audit.audit_run(short).warnings
+    self.assertRegex(warnings[0], "kept no label scores")
+    self.assertRegex(warnings[1], "The run had 2 epochs")
+
+  def test_a_run_that_has_not_finished(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "no flags.txt"):
+      run_audit.audit_run(layout.Workdir(self.folder / "none"))
+
+  def test_what_cannot_be_written_leaves_the_former_audit(self):
+    def limit():
+      resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    before = (self.directory.audit_dir / "labels.csv").read_bytes()
+    process = subprocess.run(
+      [
+        sys.executable,
+        "-m",
+        "scripts.audit",
+        f"--workdir={self.directory.path}",
+      ],
+      cwd=_ROOT,
+      preexec_fn=limit,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(process.returncode, 2, process.stderr)
+    self.assertRegex(
+      process.stderr.splitlines()[-1], "^audit: .*audit cannot be written: "
+    )
+    self.assertEqual(
+      (self.directory.audit_dir / "labels.csv").read_bytes(), before
+    )
+    self.assertFalse((self.directory.path / ".audit.tmp").exists())
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,93 @@
+"""Each preset trains two steps, on random images of its dataset's shape.
+
+NCT_TF_LONG_TESTS=1 takes all of them; otherwise those of two networks that
+are built in no time.
+"""
+
+import dataclasses
+import math
+import os
+
+from absl.testing import absltest, parameterized
+
+from nct_tf import datasets
+from nct_tf.experiments import tables
+from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.methods import building
+from nct_tf.platform import interruption
+from nct_tf.training import fitting, loop as loop_lib
+from nct_tf.workdir.checkpoints import Position
+
+_BATCH_SIZE = 4
+_LARGE = ("resnet50", "inception_resnet_v2", "preact_resnet18")
+
+
+def presets():
+  """Returns one cell's table and name for each kind of run there is."""
+  kinds = {}
+  for scale in tables.SCALES:
+    for number in tables.available(scale):
+      for name, cell in tables.load(number, scale).cells.items():
+        run = cell.config(0)
+        place = (f"{scale}_table{number}_{name}", number, scale, name)
+        kinds.setdefault(_kind(run), place)
+  return list(kinds.values())
+
+
+def _kind(run):
+  """Returns what decides which graph is built, and on what data."""
+  return dataclasses.replace(
+    run,
+    target_variability_max=float(run.target_variability_max > 0),
+    alpha_rampup_epochs=None,
+    noise_rate=min(run.noise_rate, 0.2),
+  )
+
+
+class PresetsTest(parameterized.TestCase):
+  @parameterized.named_parameters(*presets())
+  def test_trains_two_steps(self, number, scale, name):
+    cell = tables.load(number, scale).cells[name]
+    preset = cell.config(0)
+    if preset.network in _LARGE and not os.environ.get("NCT_TF_LONG_TESTS"):
+      self.skipTest("takes minutes; NCT_TF_LONG_TESTS=1 runs it")
+    shape = tables.data_shapes()[preset.dataset]
+    height, _, channels = shape["image_shape"]
+    dataset = datasets.load(
+      "fake",
+      num_train_examples=2 * shape["num_classes"],
+      num_test_examples=shape["num_classes"],
+      height=height,
+      num_channels=channels,
+      num_classes=shape["num_classes"],
+    )
+    config = dataclasses.replace(
+      preset,
+      batch_size=_BATCH_SIZE,
+      num_train_examples=None,
+      num_test_examples=None,
+    )
+    noisy = noisy_dataset.prepare(
+      dataset, noise_type=config.noise_type, noise_rate=config.noise_rate
+    )
+    model = building.create_compiled(
+      config, dataset.image_shape, dataset.num_classes
+    )
+    before = [variable.numpy() for variable in model.trainable_variables]
+    loop = loop_lib.TrainingLoop(model, interruption.Interruption())
+    batches = loop.iterate(
+      fitting.training_data(config, dataset, noisy, Position(0), num_steps=2)
+    )
+    for _ in range(2):
+      logs, _ = loop.train_step(batches)
+    self.assertTrue(math.isfinite(logs["loss"]), logs)
+    changed = [
+      (variable.numpy() != old).any()
+      for variable, old in zip(model.trainable_variables, before, strict=True)
+    ]
+    # Some numbers are too small for what is added to them.
+    self.assertGreater(sum(changed) / len(changed), 0.9)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,188 @@
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl.testing import absltest
+import numpy as np
+
+from nct_tf import errors
+from nct_tf.experiments import measures, pages, reproduction, tables
+from tests.support import tiny_run
+
+_FLAGS = {
+  "dataset": "digits",
+  "num_train_examples": 100,
+  "augmentation": "none",
+  "noise_type": "symmetric_exclusive",
+  "noise_rate": 0.5,
+  "network": "mlp",
+  "width": 8,
+  "num_epochs": 3,
+  "batch_size": 50,
+}
+
+
+def make_table(**flags):
+  cells = [
+    tables.Cell(
+      name=name,
+      row=row,
+      column="digits",
+      flags={**_FLAGS, **more, **flags},
+      accuracy=accuracy,
+      paper={"best": [90.7, 0.3]} if name == "digits" else {},
+    )
+    for name, row, accuracy, more in (
+      ("digits", "NCT", "ensemble", {}),
+      ("digits_no_ensemble", "One network", "network1", {}),
+      ("digits_standard", "Standard", "ensemble", {"method": "standard"}),
+    )
+  ]
+  return tables.Table(
+    1, "paper", "Digits", ("best", "last"), {cell.name: cell for cell in cells}
+  )
+
+
+class ReproductionTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.folder = pathlib.Path(folder)
+    self.table = make_table()
+    self.cells = list(self.table.cells.values())
+
+  def plan(self, table=None, seeds=(0,)):
+    table = table or self.table
+    return reproduction.plan(
+      table, table.choose([]), seeds, str(self.folder / "runs")
+    )
+
+  def results(self):
+    return reproduction.Results(str(self.folder / "results"))
+
+  def test_cells_of_equal_runs_are_run_once(self):
+    runs = self.plan(seeds=(0, 1))
+    self.assertEqual(
+      [run.name for run in runs],
+      [
+        f"paper/table1/{name}/seed{seed}"
+        for seed in (0, 1)
+        for name in ("digits", "digits_standard")
+      ],
+    )
+
+  def test_runs_are_kept_told_and_not_made_again(self):
+    reproduction.run_all(self.plan(), self.results(), num_jobs=2)
+    cell = self.folder / "results" / "paper" / "table1" / "digits"
+    self.assertCountEqual(
+      os.listdir(cell / "seed0"),
+      ["flags.txt", "history.csv", "result.json", "memorisation.png"],
+    )
+    self.assertNotIn(str(self.folder), (cell / "seed0/flags.txt").read_text())
+
+    page = (cell / "README.md").read_text()
+    self.assertIn("--dataset=digits --num_train_examples=100", page)
+    for name in ("history.csv", "memorisation.png"):
+      self.assertIn(f"(seed0/{name})", page)
+
+    found = self.results().of_cells(self.cells, (0, 1))
+    text = pages.format_table(self.table, self.cells, found, (0, 1))
+    with open(cell / "seed0" / "history.csv", encoding="utf-8") as file:
+      rows = list(csv.DictReader(file))
+    best = max(float(row["val_ensemble_accuracy"]) for row in rows)
+    self.assertRegex(
+      text,
+      rf"\| NCT \| Best \| \[{100 * best:.1f} \(1\)\]\(.*/digits/\)"
+      r" \| 90.7 ± 0.3 \|",
+    )
+    last = float(rows[-1]["val_accuracy_1"])
+    self.assertRegex(text, rf"\| One network \| Last \| \[{100 * last:.1f} ")
+
+    # With no workdir left, training would have to begin anew.
+    for run in self.plan():
+      os.rename(run.config.workdir, f"{run.config.workdir}_gone")
+    reproduction.run_all(self.plan(), self.results())
+    self.assertFalse(pathlib.Path(self.plan()[0].config.workdir).exists())
+
+  def test_what_has_ended_without_being_kept_is_kept(self):
+    run = self.plan()[0]
+    tiny_run.train(run.config.workdir, **{**_FLAGS, "monitor_every_epochs": 1})
+    results = self.results()
+    reproduction.run_all([run], results)
+    self.assertFalse(run.log_file.exists())
+    self.assertIsNotNone(results.find(run.config))
+
+  def test_interrupted_runs_go_on(self):
+    code = (
+      "from tests import reproduction_test as t; from nct_tf import "
+      "reproduction as r; table = t.make_table(num_epochs=300);"
+      f"r.run_all(r.plan(table, table.choose(['digits']), [0], "
+      f"{str(self.folder / 'runs')!r}), r.Results({str(self.folder)!r}))"
+    )
+    process = subprocess.Popen(
+      [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True
+    )
+    workdir = self.folder / "runs" / "paper" / "table1" / "digits" / "seed0"
+    deadline = time.monotonic() + 120
+    while not (workdir / "history.csv").exists():
+      self.assertLess(time.monotonic(), deadline)
+      time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    self.assertIn("TrainingInterrupted", stderr)
+    # Its training has ended too, and saved where it stood.
+    log = pathlib.Path(f"{workdir}.log").read_text()
+    self.assertIn("the same command goes on from there", log)
+    self.assertFalse((workdir / "result.json").exists())
+
+  def test_failures_are_told_after_the_others_have_ended(self):
+    table = make_table()
+    runs = self.plan(table)
+    bad = self.plan(make_table(num_train_examples=100_000))
+    results = self.results()
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, r"1 runs failed; .*\.log ends with: .*at most"
+    ):
+      reproduction.run_all([bad[0], runs[1]], results, num_jobs=2)
+    self.assertIsNotNone(results.find(runs[1].config))
+
+
+class MeasuresTest(absltest.TestCase):
+  def test_mean_and_sample_deviation_over_seeds(self):
+    table = make_table()
+    folders = []
+    for seed, accuracies in enumerate(([0.5, 0.8, 0.7], [0.6, 0.5, 0.4])):
+      folder = pathlib.Path(
+        self.enter_context(tempfile.TemporaryDirectory()), f"seed{seed}"
+      )
+      folder.mkdir()
+      rows = "".join(f"{n},{a},0.1\n" for n, a in enumerate(accuracies))
+      (folder / "history.csv").write_text(
+        f"epoch,val_ensemble_accuracy,val_accuracy_1\n{rows}"
+      )
+      (folder / "result.json").write_text(
+        json.dumps({"train_accuracy_noisy": 0.2})
+      )
+      folders.append(folder)
+    measured = measures.measure(
+      table.cells["digits"], ["best", "last", "last10", "top5"], folders
+    )
+    self.assertEqual(set(measured), {"best", "last", "last10"})
+    for name, values in (("best", [0.8, 0.6]), ("last", [0.7, 0.4])):
+      np.testing.assert_allclose(measured[name].mean, np.mean(values))
+      np.testing.assert_allclose(measured[name].std, np.std(values) * 2**0.5)
+      self.assertEqual(measured[name].num_seeds, 2)
+    one = measures.measure(
+      table.cells["digits_no_ensemble"], ["last"], folders[:1]
+    )
+    self.assertEqual(one["last"], measures.Statistic(0.1, None, 1))
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,65 @@
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+import numpy as np
+
+from nct_tf import errors
+from nct_tf.experiments import tuning
+from nct_tf.reporting import text_tables
+from nct_tf.workdir import history
+from tests.support import tiny_run
+
+
+class TuningTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.folder = pathlib.Path(folder)
+
+  def config(self, **changes):
+    return tiny_run.tiny_config(
+      workdir=str(self.folder / "runs"),
+      num_train_examples=400,
+      validation_fraction=0.25,
+      num_epochs=12,
+      **changes,
+    )
+
+  def test_scores_are_of_held_out_noisy_labels(self):
+    scores = tuning.tune(self.config(), [0.3, 1.0])
+    for value, score in scores.items():
+      columns = history.History(
+        self.folder / "runs" / f"target_variability_{value}" / "history.csv"
+      ).columns()
+      # There is a test split beside, which is not looked at.
+      self.assertIn("test_ensemble_accuracy", columns)
+      np.testing.assert_allclose(
+        score, columns["val_ensemble_accuracy"][2:].mean()
+      )
+    # Where all labels are random in the end, nothing is learned.
+    self.assertEqual(max(scores, key=scores.get), 0.3)
+    self.assertIn(
+      "--target_variability_max=0.3", text_tables.format_tuning(scores)
+    )
+
+  def test_goes_on_where_it_was_interrupted(self):
+    first = tuning.tune(self.config(), [0.3])
+    folder = self.folder / "runs" / "target_variability_0.3"
+    before = (folder / "result.json").stat().st_mtime_ns
+    both = tuning.tune(self.config(), [0.3, 0.5])
+    self.assertEqual(both[0.3], first[0.3])
+    self.assertEqual((folder / "result.json").stat().st_mtime_ns, before)
+
+  def test_what_cannot_be_tuned_is_refused(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`validation_fraction` must be above 0"
+    ):
+      tuning.tune(tiny_run.tiny_config(workdir="unused"), [0.3])
+    with self.assertRaisesRegex(errors.InvalidInputError, "`method`.*nct"):
+      tuning.tune(self.config(method="standard"), [0.3])
+    self.assertFalse((self.folder / "runs").exists())
+
+
+if __name__ == "__main__":
+  absltest.main()

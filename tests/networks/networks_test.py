@@ -1,0 +1,328 @@
+from absl.testing import absltest, parameterized
+import keras
+import numpy as np
+
+from nct_tf import errors, networks
+from nct_tf.methods import standard
+from tests.support import torchvision_resnet50
+
+
+def count(network):
+  return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def fill(network, rng):
+  """Gives every layer, in the order of their names, known weights."""
+  for layer in sorted(network.layers, key=lambda layer: layer.name):
+    shapes = [weight.shape for weight in layer.weights]
+    if isinstance(layer, keras.layers.Conv2D):
+      layer.set_weights([0.15 * rng.standard_normal(shapes[0])])
+    elif isinstance(layer, keras.layers.Dense):
+      layer.set_weights([0.5 * rng.standard_normal(s) for s in shapes])
+    elif isinstance(layer, keras.layers.BatchNormalization):
+      gamma = rng.uniform(0.5, 1.5, shapes[0])
+      beta, mean = (0.5 * rng.standard_normal(shapes[0]) for _ in range(2))
+      variance = rng.uniform(0.5, 1.5, shapes[0])
+      layer.set_weights([gamma, beta, mean, variance])
+
+
+class PreactResnetTest(parameterized.TestCase):
+  @parameterized.parameters((10, 11_171_146), (100, 11_217_316))
+  def test_number_of_parameters_is_the_authors(self, num_classes, expected):
+    network = networks.create("preact_resnet18", (32, 32, 3), num_classes)
+    self.assertEqual(count(network), expected)
+
+  def test_equals_pytorch(self):
+    # The expected numbers are PyTorch 2.13's, of the same network built from
+    # torch.nn's layers with the same weights, on images of odd size.
+    rng = np.random.RandomState(0)
+    network = networks.create("preact_resnet18", (11, 10, 2), 3, width=4)
+    fill(network, rng)
+    images = rng.standard_normal((2, 11, 10, 2)).astype(np.float32)
+    np.testing.assert_allclose(
+      network(images, training=False),
+      [
+        [-3.78423097192216, -5.387009738023134, -4.091047856198858],
+        [-6.941358556533136, -7.151538715507926, -4.005510032072699],
+      ],
+      rtol=1e-4,
+    )
+    np.testing.assert_allclose(
+      network(images, training=True),
+      [
+        [-4.97852159930562, -4.435756205551083, 3.7070212620453526],
+        [-7.277606647946633, -5.176136647122439, 1.3768413221514726],
+      ],
+      rtol=1e-3,
+    )
+    last = network.get_layer("group4_block2_2_bn")
+    np.testing.assert_allclose(
+      np.asarray(last.moving_mean)[:4],
+      [
+        0.2939906617463232,
+        0.3980555564548502,
+        -0.09330631127169026,
+        -0.6249102028067683,
+      ],
+      rtol=1e-3,
+    )
+
+  def test_layers_at_width_64(self):
+    network = networks.create("preact_resnet18", (32, 32, 3), 10)
+    kernels = {
+      layer.name: (tuple(layer.kernel.shape), layer.strides)
+      for layer in network.layers
+      if isinstance(layer, keras.layers.Conv2D)
+    }
+    expected = {"stem": ((3, 3, 3, 64), (1, 1))}
+    channels = 64
+    for group, filters in enumerate((64, 128, 256, 512), start=1):
+      for block in (1, 2):
+        stride = 2 if group > 1 and block == 1 else 1
+        name = f"group{group}_block{block}"
+        expected[f"{name}_conv1"] = ((3, 3, channels, filters), (stride,) * 2)
+        expected[f"{name}_conv2"] = ((3, 3, filters, filters), (1, 1))
+        if stride == 2:
+          expected[f"{name}_shortcut"] = ((1, 1, channels, filters), (2, 2))
+        channels = filters
+    self.assertEqual(kernels, expected)
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-5))
+
+  def test_starts_uniform_as_pytorch_does(self):
+    network = networks.create("preact_resnet10", (32, 32, 3), 10)
+    for name, fan_in in (("group2_block1_conv2", 9 * 128), ("logits", 512)):
+      kernel = np.asarray(network.get_layer(name).kernel)
+      bound = fan_in**-0.5
+      self.assertLessEqual(np.abs(kernel).max(), bound)
+      self.assertAlmostEqual(kernel.std(), bound / 3**0.5, delta=0.03 * bound)
+    bias = np.asarray(network.get_layer("logits").bias)
+    self.assertTrue((bias != 0).all())
+
+  def test_two_networks_start_apart(self):
+    first, second = (
+      networks.create("preact_resnet10", (8, 8, 1), 10, 4) for _ in range(2)
+    )
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+      if a.std() > 0:
+        self.assertTrue((a != b).any())
+
+  def test_options(self):
+    shape = (40, 40, 3)
+    plain = networks.create("preact_resnet10", shape, 10, 4)
+    final_bn = networks.create("preact_resnet10", shape, 10, 4, final_bn=True)
+    self.assertEqual(count(final_bn), count(plain) + 2 * 8 * 4)
+    he_normal = networks.create(
+      "preact_resnet10", shape, 10, 8, kernel_initializer="he_normal"
+    )
+    kernel = np.asarray(he_normal.get_layer("group4_block1_conv2").kernel)
+    self.assertAlmostEqual(
+      kernel.std(), (2 / (9 * 64)) ** 0.5, delta=0.05 * (2 / (9 * 64)) ** 0.5
+    )
+
+  def test_official_pool_reads_the_top_left_alone(self):
+    network = networks.create(
+      "preact_resnet10", (56, 56, 3), 10, 4, pool="official4"
+    )
+    maps = keras.Model(
+      network.input, network.get_layer("group4_block1_add").output
+    )
+    images = np.random.default_rng(0).standard_normal((1, 56, 56, 3))
+    last_map = np.asarray(maps(images.astype(np.float32)))
+    self.assertEqual(last_map.shape, (1, 7, 7, 32))
+    pooled = last_map[:, :4, :4].mean((1, 2))
+    dense = network.get_layer("logits")
+    np.testing.assert_allclose(
+      network(images.astype(np.float32)),
+      pooled @ np.asarray(dense.kernel) + np.asarray(dense.bias),
+      atol=1e-5,
+    )
+
+
+class Resnet50Test(parameterized.TestCase):
+  @parameterized.parameters((1000, 25_557_032), (14, 23_536_718))
+  def test_number_of_parameters_is_torchvisions(self, num_classes, expected):
+    network = networks.create("resnet50", (224, 224, 3), num_classes)
+    self.assertEqual(count(network), expected)
+
+  def test_shapes_are_torchvisions(self):
+    network = networks.create("resnet50", (224, 224, 3), 1000)
+    state = torchvision_resnet50.random_state(np.random.default_rng(0), 1000)
+    weights = {
+      layer.name: [tuple(weight.shape) for weight in layer.weights]
+      for layer in network.layers
+      if layer.weights
+    }
+    expected = {}
+    for name, value in state.items():
+      layer, part = name.rsplit(".", 1)
+      shape = value.shape
+      if len(shape) > 1:  # Kernels, [outputs, inputs, ...].
+        shape = (*shape[2:], shape[1], shape[0])
+      if part != "num_batches_tracked":
+        layer = layer.replace(".", "_").replace("fc", "logits")
+        expected.setdefault(layer, []).append(shape)
+    self.assertEqual(weights, expected)
+    maps = {
+      name: tuple(network.get_layer(name).output.shape[1:])
+      for name in ("conv1", "maxpool", "layer2_0_conv1", "layer2_0_conv2")
+    }
+    self.assertEqual(
+      maps,
+      {
+        "conv1": (112, 112, 64),
+        "maxpool": (56, 56, 64),
+        "layer2_0_conv1": (56, 56, 128),
+        "layer2_0_conv2": (28, 28, 128),
+      },
+    )
+    self.assertEqual(
+      network.get_layer("layer4_2_add").output.shape[1:3], (7, 7)
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-5))
+
+  @parameterized.parameters((64, 64), (45, 38))
+  def test_equals_torchvisions_in_numpy(self, height, width):
+    rng = np.random.default_rng(0)
+    state = torchvision_resnet50.random_state(rng, 5, width=4)
+    network = networks.create("resnet50", (height, width, 3), 5, width=4)
+    for layer in network.layers:
+      name = layer.name.replace("_", ".")
+      if isinstance(layer, keras.layers.Conv2D):
+        kernel = state[f"{name}.weight"]
+        layer.set_weights([np.moveaxis(kernel, (0, 1), (3, 2))])
+      elif isinstance(layer, keras.layers.BatchNormalization):
+        parts = ("weight", "bias", "running_mean", "running_var")
+        layer.set_weights([state[f"{name}.{part}"] for part in parts])
+    network.get_layer("logits").set_weights(
+      [np.swapaxes(state["fc.weight"], 0, 1), state["fc.bias"]]
+    )
+    images = rng.standard_normal((2, 3, height, width))
+    np.testing.assert_allclose(
+      network(np.moveaxis(images, 1, -1).astype(np.float32)),
+      torchvision_resnet50.logits(state, images),
+      rtol=1e-4,
+      atol=1e-4,
+    )
+
+  def test_synchronizes_batch_norm(self):
+    network = networks.create(
+      "resnet50", (32, 32, 3), 5, 4, sync_batch_norm=True
+    )
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertTrue(layer.synchronized, layer.name)
+
+
+class InceptionResnetV2Test(parameterized.TestCase):
+  def test_is_that_of_keras_applications(self):
+    network = networks.create("inception_resnet_v2", (75, 80, 3), 50)
+    dense = 1536 * 50 + 50
+    # 54,336,736 with the moving statistics of batch norm, in Keras' table.
+    self.assertEqual(network.count_params(), 54_336_736 + dense)
+    last = network.get_layer("conv_7b_ac").output
+    self.assertEqual(tuple(last.shape[1:]), (1, 1, 1536))
+    for layer in network.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self.assertEqual((layer.momentum, layer.epsilon), (0.9, 1e-3))
+    logits = network(np.zeros((2, 75, 80, 3), np.float32))
+    self.assertEqual(tuple(logits.shape), (2, 50))
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
+    network = networks.create("inception_resnet_v2", (75, 75, 1), 3)
+    self.assertEqual(network.output.dtype, "float32")
+    self.assertEqual(network.get_layer("conv_7b").compute_dtype, "bfloat16")
+
+
+class TrainingTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("resnet50", (32, 32, 3), 4), ("inception_resnet_v2", (75, 75, 3), 64)
+  )
+  def test_two_steps(self, name, shape, width):
+    keras.utils.set_random_seed(0)
+    network = networks.create(name, shape, 3, width)
+    model = standard.StandardModel(network)
+    model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+    before = network.get_weights()
+    images = np.random.default_rng(0).standard_normal((8, *shape))
+    labels = np.arange(8) % 3
+    history = model.fit(
+      images.astype(np.float32), labels, batch_size=4, verbose=0
+    )
+    self.assertTrue(np.isfinite(history.history["loss"][0]))
+    for old, variable in zip(before, network.weights, strict=True):
+      new = np.asarray(variable)
+      self.assertTrue(np.isfinite(new).all(), variable.name)
+      self.assertTrue((old != new).any(), variable.name)
+
+
+# The other one is larger, and has tests of its own.
+OF_ANY_SIZE = sorted({*networks.NAMES} - {"inception_resnet_v2"})
+
+
+class CreateTest(parameterized.TestCase):
+  @parameterized.product(
+    name=OF_ANY_SIZE, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
+  )
+  def test_takes_any_image(self, name, shape):
+    network = networks.create(name, shape, 7, 4)
+    logits = network(np.zeros((2, *shape), np.float32))
+    self.assertEqual(tuple(logits.shape), (2, 7))
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
+    for name in OF_ANY_SIZE:
+      network = networks.create(name, (8, 8, 1), 3, 4)
+      self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
+
+  @parameterized.named_parameters(
+    ("name", ("resnet", (8, 8, 1), 10), {}, "preact_resnet18.* mlp. Rec"),
+    ("width", ("mlp", (8, 8, 1), 10, 0), {}, "width"),
+    ("classes", ("mlp", (8, 8, 1), 1), {}, "num_classes"),
+    ("size", ("simple_cnn", (3, 9, 1), 10), {}, "at least 4x4.*: 3x9"),
+    (
+      "option",
+      ("mlp", (8, 8, 1), 10),
+      {"final_bn": True},
+      "final_bn belong to preact_resnet18, preact_resnet10. Received: "
+      "network=mlp",
+    ),
+    (
+      "small_for_inception",
+      ("inception_resnet_v2", (80, 74, 3), 10),
+      {},
+      "at least 75x75 pixels.*: 80x74",
+    ),
+    (
+      "width_of_inception",
+      ("inception_resnet_v2", (80, 80, 3), 10, 32),
+      {},
+      "`width` must be 64 for inception_resnet_v2.*width=32",
+    ),
+    (
+      "small_for_official4",
+      ("preact_resnet10", (24, 24, 1), 10, 4),
+      {"pool": "official4"},
+      "25x25 to 56x56.*a last map of 3x3",
+    ),
+    (
+      "large_for_official4",
+      ("preact_resnet10", (57, 57, 1), 10, 4),
+      {"pool": "official4"},
+      "a last map of 8x8",
+    ),
+    ("pool", ("preact_resnet10", (9, 9, 1), 10), {"pool": "max"}, "official4"),
+  )
+  def test_refuses(self, arguments, options, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      networks.create(*arguments, **options)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,167 @@
+"""Signals, locks, full disks and damaged files, with real processes."""
+
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+from absl.testing import absltest, parameterized
+
+from nct_tf import errors
+from nct_tf.platform import interruption
+from tests.support import interrupted_runs
+
+# Epochs enough that no test waits for the end.
+_LONG = (*interrupted_runs.TINY, "--num_epochs=500")
+
+
+class InterruptionTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.workdir = pathlib.Path(folder) / "run"
+
+  def start(self, *flags):
+    process = interrupted_runs.start(self.workdir, *flags)
+    self.addCleanup(process.communicate)
+    self.addCleanup(process.kill)
+    return process
+
+  def names(self):
+    return sorted(
+      path.name for path in (self.workdir / "checkpoints").iterdir()
+    )
+
+  @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
+  def test_a_signal_saves_and_says_start_me_again(self, number):
+    process = self.start(*_LONG, "--checkpoint_every_epochs=500")
+    history = self.workdir / "history.csv"
+    self.assertTrue(interrupted_runs.wait_for(process, history.exists))
+    begin = time.monotonic()
+    process.send_signal(number)
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, 75, text)
+    self.assertLess(time.monotonic() - begin, 10)
+    last = text.splitlines()[-1]
+    self.assertRegex(
+      last, r"^train: stopped after the step; ckpt-\d+-\d+ is saved; the same "
+    )
+    # What was saved is what it goes on from.
+    self.assertIn(last.split()[5], self.names())
+
+  def test_a_signal_before_the_first_step(self):
+    process = self.start(*_LONG)
+    flags = self.workdir / "flags.txt"
+    self.assertTrue(interrupted_runs.wait_for(process, flags.exists))
+    process.terminate()
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, 75, text)
+    self.assertNotIn("Traceback", text)
+
+  def test_what_a_signal_breaks_is_no_other_error(self):
+    with (
+      self.assertRaisesRegex(errors.TrainingInterrupted, "SIGTERM"),
+      interruption.catch(),
+    ):
+      try:
+        signal.raise_signal(signal.SIGTERM)
+      finally:
+        raise ValueError("a file has a writer")
+    with self.assertRaisesRegex(ValueError, "no signal"), interruption.catch():
+      raise ValueError("no signal")
+
+  def test_what_is_held_ends_before_a_signal_is_heard(self):
+    done = False
+    with (
+      self.assertRaises(errors.TrainingInterrupted),
+      interruption.catch() as requests,
+      requests.hold(),
+    ):
+      signal.raise_signal(signal.SIGINT)
+      done = True
+    self.assertTrue(done)
+
+  def test_two_runs_in_one_workdir(self):
+    first = self.start(*_LONG)
+    self.assertTrue(
+      interrupted_runs.wait_for(
+        first, interrupted_runs.has_checkpoint(self.workdir, "ckpt-1")
+      )
+    )
+    for flags in (_LONG, (*_LONG, "--overwrite")):
+      code, text = interrupted_runs.finish(self.start(*flags))
+      self.assertEqual(code, 2)
+      self.assertRegex(text, "^train: Workdir .*run is in use: another process")
+      self.assertLen(text.splitlines(), 1)
+    # A dead process holds no lock.
+    first.kill()
+    first.wait()
+    num_rows = len(interrupted_runs.read_history(self.workdir))
+    self.assertTrue(
+      interrupted_runs.wait_for(
+        self.start(*_LONG),
+        lambda: len(interrupted_runs.read_history(self.workdir)) > num_rows,
+      )
+    )
+
+  def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
+    disk = self.mount("60k")
+    flags = (*interrupted_runs.TINY, "--keep_checkpoints=99")
+    self.assert_full(
+      flags, "Checkpoint .*ckpt-2 cannot be written", "one is .*ckpt-1"
+    )
+    self.resize(disk, "9m")
+    code, text = interrupted_runs.finish(self.start(*flags))
+    self.assertEqual(code, 0, text)
+    self.assertIn("Goes on from", text)
+    undisturbed = self.workdir.parent / "undisturbed"
+    code, text = interrupted_runs.finish(
+      interrupted_runs.start(undisturbed, *flags)
+    )
+    self.assertEqual(code, 0, text)
+    self.assertEmpty(interrupted_runs.differences(undisturbed, self.workdir))
+
+  def test_a_disk_that_the_history_fills(self):
+    self.mount("100k")
+    self.assert_full(
+      # Nothing is learned, so that no later epoch is the best one.
+      (*_LONG, "--network=mlp", "--learning_rate=1e-9")
+      + ("--target_variability_max=0.3", "--checkpoint_every_epochs=500"),
+      "Workdir .*run cannot be written to",
+      "checkpoint is .*ckpt-1",
+    )
+
+  def mount(self, size):
+    """Moves the workdir to a disk of its own, which is returned."""
+    disk = self.workdir.parent / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+      ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
+      capture_output=True,
+      check=False,
+    )
+    if mounted.returncode:
+      self.skipTest("needs the right to mount")
+    self.addCleanup(subprocess.run, ["umount", "-l", str(disk)], check=True)
+    self.workdir = disk / "run"
+    return disk
+
+  def assert_full(self, flags, told, last):
+    code, text = interrupted_runs.finish(self.start(*flags))
+    self.assertEqual(code, 2, text)
+    self.assertRegex(
+      text.splitlines()[-1],
+      f"^train: {told}: No space left on device. The last whole {last}$",
+    )
+    self.assertNotIn("Traceback", text)
+    self.assertEmpty([name for name in self.names() if name[0] == "."])
+
+  def resize(self, disk, size):
+    subprocess.run(
+      ["mount", "-o", f"remount,size={size}", str(disk)], check=True
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()

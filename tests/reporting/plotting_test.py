@@ -1,0 +1,108 @@
+import json
+import pathlib
+import tempfile
+
+from absl.testing import absltest, parameterized
+from matplotlib import colors, image
+import numpy as np
+
+from nct_tf.reporting import plotting
+from nct_tf.workdir import layout
+
+
+def write_run(folder, method, columns):
+  folder.mkdir()
+  (folder / "result.json").write_text(
+    json.dumps(
+      {
+        "method": method,
+        "dataset": "digits",
+        "noise_type": "symmetric_inclusive",
+        "noise_rate": 0.5,
+        "actual_noise_rate": 0.45,
+      }
+    )
+  )
+  rows = ["epoch," + ",".join(columns)]
+  rows += [f"{i}" + f",{0.1 * i}" * len(columns) for i in range(9)]
+  (folder / "history.csv").write_text("\n".join([*rows, ""]))
+  run = layout.Workdir(folder)
+  return method, run.read_result(), run.read_history()
+
+
+def count_pixels(picture, color):
+  distance = np.abs(picture[..., :3] - np.array(colors.to_rgb(color))).max(-1)
+  return np.sum(distance < 0.02)
+
+
+class PlotMemorisationTest(parameterized.TestCase):
+  COLUMNS = tuple(
+    f"train_{quantity}_{part}"
+    for quantity in ("loss", "accuracy")
+    for part in ("clean", "noisy")
+  )
+
+  @parameterized.named_parameters(
+    ("one_run", ["nct"]), ("two_runs", ["standard", "nct"])
+  )
+  def test_draws_both_curves_of_each_run(self, methods):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    runs = [
+      write_run(folder / method, method, self.COLUMNS) for method in methods
+    ]
+    plotting.plot_memorisation(runs, folder / "figure.png")
+    picture = image.imread(folder / "figure.png")
+    self.assertGreater(picture.shape[1], 600 * len(methods))
+    for column in np.array_split(picture, len(methods), axis=1):
+      for color in ("#0072B2", "#D55E00"):
+        self.assertGreater(count_pixels(column, color), 500)
+
+  def test_a_run_without_the_monitor_has_empty_axes(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    run = write_run(folder / "run", "nct", ("loss",))
+    plotting.plot_memorisation([run], folder / "figure.png")
+    self.assertTrue((folder / "figure.png").exists())
+
+
+class PlotCompressionTest(absltest.TestCase):
+  def test_higher_errors_stand_higher_in_each_half(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    measurements = [
+      {
+        "method": method,
+        "noise_type": "symmetric_inclusive",
+        "noise_rate": rate,
+        "training_error": [0.5, error + 0.01 * seed],
+        "training_error_standardised": [0.5, 0.4 - error + 0.01 * seed],
+      }
+      for method, error in (("standard", 0.1), ("nct", 0.3))
+      for rate in (0.0, 0.2, 0.5)
+      for seed in range(3)
+    ]
+    plotting.plot_compression(measurements, folder / "figure.png")
+    picture = image.imread(folder / "figure.png")
+    left, right = np.array_split(picture, 2, axis=1)
+    self.assertLess(median_row(left, "#0072B2"), median_row(left, "#D55E00"))
+    self.assertGreater(
+      median_row(right, "#0072B2"), median_row(right, "#D55E00")
+    )
+
+
+def median_row(picture, color):
+  """Returns how far down the pixels of a color stand."""
+  distance = np.abs(picture[..., :3] - np.array(colors.to_rgb(color))).max(-1)
+  return np.median(np.nonzero(distance < 0.02)[0])
+
+
+class PlotSchedulesTest(absltest.TestCase):
+  def test_draws_each_setting(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    plotting.plot_schedules(folder / "figure.png")
+    halves = np.array_split(image.imread(folder / "figure.png"), 2, axis=1)
+    for half in halves:
+      for color in ("#0072B2", "#D55E00", "#009E73"):
+        self.assertGreater(count_pixels(half, color), 300)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,38 @@
+from absl.testing import absltest, parameterized
+
+from nct_tf import datasets, networks
+from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.training import cost
+from tests.support import tiny_run
+
+
+class CountFlopsTest(parameterized.TestCase):
+  def test_counts_each_multiplication_and_addition(self):
+    network = networks.create("mlp", (4, 5, 3), 10, width=7)
+    expected = 2 * (4 * 5 * 3 * 7 + 7 * 7 + 7 * 10)
+    self.assertEqual(cost.count_flops(network), expected)
+
+  def test_resnet_is_as_the_literature_has_it(self):
+    # PreActResNet-18 takes 0.56 G multiplications and additions on CIFAR-10.
+    network = networks.create("preact_resnet18", (32, 32, 3), 10)
+    self.assertBetween(cost.count_flops(network) / 2e9, 0.55, 0.56)
+
+
+class EstimateTest(absltest.TestCase):
+  def test_examples_that_stand_for_more(self):
+    config = tiny_run.tiny_config(monitor_every_epochs=0)
+    dataset = datasets.load("digits")
+    noisy = noisy_dataset.prepare(dataset, 100)
+    network = networks.create("mlp", (8, 8, 1), 10, width=8)
+    flops = cost.count_flops(network)
+    other = cost.estimate(config, dataset, noisy, 1000, 50)
+    self.assertEqual(other["steps_per_epoch"], 20)
+    self.assertEqual(other["epoch_flops"], 2 * flops * (3 * 1000 + 50))
+    self.assertAlmostEqual(
+      other["epoch_seconds"],
+      20 * other["step_seconds"] + other["evaluation_seconds"],
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,237 @@
+"""However many replicas a batch is split among, training is the same."""
+
+import functools
+
+from absl.testing import absltest, parameterized
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import config as config_lib, distribution, loss_scaling, networks
+from nct_tf.input_pipeline import batching
+from nct_tf.methods import building, nct
+from nct_tf.platform import interruption
+from nct_tf.training import loop as loop_lib, state as state_lib
+from tests.support import virtual_devices
+
+NUM_CLASSES = 4
+SHAPE = (6, 6, 1)
+BATCH_SIZE = 8
+# Batches of 8, 8, 8 and 5: the last does not split evenly.
+NUM_EXAMPLES = 29
+
+rng = np.random.default_rng(0)
+IMAGES = rng.integers(256, size=(NUM_EXAMPLES, *SHAPE), dtype=np.uint8)
+LABELS = rng.integers(NUM_CLASSES, size=NUM_EXAMPLES)
+
+
+def strategy_of(num_replicas):
+  if num_replicas == 1:
+    return tf.distribute.get_strategy()
+  strategy = distribution.create("mirrored", num_virtual_cpus=num_replicas)
+  assert strategy.num_replicas_in_sync == num_replicas
+  return strategy
+
+
+def make_model(strategy, network, optimizer, sync_batch_norm=False, **options):
+  keras.utils.set_random_seed(2)
+  layers = {"sync_batch_norm": True} if sync_batch_norm else {}
+  with strategy.scope():
+    model = nct.ConcurrentModel(
+      networks.create(network, SHAPE, NUM_CLASSES, 8, **layers),
+      networks.create(network, SHAPE, NUM_CLASSES, 8, **layers),
+      **options,
+    )
+    model.compile(optimizer=optimizer(), jit_compile=False)
+  model.alpha.assign(0.5)
+  return model
+
+
+def dataset(num_epochs=1, **shares):
+  return batching.training_dataset(
+    IMAGES,
+    np.arange(NUM_EXAMPLES),
+    LABELS,
+    LABELS,
+    batch_size=BATCH_SIZE,
+    num_epochs=num_epochs,
+    mean=[0.5],
+    std=[0.3],
+    augmentation="crop_flip",
+    **shares,
+  )
+
+
+def train(model, num_steps, num_epochs=1):
+  """Trains; returns the means of the last epoch."""
+  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
+  batches = loop.iterate(functools.partial(dataset, num_epochs))
+  state = state_lib.TrainingState(model)
+  loop.train(batches, num_steps, num_epochs, state, [])
+  return model.means.results()
+
+
+def first_gradients(model):
+  """Returns the gradient of each variable in the first step: list of arrays."""
+  before = [np.asarray(w) for w in model.trainable_variables]
+  train(model, num_steps=1)
+  return [
+    b - np.asarray(w)
+    for b, w in zip(before, model.trainable_variables, strict=True)
+  ]
+
+
+# What a step of it takes from a weight is the gradient.
+descent = functools.partial(keras.optimizers.SGD, 1.0)
+
+
+class GradientsTest(parameterized.TestCase):
+  @parameterized.product(
+    network=(
+      {"network": "mlp"},
+      {"network": "simple_cnn", "sync_batch_norm": True},
+    ),
+    num_replicas=(2, 4),
+  )
+  def test_are_those_of_one_replica(self, network, num_replicas):
+    gradients = []
+    for number in (1, num_replicas):
+      model = make_model(
+        strategy_of(number), optimizer=descent, weight_decay=0.01, **network
+      )
+      model.target_variability_rate.assign(0.4)
+      gradients.append(first_gradients(model))
+    for one, many in zip(*gradients, strict=True):
+      self.assertGreater(np.abs(one).max(), 1e-3)
+      np.testing.assert_allclose(many, one, atol=1e-5)
+
+  @parameterized.parameters(2, virtual_devices.NUM_DEVICES)
+  def test_batch_norm_is_of_each_replicas_part(self, num_replicas):
+    strategy = strategy_of(num_replicas)
+    actual = make_model(strategy, "simple_cnn", descent)
+    gradients = first_gradients(actual)
+    # The same with one replica, a part of the batch at a time.
+    model = make_model(strategy_of(1), "simple_cnn", descent)
+    shares = dataset(replicas=range(num_replicas), num_replicas=num_replicas)
+    statistics = []
+    fresh = model.get_weights()
+    expected = 0.0
+    for images, targets in shares.take(num_replicas):
+      model.set_weights(fresh)
+      with tf.GradientTape() as tape:
+        logits = model.logits(images, training=True)
+        losses = model.per_example_losses(logits, [targets["label"]] * 2)
+        loss = tf.reduce_sum(losses["loss"]) / BATCH_SIZE
+      parts = tape.gradient(loss, model.trainable_variables)
+      expected = expected + np.array([p.numpy() for p in parts], object)
+      statistics.append(moving_statistics(model))
+    for one, other in zip(gradients, expected, strict=True):
+      np.testing.assert_allclose(one, other, atol=1e-5)
+    for one, *others in zip(
+      moving_statistics(actual), *statistics, strict=True
+    ):
+      np.testing.assert_allclose(one, np.mean(others, axis=0), atol=1e-6)
+
+  @parameterized.parameters(1, 2)
+  def test_clips_each_network_by_its_own_norm(self, num_replicas):
+    strategy = strategy_of(num_replicas)
+    whole = first_gradients(make_model(strategy, "mlp", descent))
+    half = len(whole) // 2
+    norms = [
+      np.sqrt(sum(np.sum(g**2) for g in part))
+      for part in (whole[:half], whole[half:])
+    ]
+    # Between the two: one is clipped, the other is not.
+    norm = sum(norms) / 2
+    self.assertGreater(np.ptp(norms), 0.01 * norm)
+    clipped = first_gradients(
+      make_model(strategy, "mlp", descent, clip_norm=norm)
+    )
+    for number, (one, other) in enumerate(zip(whole, clipped, strict=True)):
+      factor = min(1.0, norm / norms[number // half])
+      np.testing.assert_allclose(other, factor * one, atol=1e-6)
+
+
+def moving_statistics(model):
+  return [
+    np.asarray(variable)
+    for network in model.networks
+    for variable in network.non_trainable_variables
+    if "moving" in variable.name
+  ]
+
+
+class TrainingTest(absltest.TestCase):
+  def test_one_and_two_give_the_same_weights_and_means(self):
+    weights, means = [], []
+    num_steps = batching.steps_per_epoch(NUM_EXAMPLES, BATCH_SIZE)
+    momentum = functools.partial(keras.optimizers.SGD, 0.1, momentum=0.9)
+    for number in (1, 2):
+      model = make_model(
+        strategy_of(number), "mlp", momentum, weight_decay=0.01
+      )
+      model.target_variability_rate.assign(0.4)
+      means.append(train(model, num_steps, num_epochs=3))
+      weights.append([np.asarray(w) for w in model.trainable_variables])
+    for one, two in zip(*weights, strict=True):
+      np.testing.assert_allclose(one, two, atol=1e-6)
+    self.assertIn("mimicry_1", means[0])
+    self.assertEqual(means[0].keys(), means[1].keys())
+    for name, value in means[0].items():
+      self.assertAlmostEqual(value, means[1][name], places=5, msg=name)
+
+
+class Float16Test(parameterized.TestCase):
+  @parameterized.parameters(1, 2)
+  def test_a_step_that_overflows_anywhere_is_left_out_everywhere(
+    self, num_replicas
+  ):
+    strategy = strategy_of(num_replicas)
+    config = config_lib.TrainConfig(
+      network="simple_cnn", width=4, mixed_precision="float16", clip_norm=1.0
+    )
+    keras.utils.set_random_seed(2)
+    with strategy.scope():
+      model = building.create_compiled(config, SHAPE, NUM_CLASSES)
+      model.optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(batch):
+      return strategy.run(model.train_step, args=(batch,))
+
+    def weights():
+      return [
+        [value.numpy() for value in distribution.local_components(strategy, w)]
+        for w in model.trainable_variables
+      ]
+
+    good = (IMAGES[:8] / np.float32(255), LABELS[:8])
+    bad = (good[0] * np.float32(1e9), good[1])
+    # Only the last replica overflows.
+    batches = [good] * (num_replicas - 1) + [bad]
+    before = weights()
+    step(self.distribute(strategy, batches))
+    for old, new in zip(before, weights(), strict=True):
+      np.testing.assert_array_equal(old, new)
+    scale = float(loss_scaling.scale_loss(model.optimizer, tf.ones(())))
+    for _ in range(3):
+      step(self.distribute(strategy, [good] * num_replicas))
+    self.assertLess(scale, 2.0**15)
+    for old, new in zip(before, weights(), strict=True):
+      self.assertTrue(np.isfinite(new).all())
+      self.assertTrue((np.asarray(old) != new).any())
+      for other in new[1:]:
+        np.testing.assert_array_equal(other, new[0])
+
+  def distribute(self, strategy, batches):
+    if len(batches) == 1:
+      return tf.nest.map_structure(tf.constant, batches[0])
+    return strategy.experimental_distribute_values_from_function(
+      lambda context: tf.nest.map_structure(
+        tf.constant, batches[context.replica_id_in_sync_group]
+      )
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()

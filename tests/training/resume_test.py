@@ -1,0 +1,204 @@
+"""What a run goes on from, and what it makes of damaged files."""
+
+import pathlib
+import shutil
+import tempfile
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from nct_tf import errors
+from nct_tf.evaluation import evaluation
+from nct_tf.training import run
+from nct_tf.workdir import checkpoints, layout, restoring
+from tests.support import interrupted_runs, tiny_run
+
+_OPTIONS = {
+  "num_epochs": 4,
+  "keep_checkpoints": 9,
+  "validation_fraction": 0.3,
+  "ema_decay": 0.9,
+  "learning_rate": 0.5,
+  "seed": 1,
+}
+
+
+def truncate(path):
+  path.write_bytes(path.read_bytes()[:-9])
+
+
+def flip(path):
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+
+
+class ResumeTestCase(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.finished = pathlib.Path(folder.name) / "finished"
+    tiny_run.train(cls.finished, **_OPTIONS)
+
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.workdir = layout.Workdir(pathlib.Path(folder) / "run")
+    shutil.copytree(self.finished, self.workdir.path)
+
+  def train(self, **changes):
+    tiny_run.train(self.workdir.path, **{**_OPTIONS, **changes})
+
+  def checkpoint_file(self, epoch, suffix):
+    (path,) = self.workdir.checkpoints_dir.glob(f"ckpt-{epoch}/*{suffix}")
+    return path
+
+  def assert_ends_as_undisturbed(self):
+    self.assertEmpty(
+      interrupted_runs.differences(self.finished, self.workdir.path)
+    )
+
+
+class ResumeTest(ResumeTestCase):
+  """From what a run has left when it was killed in its last epoch."""
+
+  def setUp(self):
+    super().setUp()
+    self.workdir.result_file.unlink()
+    shutil.rmtree(self.workdir.checkpoints_dir / "ckpt-4")
+
+  @parameterized.named_parameters(
+    ("truncated", ".data-00000-of-00001", truncate),
+    ("a_bit_flipped", ".data-00000-of-00001", flip),
+    ("without_data", ".data-00000-of-00001", pathlib.Path.unlink),
+    ("index_truncated", ".index", truncate),
+    ("without_index", ".index", pathlib.Path.unlink),
+  )
+  def test_a_damaged_checkpoint_is_named_and_passed_over(self, suffix, damage):
+    damage(self.checkpoint_file(3, suffix))
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      self.train()
+    self.assertRegex(
+      "\n".join(logs.output),
+      "Checkpoint .*ckpt-3 is damaged and passed over: (.|\n)*"
+      "Goes on from .*ckpt-2$",
+    )
+    self.assert_ends_as_undisturbed()
+
+  def test_where_all_are_damaged_it_begins_anew(self):
+    for epoch in (1, 2, 3):
+      truncate(self.checkpoint_file(epoch, ".index"))
+    self.train()
+    self.assert_ends_as_undisturbed()
+
+  @parameterized.named_parameters(
+    ("half_a_line", truncate),
+    ("away", pathlib.Path.unlink),
+    ("empty", lambda path: path.write_text("")),
+    ("foreign", lambda path: path.write_text("a,b\n1,2\n")),
+  )
+  def test_a_history_that_is(self, damage):
+    damage(self.workdir.history_file)
+    self.train()
+    self.assert_ends_as_undisturbed()
+
+  def test_leftovers_go(self):
+    leftover = self.workdir.checkpoints_dir / ".tmp-ckpt-4"
+    leftover.mkdir()
+    (leftover / "state.index").write_bytes(b"half")
+    self.train()
+    self.assertFalse(leftover.exists())
+    self.assert_ends_as_undisturbed()
+
+  def test_circumstances_may_change(self):
+    self.train(keep_checkpoints=1, checkpoint_every_epochs=2)
+    self.assertLen(
+      interrupted_runs.read_history(self.workdir.path), _OPTIONS["num_epochs"]
+    )
+    self.assert_ends_as_undisturbed()
+
+  def test_another_run_is_refused(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "seed is 1 there"):
+      self.train(seed=2)
+
+  def test_other_data_are_refused(self):
+    with np.load(self.workdir.noise_file) as noise:
+      arrays = dict(noise)
+    arrays["true_label"] = arrays["true_label"] + 1
+    np.savez(self.workdir.noise_file, **arrays)
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "other data or labels .noise.npz differs"
+    ):
+      self.train()
+
+
+class FinishedTest(ResumeTestCase):
+  def test_is_not_trained_again(self):
+    def content():
+      return {
+        path: path.stat().st_mtime_ns for path in self.workdir.path.rglob("*")
+      }
+
+    before = content()
+    result = run.train_and_evaluate(
+      tiny_run.tiny_config(workdir=str(self.workdir.path), **_OPTIONS)
+    )
+    self.assertEqual(result, self.workdir.read_result())
+    self.assertEqual(content(), before)
+
+  def test_the_best_epoch_can_be_evaluated(self):
+    result = self.workdir.read_result()
+    self.assertLess(result["best_epoch"], _OPTIONS["num_epochs"] - 1)
+    scores = evaluation.evaluate_run(self.workdir, checkpoint="best")
+    self.assertAlmostEqual(
+      scores["ensemble_accuracy"], result["best_accuracy"], places=5
+    )
+    scores = evaluation.evaluate_run(self.workdir)
+    self.assertAlmostEqual(
+      scores["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
+
+  def test_the_average_is_taken_where_there_is_one(self):
+    average, default, plain = (
+      restoring.restore(self.workdir, use_ema=use_ema)[0].get_weights()
+      for use_ema in (True, None, False)
+    )
+    for one, two in zip(average, default, strict=True):
+      np.testing.assert_array_equal(one, two)
+    distances = [np.ptp(a - b) for a, b in zip(average, plain, strict=True)]
+    self.assertGreater(max(distances), 0.0)
+
+  def test_an_average_that_is_not_there(self):
+    tiny_run.train(self.workdir.path, overwrite=True)
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "without --ema_decay"
+    ):
+      restoring.restore(self.workdir, use_ema=True)
+
+  def test_a_checkpoint_that_is_gone(self):
+    number = self.workdir.read_result()["best_epoch"] + 1
+    shutil.rmtree(self.workdir.checkpoints_dir / f"ckpt-{number}")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, f"no checkpoint ckpt-{number} "
+    ):
+      restoring.restore(self.workdir, "best")
+
+
+class PositionTest(absltest.TestCase):
+  def test_order_is_that_of_training(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    names = ["ckpt-2", "ckpt-9", "ckpt-9-12", "ckpt-9-101", "ckpt-10"]
+    for name in [*reversed(names), "ckpt-11.old", "ckpt-", "mine"]:
+      (folder / name).mkdir()
+    found = checkpoints.Checkpoints(folder)
+    self.assertEqual([path.name for path in found.find().values()], names)
+    self.assertEqual([str(position) for position in found.find()], names)
+    found.keep([checkpoints.Position(9, 12)])
+    self.assertEqual(found.last().name, "ckpt-9-12")
+    self.assertTrue((folder / "mine").exists())
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,603 @@
+import dataclasses
+import json
+import pathlib
+import tempfile
+from unittest import mock
+
+from absl.testing import absltest, parameterized
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import errors, label_noise, networks
+from nct_tf.audit import run_audit
+from nct_tf.evaluation import evaluation
+from nct_tf.input_pipeline import run_data
+from nct_tf.platform import addons
+from nct_tf.reporting import text_tables
+from nct_tf.training import fitting, loop, run
+from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
+from tests.support import virtual_devices
+
+CONFIG = run.TrainConfig(
+  dataset="digits",
+  num_train_examples=200,
+  augmentation="none",
+  noise_type="symmetric_inclusive",
+  noise_rate=0.5,
+  network="mlp",
+  width=8,
+  target_variability_min=0.3,
+  num_epochs=2,
+  batch_size=64,
+)
+RESULT_KEYS = (
+  "method",
+  "dataset",
+  "noise_type",
+  "noise_rate",
+  "actual_noise_rate",
+  "num_epochs",
+  "best_accuracy",
+  "last_accuracy",
+  "last10_accuracy",
+  "network1_accuracy",
+  "network2_accuracy",
+  "train_accuracy_clean",
+  "train_accuracy_noisy",
+  "num_parameters",
+  "examples_per_second",
+  "seconds",
+  "tensorflow",
+  "keras",
+)
+TIMES = ("seconds", "examples_per_second")
+
+
+class RunTestCase(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+
+  def run_in(self, name, **changes):
+    config = dataclasses.replace(
+      CONFIG, workdir=str(self.folder / name), **changes
+    )
+    result = run.train_and_evaluate(config)
+    return layout.Workdir(config.workdir), result
+
+  def history(self, directory):
+    history = directory.read_history()
+    return {k: v.tolist() for k, v in history.items() if k not in TIMES}
+
+
+class FilesTest(RunTestCase):
+  @parameterized.parameters("nct", "standard")
+  def test_leaves_everything_behind(self, method):
+    directory, result = self.run_in("run", method=method)
+    self.assertEqual(directory.read_result(), result)
+    self.assertEqual(
+      sorted(path.name for path in directory.path.iterdir()),
+      [
+        ".lock",
+        "checkpoints",
+        "flags.txt",
+        "history.csv",
+        "label_scores.npy",
+        "memorisation.png",
+        "noise.npz",
+        "result.json",
+        "tensorboard",
+        "warmup_images.npy",
+      ],
+    )
+    self.assertContainsSubset(RESULT_KEYS, result)
+    self.assertEqual(result["method"], method)
+    self.assertEqual(result["network2_accuracy"] is None, method == "standard")
+    num_networks = 1 if method == "standard" else 2
+    network = networks.create("mlp", (8, 8, 1), 10, 8)
+    self.assertEqual(
+      result["num_parameters"], num_networks * network.count_params()
+    )
+    self.assertTrue(list(directory.tensorboard_dir.rglob("events*")))
+    self.assertEqual(directory.read_config().to_flagfile(), CONFIG_TEXT[method])
+
+  def test_noise_file_tells_which_label_became_which(self):
+    directory, result = self.run_in("run", validation_fraction=0.25)
+    with np.load(directory.noise_file) as noise:
+      arrays = dict(noise)
+    self.assertEqual(arrays["is_validation"].sum(), 50)
+    dataset = run_data.load_dataset(CONFIG)
+    np.testing.assert_array_equal(
+      dataset.train_labels[arrays["index"]], arrays["true_label"]
+    )
+    self.assertEqual(
+      result["actual_noise_rate"],
+      np.mean(arrays["given_label"] != arrays["true_label"]),
+    )
+    is_validation = arrays.pop("is_validation")
+    self.assertEqual(result["noise_sha256"], label_noise.fingerprint(**arrays))
+    self.assertLen(is_validation, 200)
+
+  def test_history_has_the_logged_keys(self):
+    directory, _ = self.run_in("run")
+    history = self.history(directory)
+    for name in ("loss", "cross_entropy_1", "mimicry_2", "accuracy_1"):
+      self.assertIn(name, history)
+      self.assertIn(f"val_{name}", history)
+    for name in ("ensemble_accuracy", "agreement"):
+      self.assertIn(f"val_{name}", history)
+    for part in ("clean", "noisy"):
+      self.assertIn(f"train_accuracy_{part}", history)
+      self.assertIn(f"train_loss_{part}", history)
+    self.assertEqual("val_cohen_kappa" in history, addons.available())
+    self.assertEqual(history["learning_rate"][0], 0.02)
+    self.assertAlmostEqual(history["alpha"][0], 0.469841, places=5)
+    self.assertEqual(history["target_variability_rate"], [0.3, 0.3])
+
+  def test_monitor_can_be_rare_or_off(self):
+    directory, result = self.run_in(
+      "rare", num_epochs=4, monitor_every_epochs=2
+    )
+    measured = np.isfinite(self.history(directory)["train_loss_noisy"])
+    self.assertEqual(measured.tolist(), [True, False, True, True])
+    self.assertIsNotNone(result["train_accuracy_noisy"])
+    directory, result = self.run_in("off", monitor_every_epochs=0)
+    self.assertNotIn("train_loss_noisy", self.history(directory))
+    self.assertFalse(directory.memorisation_file.exists())
+    self.assertIsNone(result["train_accuracy_noisy"])
+
+  def test_clean_data_are_fine(self):
+    _, result = self.run_in("run", noise_type="none", noise_rate=0.0)
+    self.assertEqual(result["actual_noise_rate"], 0.0)
+    self.assertIsNone(result["train_accuracy_noisy"])
+
+  def test_held_out_data_leave_the_test_split_alone(self):
+    directory, result = self.run_in("run", validation_fraction=0.25)
+    history = self.history(directory)
+    self.assertEqual(
+      result["last_accuracy"], history["test_ensemble_accuracy"][-1]
+    )
+    # 360 test examples, but 50 noisy ones held out.
+    tested = history["test_ensemble_accuracy"][-1] * 360
+    validated = history["val_ensemble_accuracy"][-1] * 50
+    self.assertAlmostEqual(tested, round(tested), places=3)
+    self.assertAlmostEqual(validated, round(validated), places=3)
+
+  @parameterized.parameters(
+    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+  )
+  def test_evaluates_and_exports_what_was_trained(self, **changes):
+    directory, result = self.run_in(
+      "run", export_dir=str(self.folder / "exports"), **changes
+    )
+    evaluated = evaluation.evaluate_run(directory)
+    self.assertAlmostEqual(
+      evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
+    loaded = tf.saved_model.load(str(self.folder / "exports" / "1"))
+    images = run_data.load_dataset(CONFIG).test_images
+    served = loaded.signatures["serving_default"](tf.constant(images))
+    labels = run_data.load_dataset(CONFIG).test_labels
+    self.assertAlmostEqual(
+      np.mean(served["probabilities"].numpy().argmax(1) == labels),
+      result["last_accuracy"],
+      places=5,
+    )
+
+
+CONFIG_TEXT = {
+  method: dataclasses.replace(CONFIG, method=method).to_flagfile()
+  for method in ("nct", "standard")
+}
+
+
+class OwnValidationTest(RunTestCase):
+  """A dataset that brings validation examples: here, a part of its tests."""
+
+  def setUp(self):
+    super().setUp()
+    digits = run_data.load_dataset(CONFIG)
+    self.dataset = dataclasses.replace(
+      digits,
+      validation_images=digits.test_images[:60],
+      validation_labels=digits.test_labels[:60],
+    )
+    self.enter_context(
+      mock.patch.object(run.datasets, "load", return_value=self.dataset)
+    )
+
+  def test_it_is_validated_on_and_is_no_part_of_the_noise(self):
+    directory, result = self.run_in("run")
+    self.assertEqual(result["best_selected_on"], "validation")
+    history = self.history(directory)
+    for name, num_examples in (("val", 60), ("test", 360)):
+      hits = history[f"{name}_ensemble_accuracy"][-1] * num_examples
+      self.assertAlmostEqual(hits, round(hits), places=3)
+    self.assertEqual(
+      result["last_accuracy"], history["test_ensemble_accuracy"][-1]
+    )
+    with np.load(directory.noise_file) as noise:
+      self.assertLen(noise["index"], 200)
+      self.assertFalse(noise["is_validation"].any())
+      self.assertEqual(
+        result["actual_noise_rate"],
+        np.mean(noise["given_label"] != noise["true_label"]),
+      )
+
+  def test_held_out_examples_take_its_place(self):
+    directory, result = self.run_in("run", validation_fraction=0.25)
+    self.assertEqual(result["best_selected_on"], "validation")
+    with np.load(directory.noise_file) as noise:
+      self.assertEqual(noise["is_validation"].sum(), 50)
+
+  def test_an_audit_ranks_training_examples_alone(self):
+    directory, _ = self.run_in("run")
+    self.assertLen(run_audit.audit_run(directory).examples, 200)
+
+
+class ExtraTestsTest(RunTestCase):
+  def test_top5_and_extra_tests_are_those_of_the_predictions(self):
+    digits = run_data.load_dataset(CONFIG)
+    other = dataclasses.replace(
+      digits,
+      extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
+    )
+    with mock.patch.object(run.datasets, "load", return_value=other):
+      directory, result = self.run_in("run", ema_decay=0.5)
+      scores = evaluation.evaluate_run(directory)
+    model, _, _ = restoring.restore(directory)
+    inputs = (digits.test_images / 255 - result["mean"]) / result["std"]
+    probabilities = model.predict(inputs.astype(np.float32), verbose=0)
+    ranks = np.argsort(-probabilities, axis=1)
+    hits = ranks == digits.test_labels[:, None]
+    self.assertAlmostEqual(
+      result["top5_accuracy"], hits[:, :5].sum(1).mean(), places=5
+    )
+    history = self.history(directory)
+    self.assertEqual(
+      result["top5_accuracy"], history["val_ensemble_top5_accuracy"][-1]
+    )
+    self.assertEqual(set(result["extra_tests"]), {"some"})
+    self.assertEqual(
+      set(result["extra_tests"]["some"]), {"accuracy", "top5_accuracy"}
+    )
+    for name, num_classes in (("accuracy", 1), ("top5_accuracy", 5)):
+      self.assertAlmostEqual(
+        result["extra_tests"]["some"][name],
+        hits[:70, :num_classes].sum(1).mean(),
+        places=5,
+      )
+    self.assertNotIn("some", "".join(history))
+    self.assertAlmostEqual(scores["top5_accuracy"], result["top5_accuracy"])
+    for name, figure in {
+      "num_examples": 70,
+      "ensemble_accuracy": hits[:70, :1].sum(1).mean(),
+      "top5_accuracy": hits[:70, :5].sum(1).mean(),
+    }.items():
+      self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
+    self.assertRegex(text_tables.format_evaluation(scores), r"some  +\d+\.\d %")
+
+  def test_a_run_that_is_stopped_while_testing_goes_on(self):
+    digits = run_data.load_dataset(CONFIG)
+    other = dataclasses.replace(
+      digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
+    )
+    self.enter_context(
+      mock.patch.object(run.datasets, "load", return_value=other)
+    )
+    stop = mock.patch.object(
+      fitting, "_accuracies", side_effect=loop.StopRequested
+    )
+    with stop, self.assertRaises(errors.TrainingInterrupted):
+      self.run_in("run")
+    directory, result = self.run_in("run")
+    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
+    self.assertAlmostEqual(
+      result["extra_tests"]["some"]["accuracy"], result["last_accuracy"]
+    )
+
+  def test_five_classes_have_no_top5(self):
+    directory, result = self.run_in(
+      "run",
+      dataset="fake",
+      fake_num_classes=5,
+      fake_image_size=8,
+      num_epochs=1,
+      num_train_examples=None,
+    )
+    self.assertIsNone(result["top5_accuracy"])
+    self.assertEqual(result["extra_tests"], {})
+    self.assertNotIn("val_ensemble_top5_accuracy", self.history(directory))
+
+
+class SubsetTest(RunTestCase):
+  OPTIONS = {"sampling": "balanced_subset", "num_examples_per_epoch": 50}
+
+  def test_an_epoch_has_so_many_examples(self):
+    with mock.patch.object(
+      fitting.callbacks, "Timer", wraps=fitting.callbacks.Timer
+    ) as timer:
+      self.run_in("run", **self.OPTIONS, batch_size=20)
+    self.assertEqual(timer.call_args.args[0], 50)
+
+  def test_number_and_sampling_belong_together(self):
+    for name, value in self.OPTIONS.items():
+      with self.assertRaisesRegex(
+        errors.InvalidInputError, "`num_examples_per_epoch` belongs to"
+      ):
+        self.run_in("run", **{name: value})
+
+  def test_refuses_a_batch_larger_than_an_epoch(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`batch_size` must be at most 50"
+    ):
+      self.run_in("run", **self.OPTIONS, batch_size=60)
+
+
+class CropTest(RunTestCase):
+  def test_refuses_a_crop_larger_than_the_images(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`crop_size` must be at most 8.*: crop_size=9"
+    ):
+      self.run_in("run", crop_size=9)
+    self.assertEmpty(list(self.folder.iterdir()))
+
+
+class RepeatabilityTest(RunTestCase):
+  @parameterized.parameters("simple_cnn", "preact_resnet10")
+  def test_equal_seeds_give_equal_bits(self, network):
+    changes = {"network": network, "augmentation": "crop_flip", "width": 4}
+    first, _ = self.run_in("first", **changes)
+    second, _ = self.run_in("second", **changes)
+    other, _ = self.run_in("other", **changes, seed=1)
+    self.assertEqual(self.history(first), self.history(second))
+    self.assertNotEqual(self.history(first), self.history(other))
+    one, two = (
+      restoring.restore(directory)[0].get_weights()
+      for directory in (first, second)
+    )
+    for a, b in zip(one, two, strict=True):
+      np.testing.assert_array_equal(a, b)
+
+  def test_restored_model_gives_the_last_accuracy(self):
+    directory, result = self.run_in("run")
+    model, config, _ = restoring.restore(directory)
+    dataset = run_data.load_dataset(config)
+    images = (dataset.test_images / 255 - result["mean"]) / result["std"]
+    probabilities = model.predict(images.astype(np.float32), verbose=0)
+    self.assertAlmostEqual(
+      np.mean(probabilities.argmax(1) == dataset.test_labels),
+      result["last_accuracy"],
+      places=5,
+    )
+
+  def test_mirrored_gives_what_one_device_gives(self):
+    one, _ = self.run_in("one")
+    two, _ = self.run_in("two", strategy="mirrored", num_virtual_cpus=2)
+    for name, values in self.history(one).items():
+      np.testing.assert_allclose(
+        self.history(two)[name], values, atol=1e-5, err_msg=name
+      )
+
+  @parameterized.parameters(
+    (34, 200, f"of the {virtual_devices.NUM_DEVICES} replicas. Received: 34"),
+    (68, 205, "last batch of 205 training examples at least one for each"),
+  )
+  def test_batches_that_replicas_cannot_share(self, batch_size, n, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      self.run_in(
+        "run",
+        strategy="mirrored",
+        batch_size=batch_size,
+        num_train_examples=n,
+      )
+
+  def test_mirrored_batch_norm_and_uneven_parts(self):
+    _, result = self.run_in(
+      "run",
+      strategy="mirrored",
+      num_virtual_cpus=2,
+      network="simple_cnn",
+      validation_fraction=0.105,  # 21 examples.
+      export_dir=str(self.folder / "exports"),
+    )
+    self.assertGreater(result["best_accuracy"], 0.0)
+    self.assertTrue((self.folder / "exports" / "1").exists())
+
+
+class VariantsTest(RunTestCase):
+  EASY = {
+    "num_train_examples": 1000,
+    "noise_type": "none",
+    "noise_rate": 0.0,
+    "target_variability_min": 0.0,
+    "width": 64,
+    "num_epochs": 4,
+    "batch_size": 20,
+    "learning_rate": 0.01,
+  }
+
+  @parameterized.named_parameters(
+    ("bfloat16", {"mixed_precision": "bfloat16"}),
+    ("adamw", {"optimizer": "adamw", "learning_rate": 1e-3}),
+    ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
+    ("decoupled", {"decoupled_weight_decay": True}),
+    ("no_mimicry", {"alpha_max": 0.0}),
+    ("no_target_variability", {"target_variability_max": 0.0}),
+    ("authors_targets", {"target_variability_exclude_true": False}),
+  )
+  def test_trains(self, changes):
+    directory, result = self.run_in("run", **(self.EASY | changes))
+    self.assertGreater(result["best_accuracy"], 0.5)
+    self.assertEqual(keras.mixed_precision.global_policy().name, "float32")
+    model, _, _ = restoring.restore(directory)
+    self.assertEqual(model.network1.get_weights()[0].dtype, np.float32)
+
+  def test_trains_with_addons(self):
+    if not addons.available():
+      self.skipTest("needs tensorflow-addons")
+    _, result = self.run_in("sgdw", **(self.EASY | {"optimizer": "sgdw"}))
+    self.assertGreater(result["best_accuracy"], 0.5)
+    histories = [
+      self.history(self.run_in(name, augmentation=name)[0])
+      for name in ("crop_flip", "crop_flip_cutout")
+    ]
+    self.assertNotEqual(*histories)
+
+
+class RefusalsTest(RunTestCase):
+  @parameterized.named_parameters(
+    ("batch", {"batch_size": 201}, "`batch_size` must be at most 200"),
+    (
+      "image_size",
+      {"network": "simple_cnn", "image_size": 3},
+      "simple_cnn needs images of at least 4x4",
+    ),
+    ("examples", {"num_train_examples": 2000}, "at most 1437"),
+    ("validation", {"validation_fraction": 0.01}, "validation_fraction"),
+    ("dataset", {"dataset": "no_such_dataset"}, "'no_such_dataset' is unknown"),
+  )
+  def test_nothing_is_written_for_bad_input(self, changes, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      self.run_in("run", **changes)
+    self.assertFalse((self.folder / "run").exists())
+
+  def test_needs_a_workdir(self):
+    with self.assertRaisesRegex(errors.InvalidInputError, "`workdir`"):
+      run.train_and_evaluate(CONFIG)
+
+  def test_an_export_dir_that_is_a_file_is_refused_before_training(self):
+    (self.folder / "file").write_text("mine")
+    with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
+      self.run_in("run", export_dir=str(self.folder / "file"))
+    self.assertFalse((self.folder / "run").exists())
+
+  def test_files_of_others_are_not_deleted(self):
+    checkpoints = self.folder / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "mine").write_text("")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "holds checkpoints, though no run"
+    ):
+      self.run_in("run")
+    self.assertTrue((checkpoints / "mine").exists())
+
+  def test_a_foreign_flag_file(self):
+    (self.folder / "run").mkdir()
+    (self.folder / "run" / "flags.txt").write_text("hello\n--width=3\n")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "another run's.*width is 3 there and 8 here"
+    ):
+      self.run_in("run")
+
+  def test_a_workdir_that_is_a_file(self):
+    (self.folder / "run").write_text("mine")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "cannot be written to"
+    ):
+      self.run_in("run")
+    self.assertEqual((self.folder / "run").read_text(), "mine")
+
+  def test_another_runs_workdir_is_refused_unless_overwritten(self):
+    directory, _ = self.run_in("run")
+    (directory.path / "notes.txt").write_text("mine")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError,
+      r"another run's configuration \(width is 8 there and 9 here; "
+      r"lr_decay_epochs is not set there and 1 here\).*--overwrite",
+    ):
+      self.run_in("run", width=9, lr_decay_epochs=(1,))
+    _, result = self.run_in("run", width=9, overwrite=True)
+    self.assertEqual(result["width"], 9)
+    self.assertEqual(directory.read_config().width, 9)
+    self.assertEqual((directory.path / "notes.txt").read_text(), "mine")
+
+  def test_divergence_keeps_the_last_good_checkpoint(self):
+    with self.assertRaisesRegex(
+      errors.TrainingDivergedError,
+      r"became (nan|inf) in epoch \d+, step \d+: try a lower --learning_rate",
+    ):
+      # Each step makes every weight -2 times as large.
+      self.run_in(
+        "run",
+        momentum=0.0,
+        learning_rate=1e-3,
+        weight_decay=3e3,
+        lr_decay_epochs=(),
+        num_epochs=30,
+      )
+    directory = layout.Workdir(self.folder / "run")
+    path = checkpoints.Checkpoints(directory.checkpoints_dir).last()
+    checkpoint = tf.train.load_checkpoint(checkpoints.prefix(path))
+    kernels = [
+      checkpoint.get_tensor(name)
+      for name, shape in checkpoint.get_variable_to_shape_map().items()
+      if len(shape) == 2 and name.startswith("network")
+    ]
+    self.assertNotEmpty(kernels)
+    for kernel in kernels:
+      self.assertTrue(np.isfinite(kernel).all())
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "its run has not finished"
+    ):
+      restoring.restore(directory)
+
+  def test_a_damaged_checkpoint_is_named(self):
+    directory, _ = self.run_in("run")
+    (data,) = directory.checkpoints_dir.glob("ckpt-2/*.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "Checkpoint .*ckpt-2 cannot be read"
+    ):
+      restoring.restore(directory)
+
+  def test_restore_without_a_run(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "no flags.txt: there is no run"
+    ):
+      restoring.restore(layout.Workdir(self.folder))
+
+
+class SummaryTest(absltest.TestCase):
+  def test_best_last_and_mean_of_the_last_ten(self):
+    accuracy = np.linspace(0.0, 0.9, 20)
+    accuracy[4] = 0.95
+    summary = result_lib.summarize_history(
+      {
+        "val_ensemble_accuracy": accuracy,
+        "val_accuracy_1": accuracy - 0.1,
+        "seconds": np.full(20, 2.0),
+        "examples_per_second": np.array([1.0] + [100.0] * 19),
+      }
+    )
+    self.assertEqual(summary["best_accuracy"], 0.95)
+    self.assertEqual(summary["best_epoch"], 4)
+    self.assertEqual(summary["best_selected_on"], "test")
+    self.assertEqual(summary["last_accuracy"], 0.9)
+    self.assertAlmostEqual(summary["last10_accuracy"], accuracy[10:].mean())
+    self.assertAlmostEqual(summary["network1_accuracy"], 0.8)
+    self.assertIsNone(summary["network2_accuracy"])
+    self.assertEqual(summary["seconds"], 40.0)
+    self.assertEqual(summary["examples_per_second"], 100.0)
+    json.dumps(summary)
+
+  def test_the_best_epoch_is_chosen_on_held_out_labels(self):
+    summary = result_lib.summarize_history(
+      {
+        "val_ensemble_accuracy": np.array([0.3, 0.5, 0.4]),
+        "test_ensemble_accuracy": np.array([0.6, 0.7, 0.8]),
+        "test_accuracy_1": np.zeros(3),
+        "seconds": np.ones(3),
+        "examples_per_second": np.ones(3),
+      }
+    )
+    self.assertEqual(summary["best_epoch"], 1)
+    self.assertEqual(summary["best_accuracy"], 0.7)
+    self.assertEqual(summary["best_selected_on"], "validation")
+
+
+if __name__ == "__main__":
+  absltest.main()
