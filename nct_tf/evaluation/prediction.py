@@ -26,8 +26,8 @@ def predict(model, config, result, examples):
     crop_size=config.crop_size,
   )
   logits = tf.function(model.logits, reduce_retracing=True)
-  batching = [
+  batches = [
     np.stack([values.numpy() for values in logits(images)])
     for images, _ in dataset
   ]
-  return np.concatenate(batching, axis=1)
+  return np.concatenate(batches, axis=1)
