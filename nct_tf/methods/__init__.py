@@ -1,1 +1,60 @@
-"""Training methods."""
+"""The training methods: name -> method. A method is one file here.
+
+A method is a `models.classifier.Classifier`; its options and what is said of
+it stand in `options.py`. Methods may import `models` and what lies below it,
+and each other's formulas.
+"""
+
+import importlib
+
+from nct_tf import errors
+from nct_tf.methods import options as options_lib
+
+# Name -> its options, and the module of its class. The module imports
+# TensorFlow, so it is not loaded before the method is used.
+_METHODS = {
+  "nct": (options_lib.NCT, "nct_tf.methods.nct", "ConcurrentModel"),
+  "standard": (
+    options_lib.Standard,
+    "nct_tf.methods.standard",
+    "StandardModel",
+  ),
+  "dml": (options_lib.DML, "nct_tf.methods.dml", "MutualModel"),
+  "bootstrap": (
+    options_lib.Bootstrap,
+    "nct_tf.methods.bootstrap",
+    "BootstrapModel",
+  ),
+}
+
+
+def names():
+  """Returns the names of all methods: tuple of str."""
+  return tuple(_METHODS)
+
+
+def get_options(name):
+  """Returns the class of a method's options, a `MethodOptions`.
+
+  Raises:
+    InvalidInputError: if there is no such method.
+  """
+  errors.check_choice("method", name, names())
+  return _METHODS[name][0]
+
+
+def get_model(name):
+  """Returns the class of a method, a `Classifier`; see `get_options`."""
+  errors.check_choice("method", name, names())
+  _, module, attribute = _METHODS[name]
+  return getattr(importlib.import_module(module), attribute)
+
+
+def register(name, model):
+  """Adds a method, which is then one like all others.
+
+  Args:
+    name: str, of `--method`.
+    model: a subclass of `Classifier`. It must be an attribute of its module.
+  """
+  _METHODS[name] = (model.Options, model.__module__, model.__name__)
