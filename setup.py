@@ -14,7 +14,7 @@ import setuptools
 _HERE = pathlib.Path(__file__).parent
 _VERSION = re.search(
   r'^__version__ = "(.+)"$',
-  (_HERE / "nct_tf" / "__init__.py").read_text(encoding="utf-8"),
+  (_HERE / "nct_tf" / "version.py").read_text(encoding="utf-8"),
   re.MULTILINE,
 ).group(1)
 

@@ -11,7 +11,7 @@ from nct_tf.audit import label_audit
 from nct_tf.methods import nct, standard
 from nct_tf.models import label_scores
 from nct_tf.reporting import text_tables
-from nct_tf.training import callbacks
+from nct_tf.training import epoch_schedules
 
 NOISE_RATE = 0.3
 
@@ -91,7 +91,7 @@ def _train(task, given_labels, method):
   """Returns the `LabelAudit` of a training, and the held-out accuracy."""
   if method == "nct":
     model = nct.ConcurrentModel(task.network(), task.network())
-    schedules = callbacks.concurrent_schedules(
+    schedules = epoch_schedules.concurrent_schedules(
       model, task.num_epochs, target_variability_max=0.2
     )
   else:

@@ -5,7 +5,7 @@ from absl import flags
 METHOD = flags.DEFINE_enum(
   "method",
   "nct",
-  ["nct", "standard"],
+  ["nct", "standard", "dml", "bootstrap"],
   "nct is Noisy Concurrent Training of two networks; standard trains one "
   "network with plain cross entropy, without --temperature, --alpha_... and "
   "--target_variability_....",

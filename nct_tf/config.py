@@ -13,11 +13,11 @@ from nct_tf import (
   preprocessing,
   schedules,
 )
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import sampling
 from nct_tf.networks import layers, preact_resnet, pretrained
 from nct_tf.platform import addons
 
-METHODS = ("nct", "standard")
+METHODS = ("nct", "standard", "dml", "bootstrap")
 MIXED_PRECISIONS = ("none", "bfloat16", "float16")
 CACHES = ("memory", "disk", "none")
 
@@ -90,7 +90,7 @@ _RANGES = {
 
 _CHOICES = {
   "augmentation": preprocessing.AUGMENTATIONS,
-  "sampling": batching.SAMPLINGS,
+  "sampling": tuple(sampling.SAMPLERS),
   "noise_type": label_noise.NOISE_TYPES,
   "network": networks.NAMES,
   "kernel_initializer": layers.KERNEL_INITIALIZERS,
@@ -273,6 +273,20 @@ class TrainConfig:
       return self.lr_decay_epochs
     epoch = schedules.default_rampup_epochs(self.num_epochs)
     return (epoch,) if epoch > 0 else ()
+
+  @property
+  def method_options(self):
+    """TEMPORARY."""
+    from nct_tf import methods
+
+    cls = methods.get_options(self.method)
+    return cls(
+      **{
+        field.name: getattr(self, field.name)
+        for field in dataclasses.fields(cls)
+        if hasattr(self, field.name)
+      }
+    )
 
   @property
   def network_options(self):

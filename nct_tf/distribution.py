@@ -175,9 +175,46 @@ def wait_for_all(strategy):
 
 def sum_over_replicas(value):
   """Returns the sum of all replicas' values; to be called by each of them."""
-  return tf.distribute.get_replica_context().all_reduce(
+  context = tf.distribute.get_replica_context()
+  if context.num_replicas_in_sync == 1:
+    return value
+  return context.all_reduce(
     tf.distribute.ReduceOp.SUM,
     tf.identity(value),  # Now it is on the replica's device.
+  )
+
+
+def join_shares(share, position, batch_size):
+  """Returns the rows of the whole global batch; to be called by each replica.
+
+  Each replica puts its share in its place, with zeros around it, and all are
+  added up.
+
+  Args:
+    share: float [share, num_columns], this replica's rows.
+    position: integer [share], of each row in the global batch.
+    batch_size: int, the largest global batch; rows that are not there are 0.
+
+  Returns:
+    a tensor [batch_size, num_columns].
+  """
+  return tf.distribute.get_replica_context().all_reduce(
+    tf.distribute.ReduceOp.SUM,
+    tf.scatter_nd(position[:, None], share, [batch_size, share.shape[-1]]),
+  )
+
+
+def whole_variable(shape):
+  """Returns a float32 variable of zeros for sums over all replicas.
+
+  Every replica is to add what all of them have, and holds the whole sum; a look
+  takes the first one's. To be made in the scope of the strategy.
+  """
+  return tf.Variable(
+    tf.zeros(shape),
+    trainable=False,
+    synchronization=tf.VariableSynchronization.ON_READ,
+    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
   )
 
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nct_tf import distribution
+
 
 def correct(logits, labels):
   """Whether the class of the largest logit is the label.
@@ -42,20 +44,6 @@ def agreement(logits, peer_logits):
   return correct(logits, tf.argmax(peer_logits, axis=-1))
 
 
-def whole_variable(shape):
-  """Returns a float32 variable of zeros for sums over all replicas.
-
-  Every replica is to add what all of them have, and holds the whole sum; a look
-  takes the first one's. To be made in the scope of the strategy.
-  """
-  return tf.Variable(
-    tf.zeros(shape),
-    trainable=False,
-    synchronization=tf.VariableSynchronization.ON_READ,
-    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-  )
-
-
 class BalancedAccuracy(keras.metrics.Metric):
   """The mean of the classes' accuracies: each class counts alike.
 
@@ -66,7 +54,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 
   def __init__(self, num_classes, name="ensemble_balanced_accuracy"):
     super().__init__(name=name)
-    self._counts = whole_variable([num_classes, 2])
+    self._counts = distribution.whole_variable([num_classes, 2])
 
   def update_state(self, labels, probabilities, sample_weight=None):
     """Adds a batch.

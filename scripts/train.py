@@ -25,11 +25,12 @@ FLAG_MODULES = (
 
 def main():
   with cli.silence():
+    from nct_tf import config as config_lib
     from nct_tf.audit import data_check
     from nct_tf.reporting import text_tables
     from nct_tf.training import run
 
-  config = run.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  config = config_lib.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   if check_flags.CHECK_DATA.value:
     print(text_tables.format_check(data_check.check(config, print)))
     return

@@ -17,11 +17,11 @@ FLAG_MODULES = (*config_flags.MODULES, cache_flags, workdir_flags)
 
 def main():
   with cli.silence():
+    from nct_tf import config as config_lib
     from nct_tf.experiments import tuning
     from nct_tf.reporting import text_tables
-    from nct_tf.training import run
 
-  config = run.TrainConfig(**cli.flag_values(*FLAG_MODULES))
+  config = config_lib.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   scores = tuning.tune(config, [float(v) for v in tune_flags.VALUES.value])
   print(text_tables.format_tuning(scores))
 

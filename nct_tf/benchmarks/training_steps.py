@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import datasets, errors
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
 
 _NUM_WARMUP_STEPS = 3
 _PIPELINE_SECONDS = 2.0
+_FOREVER = 10**9
 
 
 def benchmark(config, num_steps):
@@ -79,21 +80,18 @@ def describe(config, dataset, num_steps):
 
 
 def make_batches(config, dataset):
-  """Returns `batching.training_dataset` but for the replicas' shares."""
-  mean, std = dataset.moments
-  return functools.partial(
-    batching.training_dataset,
-    dataset.train_images,
-    np.arange(len(dataset.train_labels)),
-    dataset.train_labels,
-    dataset.train_labels,
-    batch_size=config.batch_size,
-    num_epochs=10**9,
-    mean=mean,
-    std=std,
-    augmentation=config.augmentation,
-    crop_size=config.crop_size,
+  """Returns `Batching.train` but for the replicas' shares."""
+  pipeline = dataclasses.replace(
+    batching.Batching.of_run(config, dataset.moments),
+    num_epochs=_FOREVER,
+    sampling="natural",
+    num_examples_per_epoch=None,
   )
+  labels = dataset.train_labels
+  examples = noisy_dataset.Examples(
+    dataset.train_images, labels, labels, np.arange(len(labels))
+  )
+  return functools.partial(pipeline.train, examples)
 
 
 def _step_function(config, dataset, batch):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.input_pipeline import batching, run_data
+from nct_tf.input_pipeline import batching, noisy_dataset, run_data
 from nct_tf.workdir import restoring
 
 _LABELS_SEED = 0
@@ -74,15 +74,11 @@ def _features(network, dataset, index, crop_size):
       f"{type(head).__name__}"
     )
   body = keras.Model(network.inputs, head.input)
+  labels = dataset.train_labels[index]
+  examples = noisy_dataset.Examples(dataset.train_images, labels, labels, index)
   mean, std = dataset.moments
-  batches = batching.evaluation_dataset(
-    dataset.train_images,
-    index,
-    dataset.train_labels[index],
-    batch_size=_FEATURE_BATCH_SIZE,
-    mean=mean,
-    std=std,
-    crop_size=crop_size,
+  batches = batching.Batching(mean, std, crop_size=crop_size).evaluate(
+    examples, _FEATURE_BATCH_SIZE
   )
   return np.concatenate(
     [body(images, training=False).numpy() for images, *_ in batches]

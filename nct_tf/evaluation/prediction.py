@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf.input_pipeline import batching
-from nct_tf.training import fitting
 
 
 def predict(model, config, result, examples):
@@ -16,15 +15,8 @@ def predict(model, config, result, examples):
     result: dict of the run's `result.json`.
     examples: a `noisy_dataset.Examples`.
   """
-  dataset = batching.evaluation_dataset(
-    examples.images,
-    examples.index,
-    examples.given_labels,
-    batch_size=fitting.EVALUATION_BATCH_SIZE,
-    mean=result["mean"],
-    std=result["std"],
-    crop_size=config.crop_size,
-  )
+  moments = (result["mean"], result["std"])
+  dataset = batching.Batching.of_run(config, moments).evaluate(examples)
   logits = tf.function(model.logits, reduce_retracing=True)
   batches = [
     np.stack([values.numpy() for values in logits(images)])

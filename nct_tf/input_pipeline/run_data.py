@@ -1,12 +1,38 @@
 """The data of a run, as its configuration names them."""
 
+import dataclasses
 import logging
 
 from nct_tf import datasets
 from nct_tf.datasets.files import findings
-from nct_tf.input_pipeline import label_decisions, noisy_dataset
+from nct_tf.input_pipeline import batching, label_decisions, noisy_dataset
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunData:
+  """What a run trains on.
+
+  Attributes:
+    dataset: a `datasets.ImageDataset`.
+    noisy: the `noisy_dataset.NoisyDataset` made of it.
+    batching: the `batching.Batching` of both.
+  """
+
+  dataset: datasets.ImageDataset
+  noisy: noisy_dataset.NoisyDataset
+  batching: batching.Batching
+
+
+def load(config, say=lambda finding: None):
+  """Returns the `RunData` of a config; see `load_dataset`."""
+  dataset = load_dataset(config, say)
+  return RunData(
+    dataset,
+    load_noisy_dataset(config, dataset),
+    batching.Batching.of_run(config, dataset.moments),
+  )
 
 
 def load_dataset(config, say=lambda finding: None):

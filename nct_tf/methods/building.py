@@ -4,8 +4,7 @@ import contextlib
 
 import keras
 
-from nct_tf import metrics, networks, optimizers, preprocessing
-from nct_tf.methods import nct, standard
+from nct_tf import methods, metrics, networks, optimizers, preprocessing
 from nct_tf.platform import addons
 
 
@@ -33,22 +32,14 @@ def create(config, image_shape, num_classes):
 
   accuracy = metrics.BalancedAccuracy(num_classes)
   kappa = [addons.cohen_kappa(num_classes)] if addons.available() else []
-  options = {
-    "weight_decay": config.weight_decay if _couples_decay(config) else 0.0,
-    "clip_norm": config.clip_norm,
-    "validation_metrics": [accuracy, *kappa],
-  }
-  if config.method == "standard":
-    return standard.StandardModel(create_network(), **options)
-  return nct.ConcurrentModel(
-    create_network(),
-    create_network(),
-    temperature=config.temperature,
-    mimicry=config.alpha_max > 0,
-    randomize_targets=config.target_variability_max > 0,
-    exclude_true=config.target_variability_exclude_true,
+  model = methods.get_model(config.method)
+  return model.from_options(
+    [create_network() for _ in range(model.Options.NUM_NETWORKS)],
+    config.method_options,
     seed=config.seed,
-    **options,
+    weight_decay=config.weight_decay if _couples_decay(config) else 0.0,
+    clip_norm=config.clip_norm,
+    validation_metrics=[accuracy, *kappa],
   )
 
 

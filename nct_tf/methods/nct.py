@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from nct_tf import losses, target_variability
+from nct_tf import losses, schedules, target_variability
+from nct_tf.methods import options
 from nct_tf.models import classifier
 
 # Apart from the streams of the input pipeline.
@@ -14,7 +15,7 @@ class ConcurrentModel(classifier.Classifier):
 
   Each step of `fit` is one of Algorithm 1. `alpha` and
   `target_variability_rate` are scalar weights of the model that start at 0;
-  `nct_tf.callbacks.EpochSchedule` sets them once an epoch.
+  `training.epoch_schedules.EpochSchedule` sets them once an epoch.
 
   The networks may be any two Keras models that give logits for the same
   classes, of images or of anything else, alike or not. One optimizer updates
@@ -26,62 +27,20 @@ class ConcurrentModel(classifier.Classifier):
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
     network2: another one.
-    temperature: float above 0, T of the mimicry loss; the paper's 4.
-    mimicry: bool, whether there is a mimicry loss at all; without it nothing
-      is computed for it, and `alpha` must stay 0.
-    randomize_targets: bool, whether there is target variability at all;
-      without it nothing is computed for it.
-    exclude_true: bool, whether a random label always differs from the given
-      one; see `target_variability.randomize_labels`.
     seed: int, of the random labels. They are a function of (seed, step,
       network, position in the global batch) alone. The step is that of the
       data, see `Classifier`, or else the optimizer's.
-    weight_decay: float, see `Classifier`.
-    clip_norm: float or None, see `Classifier`.
-    validation_metrics: see `Classifier`.
-    **kwargs: of `keras.Model`.
+    **kwargs: fields of `methods.options.NCT`, such as `temperature`, and
+      arguments of `Classifier`. With an `alpha_max` of 0 nothing is computed
+      for mimicry, and with a `target_variability_max` of 0 no label is
+      randomised.
 
   References:
     Algorithm 1 of the paper.
   """
 
-  def __init__(
-    self,
-    network1,
-    network2,
-    temperature=4.0,
-    mimicry=True,
-    randomize_targets=True,
-    exclude_true=True,
-    seed=0,
-    weight_decay=0.0,
-    clip_norm=None,
-    validation_metrics=(),
-    **kwargs,
-  ):
-    super().__init__(
-      network1, network2, weight_decay, clip_norm, validation_metrics, **kwargs
-    )
-    self.temperature = temperature
-    self.mimicry = mimicry
-    self.randomize_targets = randomize_targets
-    self.exclude_true = exclude_true
-    self.seed = seed
-    self.alpha = self._schedule_weight("alpha")
-    self.target_variability_rate = self._schedule_weight(
-      "target_variability_rate"
-    )
-
-  def _schedule_weight(self, name):
-    # A weight, not a Python number: it changes without a new trace, and is in
-    # every checkpoint.
-    return self.add_weight(
-      name=name,
-      shape=(),
-      dtype="float32",
-      initializer="zeros",
-      trainable=False,
-    )
+  Options = options.NCT
+  PARTS = ("cross_entropy", "mimicry")
 
   def train_step(self, data):
     """One step of Algorithm 1.
@@ -94,24 +53,52 @@ class ConcurrentModel(classifier.Classifier):
     """
     images, targets = self.unpack(data)
     with tf.GradientTape() as tape:
-      logits = self.logits(images, training=True)
-      labels = self._random_labels(targets, num_classes=logits[0].shape[-1])
-      values = self.per_example_losses(logits, labels)
+      logits1, logits2 = self.logits(images, training=True)
+      labels1, labels2 = self.random_labels(targets, logits1.shape[-1])
+      loss1 = self.network_loss(logits1, logits2, labels1)
+      loss2 = self.network_loss(logits2, logits1, labels2)
+      values = classifier.per_example([loss1, loss2])
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
-    return self.record_training(values, logits, targets)
+    return self.record_training(values, [logits1, logits2], targets)
 
-  def test_step(self, data):
-    """Measures a batch: the losses against the labels as they are."""
-    images, targets = self.unpack(data)
-    logits = self.logits(images)
-    values = self.per_example_losses(logits, [targets["label"]] * 2)
-    return self.record_validation(values, logits, targets)
+  def network_losses(self, logits, targets):
+    """The losses of both networks with the labels as they are."""
+    logits1, logits2 = logits
+    label = targets["label"]
+    return [
+      self.network_loss(logits1, logits2, label),
+      self.network_loss(logits2, logits1, label),
+    ]
 
-  def _random_labels(self, targets, num_classes):
-    """Algorithm 2, independently for each network: two integer [batch]."""
+  def network_loss(self, logits, peer_logits, labels):
+    """Equation 1, or 2: the `NetworkLoss` of one of the two networks."""
+    if not self.options.alpha_max:
+      loss = losses.cross_entropy(logits, labels)
+      return classifier.NetworkLoss(loss, parts={"cross_entropy": loss})
+    loss, cross_entropy, mimicry = losses.concurrent_loss_and_parts(
+      logits,
+      peer_logits,
+      labels,
+      tf.convert_to_tensor(self.alpha),
+      self.options.temperature,
+    )
+    return classifier.NetworkLoss(
+      loss, parts={"cross_entropy": cross_entropy, "mimicry": mimicry}
+    )
+
+  def random_labels(self, targets, num_classes):
+    """Algorithm 2, for each network by itself.
+
+    Args:
+      targets: dict, of `unpack`.
+      num_classes: int.
+
+    Returns:
+      list of two integer [batch].
+    """
     labels = targets["label"]
-    if not self.randomize_targets:
+    if not self.options.target_variability_max:
       return [labels, labels]
     position = targets.get("position")
     if position is None:
@@ -134,33 +121,43 @@ class ConcurrentModel(classifier.Classifier):
         tf.convert_to_tensor(self.target_variability_rate),
         num_classes,
         tf.random.experimental.stateless_fold_in(step_seed, network),
-        self.exclude_true,
+        self.options.target_variability_exclude_true,
         position,
       )
       for network in (1, 2)
     ]
 
-  def per_example_losses(self, logits, labels):
-    """Equations 1 and 2: dict from name to float32 [batch].
+  def schedules(self, num_epochs):
+    """Dynamic balancing and target variability; see `schedules_of`."""
+    return schedules_of(self.options, num_epochs)
 
-    `loss` is the sum of the two networks' losses.
-    """
-    values = {"loss": 0.0}
-    for number, own, peer, own_labels in (
-      (1, logits[0], logits[1], labels[0]),
-      (2, logits[1], logits[0], labels[1]),
-    ):
-      if self.mimicry:
-        loss, cross_entropy, mimicry = losses.concurrent_loss_and_parts(
-          own,
-          peer,
-          own_labels,
-          tf.convert_to_tensor(self.alpha),
-          self.temperature,
-        )
-        values[f"mimicry_{number}"] = mimicry
-      else:
-        loss = cross_entropy = losses.cross_entropy(own, own_labels)
-      values[f"cross_entropy_{number}"] = cross_entropy
-      values["loss"] += loss
-    return values
+
+def schedules_of(chosen, num_epochs):
+  """Returns the weight of mimicry and the target variability rate.
+
+  Args:
+    chosen: a `methods.options.NCT`.
+    num_epochs: int, of the whole training.
+
+  Returns:
+    dict from `alpha` and `target_variability_rate` to a pure function from the
+    0-based epoch to a float.
+
+  References:
+    Equations 4 and 5 of the paper.
+  """
+  rampup_epochs = chosen.alpha_rampup_epochs
+  if rampup_epochs is None:
+    rampup_epochs = schedules.default_rampup_epochs(num_epochs)
+  return {
+    "alpha": lambda epoch: schedules.sigmoid_rampup(
+      epoch, rampup_epochs, chosen.alpha_steepness, chosen.alpha_max
+    ),
+    "target_variability_rate": lambda epoch: schedules.log_rampup(
+      epoch,
+      num_epochs,
+      chosen.target_variability_warmup_epochs,
+      chosen.target_variability_min,
+      chosen.target_variability_max,
+    ),
+  }

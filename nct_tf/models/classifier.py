@@ -1,63 +1,253 @@
 """What the training methods share: one or two networks in one Keras model."""
 
+import dataclasses
+from typing import ClassVar, NamedTuple
+
 import keras
 import tensorflow as tf
 
-from nct_tf import loss_scaling, losses, metrics
+from nct_tf import (
+  distribution,
+  errors,
+  loss_scaling,
+  losses as losses_lib,
+  metrics,
+)
+
+
+class NetworkLoss(NamedTuple):
+  """What one network learns from a batch.
+
+  Attributes:
+    loss: float32 [batch].
+    weight: float32 [batch], at least 0, how much each example counts; None
+      where all count alike. The network minimises
+      `sum(weight * loss) / max(sum(weight), floor * batch size)` over the
+      global batch.
+    parts: dict from name to float32 [batch], what is logged of it.
+    floor: float, see `weight`. With 1, the sum is divided by the batch size.
+  """
+
+  loss: tf.Tensor
+  weight: tf.Tensor | None = None
+  parts: dict = {}
+  floor: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+  """A part of a training, some epochs long.
+
+  Attributes:
+    name: str.
+    num_epochs: int, at least 1.
+    learning_rate: float, of the whole phase; None for the run's schedule.
+    restart: bool, whether networks and optimizer begin the phase anew, with
+      the weights that the run began with.
+  """
+
+  name: str
+  num_epochs: int
+  learning_rate: float | None = None
+  restart: bool = False
 
 
 class Classifier(keras.Model):
-  """One or two networks that give logits, trained by a subclass.
+  """One or two networks that give logits, trained by a method.
 
-  A subclass overrides `train_step`. Data are `(images, labels)` with integer
-  labels [batch], or `(images, targets)` with a dict: `label`, integer [batch];
-  optionally `true_label`, integer [batch], to measure against; optionally
-  `position`, integer [batch], of each example in the global batch, and `step`,
-  integer [batch], the number of the step in the whole training; `example`,
-  integer [batch], each one's number in the training data, where label scores
-  are kept.
+  A method is a subclass. It sets `Options`, overrides `network_losses`, and
+  what else it needs of `prepare`, `schedules`, `state`, `between_epochs` and
+  `phases`. Training, tables, cards, checkpoints, exports and audits take what
+  they need from there.
+
+  Data are `(images, labels)` with integer labels [batch]. In their place may
+  stand a dict of targets: `label`, integer [batch]; optionally `true_label`,
+  integer [batch], to measure against; `position`, integer [batch], of each
+  example in the global batch; `step`, integer [batch], the number of the step
+  in the whole training; `example`, integer [batch], each one's number in the
+  training data.
 
   With several replicas each normalises its part of a batch by that part's own
-  statistics (unless its batch norm is `synchronized`), and after each step the
-  moving statistics of all are their mean.
+  statistics (unless its batch norm is `synchronized`). After each step, all
+  replicas' moving statistics are replaced by their mean.
 
   Args:
-    network1: a `keras.Model` that gives logits [batch, num_classes].
-    network2: another one, or None.
+    *networks: `keras.Model`s that give logits [batch, num_classes], as many as
+      `Options.NUM_NETWORKS`.
+    seed: int, of what the method draws at random.
     weight_decay: float, at least 0; `weight_decay * w` is added to the
       gradient of every trainable variable w, batch norm and biases included,
       as PyTorch's SGD does. Keras' own `weight_decay` is decoupled from the
       gradient, which is a different method.
-    clip_norm: float above 0: the gradient of each network whose norm, over all
+    clip_norm: float above 0. The gradient of each network whose norm, over all
       of its variables and the global batch, is larger is scaled down to it,
       before the weight decay is added. None for no clipping.
     validation_metrics: Keras metrics that `test_step` updates with the labels
       and the ensemble's probabilities.
-    **kwargs: of `keras.Model`.
+    **options: fields of `Options`, and arguments of `keras.Model`.
+
+  Attributes:
+    options: an instance of `Options`.
+    network1: the first network.
+    network2: the second one, or None.
   """
+
+  # A `methods.options.MethodOptions`.
+  Options: ClassVar[type]
+  # What `NetworkLoss.parts` holds.
+  PARTS: ClassVar[tuple[str, ...]] = ("cross_entropy",)
 
   def __init__(
     self,
-    network1,
-    network2=None,
+    *networks,
+    seed=0,
     weight_decay=0.0,
     clip_norm=None,
     validation_metrics=(),
-    **kwargs,
+    **options,
   ):
-    super().__init__(**kwargs)
-    self.network1 = network1
-    self.network2 = network2
+    known = {field.name for field in dataclasses.fields(self.Options)}
+    chosen = {name: options.pop(name) for name in known & options.keys()}
+    super().__init__(**options)
+    if len(networks) != self.Options.NUM_NETWORKS:
+      raise errors.InvalidInputError(
+        f"{type(self).__name__} must have {self.Options.NUM_NETWORKS} "
+        f"networks. Received: {len(networks)}"
+      )
+    self.options = self.Options(**chosen)
+    self.network1, self.network2 = (*networks, None)[:2]
+    self.seed = seed
     self.weight_decay = weight_decay
     self.clip_norm = clip_norm
     names = ["loss", "ensemble_accuracy", "ensemble_cross_entropy"]
     names += ["ensemble_true_accuracy", "ensemble_top5_accuracy", "agreement"]
-    for number in range(1, len(self.networks) + 1):
-      names += [f"cross_entropy_{number}", f"accuracy_{number}"]
-      names += [f"mimicry_{number}"]
+    for number in range(1, len(networks) + 1):
+      names += [f"accuracy_{number}"]
+      names += [f"{part}_{number}" for part in self.PARTS]
     self._means = metrics.Means(names)
     self._validation_metrics = tuple(validation_metrics)
     self._label_scores = None
+    self._example_state = None
+    for name in self.schedules(num_epochs=1):
+      # A weight, not a Python number: it changes without a new trace, and is
+      # in every checkpoint.
+      weight = self.add_weight(
+        name=name,
+        shape=(),
+        dtype="float32",
+        initializer="zeros",
+        trainable=False,
+      )
+      setattr(self, name, weight)
+
+  # What a method overrides.
+
+  def prepare(self, images, targets):
+    """Returns what a training step learns from, in place of the batch.
+
+    Args:
+      images: float [batch, ...].
+      targets: dict of `unpack`; `label` is to stay the given label.
+    """
+    return images, targets
+
+  def network_losses(self, logits, targets):
+    """Returns what each network learns from a batch.
+
+    `test_step` calls it with the batch as it is, `train_step` with what
+    `prepare` made of it.
+
+    Args:
+      logits: list of float32 [batch, num_classes], a network each.
+      targets: dict.
+
+    Returns:
+      list of `NetworkLoss`, a network each.
+    """
+    raise NotImplementedError(f"{type(self).__name__} has no network_losses")
+
+  def schedules(self, num_epochs):
+    """Returns what depends on the epoch.
+
+    Args:
+      num_epochs: int, of the whole training.
+
+    Returns:
+      dict from name to a pure function from the 0-based epoch to a float. Of
+      each name, the model has a scalar weight, which starts at 0. It is set at
+      the begin of an epoch, and logged at its end.
+    """
+    del num_epochs
+    return {}
+
+  def state(self, num_examples, num_classes, batch_size):
+    """Returns what the method remembers of the training examples.
+
+    Args:
+      num_examples: int, of the training data.
+      num_classes: int.
+      batch_size: int, the largest global batch.
+
+    Returns:
+      dict from name to `example_table.ExampleTable` or `tf.Variable`, which
+      is in every checkpoint, and to be had as `example_state[name]`.
+    """
+    del num_examples, num_classes, batch_size
+    return {}
+
+  def between_epochs(self, epoch, predict):
+    """Works on the whole training set, such as on `example_state`.
+
+    It is called after an epoch's evaluations and before its checkpoint, so that
+    a run that goes on repeats nothing.
+
+    Args:
+      epoch: int, that which has ended, from 0.
+      predict: a function without arguments that gives each network's logits for
+        all training examples in their order, without augmentation: float32
+        array [num_networks, num_examples, num_classes].
+    """
+
+  def phases(self, num_epochs):
+    """Returns the list of `Phase` that the epochs of a training fall into."""
+    return [Phase("training", num_epochs)]
+
+  # What every method has.
+
+  @classmethod
+  def from_options(cls, networks, options, **kwargs):
+    """Makes a model.
+
+    Args:
+      networks: sequence of `keras.Model`.
+      options: an instance of `Options`.
+      **kwargs: the other arguments.
+    """
+    return cls(*networks, **dataclasses.asdict(options), **kwargs)
+
+  def train_step(self, data):
+    """One step of gradient descent on the networks' losses.
+
+    Args:
+      data: `(images, labels)` or `(images, targets)`, see `Classifier`.
+
+    Returns:
+      dict from name to scalar, the epoch's means so far.
+    """
+    images, targets = self.prepare(*self.unpack(data))
+    with tf.GradientTape() as tape:
+      logits = self.logits(images, training=True)
+      values = per_example(self.network_losses(logits, targets))
+      objective = self.objective(values["loss"])
+    self.minimize(tape, objective)
+    return self.record_training(values, logits, targets)
+
+  def test_step(self, data):
+    """Measures a batch: the losses against the labels as they are."""
+    images, targets = self.unpack(data)
+    logits = self.logits(images)
+    values = per_example(self.network_losses(logits, targets))
+    return self.record_validation(values, logits, targets)
 
   def class_accuracies(self):
     """Returns the accuracy of each class: float array [num_classes].
@@ -75,6 +265,20 @@ class Classifier(keras.Model):
   def track(self, label_scores):
     """Has `label_scores.LabelScores` updated by every training step."""
     self._label_scores = label_scores
+
+  def remember(self, num_examples, num_classes, batch_size):
+    """Makes what the method remembers of the training examples; see `state`.
+
+    To be called in the scope of the model's strategy, before the first step.
+    """
+    self._example_state = _Hidden(
+      self.state(num_examples, num_classes, batch_size)
+    )
+
+  @property
+  def example_state(self):
+    """What `state` gave, since `remember`: a dict."""
+    return self._example_state.value if self._example_state else {}
 
   @property
   def networks(self):
@@ -149,22 +353,19 @@ class Classifier(keras.Model):
   def objective(self, loss):
     """What this replica minimises.
 
-    Optimizers add the replicas' gradients up, so the sum of the replicas'
+    Optimizers add the replicas' gradients up. So the sum of the replicas'
     objectives is to be the mean over the global batch, however it was split,
     plus the networks' own regularisers; all that times the scale of float16's
     loss scaling, see `loss_scaling`.
 
     Args:
-      loss: float [batch].
+      loss: float32 [batch], of `per_example`.
 
     Returns:
       float32 scalar.
     """
-    count = tf.cast(tf.size(loss), tf.float32)
     context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync > 1:
-      count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    objective = tf.reduce_sum(loss) / count
+    objective = tf.reduce_sum(loss) / _global_batch_size(loss)
     if self.losses:
       objective += tf.add_n(self.losses) / context.num_replicas_in_sync
     return loss_scaling.scale_loss(self.optimizer, objective)
@@ -235,16 +436,10 @@ class Classifier(keras.Model):
       variable.assign(tf.reshape(part, variable.shape))
 
   def record_training(self, values, logits, targets):
-    """As `record`, and updates the label scores; of `train_step`."""
-    if self._label_scores is not None:
-      self._label_scores.update(ensemble_logits(logits), targets)
-    return self.record(values, logits, targets)
-
-  def record(self, values, logits, targets):
-    """Adds a batch to the running means.
+    """Adds a batch to the running means and to the label scores.
 
     Args:
-      values: dict from name to float [batch], what the method measures itself.
+      values: dict from name to float32 [batch], of `per_example`.
       logits: list of float [batch, num_classes], a network each.
       targets: dict, of `unpack`. Accuracies are against its `label`, the given
         one, whatever a method trained on in its place.
@@ -252,43 +447,89 @@ class Classifier(keras.Model):
     Returns:
       dict from name to scalar float32, the means so far.
     """
-    labels = targets["label"]
-    joint = ensemble_logits(logits)
-    values = {
-      **values,
-      "ensemble_accuracy": metrics.correct(joint, labels),
-      "ensemble_cross_entropy": losses.cross_entropy(joint, labels),
-    }
-    for number, network_logits in enumerate(logits, start=1):
-      values[f"accuracy_{number}"] = metrics.correct(network_logits, labels)
-    if len(logits) == 2:
-      values["agreement"] = metrics.agreement(*logits)
-    if "true_label" in targets:
-      values["ensemble_true_accuracy"] = metrics.correct(
-        joint, targets["true_label"]
-      )
-    return self._means.update(values)
+    if self._label_scores is not None:
+      self._label_scores.update(ensemble_logits(logits), targets)
+    return self._means.update(values | _accuracies(logits, targets))
 
   def record_validation(self, values, logits, targets):
-    """As `record`, with what is measured in validation alone; of `test_step`.
+    """Adds a batch to the running means and to the validation metrics.
 
-    That is the ensemble's accuracy among five classes, where there are more,
-    and the validation metrics.
+    Measures the ensemble's accuracy among five classes as well, where there
+    are more. See `record_training`.
     """
     joint = ensemble_logits(logits)
+    values = values | _accuracies(logits, targets)
     if joint.shape[-1] > metrics.NUM_TOP_CLASSES:
-      values = {
-        **values,
-        "ensemble_top5_accuracy": metrics.correct_within(
-          joint, targets["label"], metrics.NUM_TOP_CLASSES
-        ),
-      }
-    results = self.record(values, logits, targets)
+      values["ensemble_top5_accuracy"] = metrics.correct_within(
+        joint, targets["label"], metrics.NUM_TOP_CLASSES
+      )
+    results = self._means.update(values)
     probabilities = tf.nn.softmax(joint)
     for metric in self._validation_metrics:
       metric.update_state(targets["label"], probabilities)
       results[metric.name] = metric.result()
     return results
+
+
+class _Hidden:
+  """Keeps variables out of Keras' sight, which would call them weights."""
+
+  def __init__(self, value):
+    self.value = value
+
+
+def per_example(network_losses):
+  """Returns what the networks learn from each example, and its parts.
+
+  Args:
+    network_losses: list of `NetworkLoss`, of this replica's share.
+
+  Returns:
+    dict from name to float32 [batch]: `loss`, whose mean over the global batch
+    is what all networks together minimise; and each network's parts, with its
+    number behind their names.
+  """
+  values = {"loss": tf.add_n([_weighted(each) for each in network_losses])}
+  for number, each in enumerate(network_losses, start=1):
+    for part, value in each.parts.items():
+      values[f"{part}_{number}"] = value
+  return values
+
+
+def _weighted(network_loss):
+  """Returns a loss whose mean over the global batch is minimised: [batch]."""
+  loss, weight, _, floor = network_loss
+  if weight is None:
+    return loss
+  weight = tf.stop_gradient(weight)
+  batch_size = _global_batch_size(loss)
+  total = tf.maximum(
+    distribution.sum_over_replicas(tf.reduce_sum(weight)), floor * batch_size
+  )
+  return tf.math.divide_no_nan(batch_size * weight * loss, total)
+
+
+def _global_batch_size(values):
+  return distribution.sum_over_replicas(tf.cast(tf.size(values), tf.float32))
+
+
+def _accuracies(logits, targets):
+  """Returns how well a batch is predicted: dict from name to [batch]."""
+  labels = targets["label"]
+  joint = ensemble_logits(logits)
+  values = {
+    "ensemble_accuracy": metrics.correct(joint, labels),
+    "ensemble_cross_entropy": losses_lib.cross_entropy(joint, labels),
+  }
+  for number, network_logits in enumerate(logits, start=1):
+    values[f"accuracy_{number}"] = metrics.correct(network_logits, labels)
+  if len(logits) == 2:
+    values["agreement"] = metrics.agreement(*logits)
+  if "true_label" in targets:
+    values["ensemble_true_accuracy"] = metrics.correct(
+      joint, targets["true_label"]
+    )
+  return values
 
 
 def ensemble_logits(logits):

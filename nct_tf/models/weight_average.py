@@ -50,6 +50,11 @@ class WeightAverage:
     for average, source in self._pairs():
       average.assign_add(share * (tf.convert_to_tensor(source) - average))
 
+  def restart(self):
+    """Takes the weights as they are for the averages."""
+    for average, source in self._pairs():
+      average.assign(tf.convert_to_tensor(source))
+
   @contextlib.contextmanager
   def swapped(self):
     """Within this, the model has the averages for its weights."""

@@ -7,98 +7,8 @@ import time
 import keras
 import tqdm
 
-from nct_tf import errors, schedules
+from nct_tf import errors
 from nct_tf.workdir import checkpoints
-
-
-class EpochSchedule(keras.callbacks.Callback):
-  """Sets a value once an epoch, and logs it.
-
-  Args:
-    name: str, the key in the logs.
-    schedule: a pure function from the 0-based epoch to a float.
-    assign: a function that takes the float, such as a variable's `assign`.
-  """
-
-  def __init__(self, name, schedule, assign):
-    super().__init__()
-    self.name = name
-    self.schedule = schedule
-    self.assign = assign
-
-  def on_epoch_begin(self, epoch, logs=None):
-    self.assign(self.schedule(epoch))
-
-  def on_epoch_end(self, epoch, logs=None):
-    if logs is not None:
-      logs[self.name] = self.schedule(epoch)
-
-
-def concurrent_schedules(model, num_epochs, target_variability_max=0.5):
-  """Returns the paper's schedules, for `fit` of a `ConcurrentModel`.
-
-  Args:
-    model: a `concurrent_model.ConcurrentModel`.
-    num_epochs: int, of the whole training.
-    target_variability_max: float in [0, 1], what the share of random labels
-      rises to. Of two classes it has to stay well below 0.5, from where on
-      the labels say nothing, as random ones are always the other class.
-
-  Returns:
-    list of two `EpochSchedule`, of `alpha` and `target_variability_rate`.
-
-  References:
-    Equations 4 and 5 of the paper.
-  """
-  rampup_epochs = schedules.default_rampup_epochs(num_epochs)
-  return [
-    EpochSchedule(
-      "alpha",
-      lambda epoch: schedules.sigmoid_rampup(epoch, rampup_epochs),
-      model.alpha.assign,
-    ),
-    EpochSchedule(
-      "target_variability_rate",
-      lambda epoch: schedules.log_rampup(
-        epoch, num_epochs, max_value=target_variability_max
-      ),
-      model.target_variability_rate.assign,
-    ),
-  ]
-
-
-class LearningRateSchedule(EpochSchedule):
-  """Sets the learning rate once an epoch, with the meaning PyTorch gives it.
-
-  Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
-  a drop the old velocity would run on for some steps, far too large for the
-  gradients to hold it. Scaled along with the rate, it makes every step
-  `rate * v` with `v = m * v + g`.
-
-  It is scaled at the end of the epoch before, so that a checkpoint holds what
-  the next step takes, wherever in an epoch it was written.
-
-  Args:
-    schedule: a pure function from the 0-based epoch to a float.
-    optimizer: a Keras optimizer.
-    velocities: a function without arguments that gives its velocities, a list
-      of variables.
-  """
-
-  def __init__(self, schedule, optimizer, velocities):
-    super().__init__(
-      "learning_rate",
-      schedule,
-      lambda rate: setattr(optimizer, "learning_rate", rate),
-    )
-    self.velocities = velocities
-
-  def on_epoch_end(self, epoch, logs=None):
-    super().on_epoch_end(epoch, logs)
-    ratio = self.schedule(epoch + 1) / self.schedule(epoch)
-    if ratio != 1:
-      for velocity in self.velocities():
-        velocity.assign(velocity * ratio)
 
 
 class Evaluation(keras.callbacks.Callback):
@@ -146,6 +56,23 @@ class WeightAveraging(keras.callbacks.Callback):
 
   def on_train_batch_end(self, batch, logs=None):
     self.average.update(self._epoch * self.steps_per_epoch + batch)
+
+
+class BetweenEpochs(keras.callbacks.Callback):
+  """Lets a method work on the training set at the end of an epoch.
+
+  Args:
+    classifier: a `Classifier`, whose `between_epochs` is called.
+    predict: see there.
+  """
+
+  def __init__(self, classifier, predict):
+    super().__init__()
+    self.classifier = classifier
+    self.predict = predict
+
+  def on_epoch_end(self, epoch, logs=None):
+    self.classifier.between_epochs(epoch, self.predict)
 
 
 class NanGuard(keras.callbacks.Callback):

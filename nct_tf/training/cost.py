@@ -13,8 +13,7 @@ from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
 from nct_tf.platform import interruption
-from nct_tf.training import fitting, loop as loop_lib
-from nct_tf.workdir.checkpoints import Position
+from nct_tf.training import loop as loop_lib
 
 _SECONDS = 5.0  # Of training, and of evaluating.
 _NUM_WARMUP_STEPS = 1
@@ -52,18 +51,17 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)
   loop = loop_lib.TrainingLoop(model, interruption.Interruption())
+  pipeline = batching.Batching.of_run(config, dataset.moments)
   if num_train is None:
-    num_train = fitting.examples_per_epoch(config, noisy)
+    num_train = pipeline.examples_per_epoch(noisy.train)
     num_evaluated = len(noisy.validation) + len(noisy.test)
   if config.monitor_every_epochs:
     num_evaluated += num_train / config.monitor_every_epochs
   num_steps = batching.steps_per_epoch(num_train, config.batch_size)
-  batches = loop.iterate(
-    fitting.training_data(config, dataset, noisy, Position(0), num_steps)
-  )
+  batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
   step_seconds = _measure(functools.partial(loop.train_step, batches))
   evaluation_seconds = num_evaluated * _evaluation_seconds(
-    config, dataset, noisy, loop
+    pipeline, noisy.test, loop
   )
   flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
@@ -92,24 +90,12 @@ def _measure(function):
   return float(np.median(seconds))
 
 
-def _evaluation_seconds(config, dataset, noisy, loop):
+def _evaluation_seconds(pipeline, test, loop):
   """Returns the median seconds that evaluating one example takes."""
-  mean, std = dataset.moments
   batch_size = min(
-    fitting.EVALUATION_BATCH_SIZE, config.batch_size, len(noisy.test)
+    batching.EVALUATION_BATCH_SIZE, pipeline.batch_size, len(test)
   )
-  batches = loop.iterate(
-    functools.partial(
-      batching.evaluation_dataset,
-      noisy.test.images,
-      noisy.test.index,
-      noisy.test.given_labels,
-      batch_size=batch_size,
-      mean=mean,
-      std=std,
-      crop_size=config.crop_size,
-    )
-  )
+  batches = loop.iterate(functools.partial(pipeline.evaluate, test, batch_size))
   seconds = _measure(lambda: loop.evaluate(batches, 1))
   return seconds / batch_size
 

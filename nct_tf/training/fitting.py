@@ -1,93 +1,100 @@
-"""The training of a run: its data, its schedules, what it records."""
+"""The training of a run: its steps, and what happens around them."""
 
 import contextlib
 import functools
-import logging
-import math
 import shutil
 
 from nct_tf import distribution, errors, optimizers, schedules
-from nct_tf.input_pipeline import batching
 from nct_tf.models import label_scores, weight_average
-from nct_tf.training import callbacks, loop as loop_lib, state as state_lib
-from nct_tf.workdir import checkpoints, curves, history as history_lib
+from nct_tf.training import (
+  callbacks,
+  epoch_schedules,
+  loop as loop_lib,
+  measuring as measuring_lib,
+  phases as phases_lib,
+  resuming,
+  state as state_lib,
+)
+from nct_tf.workdir import curves
 
-_logger = logging.getLogger(__name__)
 
-EVALUATION_BATCH_SIZE = 256
-
-
-def fit(model, config, dataset, noisy, directory, interruption):
+def fit(model, config, data, directory, interruption):
   """Trains a compiled model, from where its run has come to, to the end.
 
   Args:
     model: a `Classifier`, of `building.create_compiled`.
     config: a `TrainConfig`.
-    dataset: an `ImageDataset`.
-    noisy: the `NoisyDataset` made of it.
+    data: the `run_data.RunData` of it.
     directory: the run's `Workdir`, started.
     interruption: an `interruption.Interruption`.
 
   Returns:
-    dict from the name of each of `noisy.extra_tests` to a dict of float:
+    dict from the name of each of the data's `extra_tests` to a dict of float:
     `accuracy`, and `top5_accuracy` where there are more than five classes.
 
   Raises:
+    InvalidInputError: if the method's phases do not fit the epochs.
     TrainingDivergedError: if the loss is no longer finite.
     TrainingInterrupted: if it was asked to stop; the state has been saved.
     StorageError: if the disk is full.
   """
   strategy = model.distribute_strategy
-  loop = loop_lib.TrainingLoop(model, interruption)
+  is_chief = distribution.is_chief(strategy)
+  phases = phases_lib.Phases(model.phases(config.num_epochs), config.num_epochs)
   average = None
   if config.ema_decay:
     average = weight_average.WeightAverage(model, config.ema_decay)
-  scores = None
-  if config.label_scores:
-    with strategy.scope():
-      scores = label_scores.LabelScores(len(noisy.train), config.batch_size)
-    model.track(scores)
+  scores = _remember(model, config, data)
   state = state_lib.TrainingState(model, average, scores)
-  history = history_lib.History(directory.history_file)
-  saved = checkpoints.Checkpoints(directory.checkpoints_dir)
-  _go_on(state, directory, saved, history, strategy)
-  num_examples = examples_per_epoch(config, noisy)
-  num_steps = batching.steps_per_epoch(num_examples, config.batch_size)
+  if phases.any_restart:
+    state.keep_start()
+  records = resuming.Records(directory)
+  records.go_on(state, strategy)
+  loop = loop_lib.TrainingLoop(model, interruption)
+  measuring = measuring_lib.Measuring(loop, data, average)
+  num_steps = data.batching.steps_per_epoch(data.noisy.train)
+  first_step = state.position.epoch * num_steps + state.position.step
+  batches = loop.iterate(
+    functools.partial(
+      data.batching.train, data.noisy.train, first_step=first_step
+    )
+  )
   checkpointing = callbacks.Checkpointing(
     state,
-    saved,
-    history,
+    records.saved,
+    records.history,
     config.num_epochs,
     config.checkpoint_every_epochs,
     config.checkpoint_every_minutes,
     config.keep_checkpoints,
   )
-  batches = loop.iterate(
-    training_data(config, dataset, noisy, state.position, num_steps)
-  )
-  evaluator = _evaluator(loop, config, dataset, average)
-  with _explain(directory, saved), contextlib.ExitStack() as stack:
+  with _explain(directory, records.saved), contextlib.ExitStack() as stack:
+    # The order matters. As an epoch begins, a restart comes before what is set
+    # for the epoch. As it ends, measures come first, so that the guard and the
+    # files see them; what a method does between epochs is in the checkpoint.
     chosen = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
-      *_evaluation_callbacks(config, noisy, evaluator),
-      *_schedule_callbacks(model, config),
-      callbacks.NanGuard(saved),
+      *_evaluations(config, data.noisy, measuring),
+      phases_lib.PhaseBegin(phases, state),
+      *_schedules(model, config, phases),
+      callbacks.NanGuard(records.saved),
+      callbacks.BetweenEpochs(model, measuring.predict_train),
     ]
-    if distribution.is_chief(strategy):
+    if is_chief:
+      num_examples = data.batching.examples_per_epoch(data.noisy.train)
       chosen += [
         callbacks.Timer(num_examples, state),
-        callbacks.HistoryWriter(history, _curves(directory, history, stack)),
+        callbacks.HistoryWriter(
+          records.history, _curves(directory, records.history, stack)
+        ),
         checkpointing,
-        _progress_bar(config, noisy, num_steps, state.position, stack),
+        _progress_bar(config, data.noisy, num_steps, state.position, stack),
       ]
     try:
       loop.train(batches, num_steps, config.num_epochs, state, chosen)
-      extra_tests = {
-        name: _accuracies(evaluator(examples)())
-        for name, examples in noisy.extra_tests.items()
-      }
+      extra_tests = measuring.extra_tests()
     except loop_lib.StopRequested:
-      if distribution.is_chief(strategy):
+      if is_chief:
         checkpointing.save()
       distribution.wait_for_all(strategy)
       raise errors.TrainingInterrupted(
@@ -95,30 +102,21 @@ def fit(model, config, dataset, noisy, directory, interruption):
       ) from None
     finally:
       interruption.deferred = False
-    if scores and distribution.is_chief(strategy):
+    if scores and is_chief:
       directory.write_label_scores(scores.means())
   return extra_tests
 
 
-def _accuracies(results):
-  """Returns those of the ensemble: dict from `accuracy`, ... to float."""
-  names = ("accuracy", "top5_accuracy")
-  return {
-    name: results[f"ensemble_{name}"]
-    for name in names
-    if f"ensemble_{name}" in results
-  }
-
-
-def find_position(directory):
-  """Returns the position that a run would go on from, or None.
-
-  Args:
-    directory: the run's `Workdir`.
-  """
-  history = history_lib.History(directory.history_file)
-  saved = checkpoints.Checkpoints(directory.checkpoints_dir)
-  return saved.newest_whole(max_epochs=len(history.rows))
+def _remember(model, config, data):
+  """Makes what is kept of each example; returns the `LabelScores`, or None."""
+  num_examples = len(data.noisy.train)
+  with model.distribute_strategy.scope():
+    model.remember(num_examples, data.dataset.num_classes, config.batch_size)
+    if not config.label_scores:
+      return None
+    scores = label_scores.LabelScores(num_examples, config.batch_size)
+  model.track(scores)
+  return scores
 
 
 @contextlib.contextmanager
@@ -133,190 +131,12 @@ def _explain(directory, saved):
     ) from error
 
 
-def _go_on(state, directory, saved, history, strategy):
-  """Brings everything to the newest checkpoint, or to the beginning."""
-  position = find_position(directory)
-  if position is not None:
-    state.read(saved, position)
-    _logger.info("Goes on from %s", saved.folder / str(position))
-  if distribution.is_multi_worker(strategy):
-    _check_agreement(strategy, state.position)
-  if distribution.is_chief(strategy):
-    saved.remove_leftovers()
-    history.truncate(state.position.epoch)
-
-
-def _check_agreement(strategy, position):
-  """Raises unless all workers go on from the same checkpoint."""
-  squares = [number**2 for number in position]
-  sums = distribution.sum_over_workers(strategy, [*position, *squares])
-  num_replicas = strategy.num_replicas_in_sync
-  # Numbers whose squares have the mean of their square are all the same.
-  if any(
-    num_replicas * square != total**2
-    for total, square in zip(sums[:2], sums[2:], strict=True)
-  ):
-    raise errors.InvalidInputError(
-      "The workers find different checkpoints: --workdir must be one folder "
-      f"that all of them see. Worker {strategy.cluster_resolver.task_id} finds "
-      f"{position}"
-    )
-
-
-def examples_per_epoch(config, noisy):
-  """Returns how many training examples an epoch of a config has: an int."""
-  return batching.examples_per_epoch(
-    noisy.train.given_labels, config.sampling, config.num_examples_per_epoch
-  )
-
-
-def training_data(config, dataset, noisy, position, num_steps):
-  """Returns what `TrainingLoop.iterate` takes, from a position on."""
-  mean, std = dataset.moments
-  return functools.partial(
-    batching.training_dataset,
-    noisy.train.images,
-    noisy.train.index,
-    noisy.train.given_labels,
-    noisy.train.true_labels,
-    batch_size=config.batch_size,
-    num_epochs=config.num_epochs,
-    mean=mean,
-    std=std,
-    augmentation=config.augmentation,
-    crop_size=config.crop_size,
-    sampling=config.sampling,
-    num_examples_per_epoch=config.num_examples_per_epoch,
-    seed=config.seed,
-    first_step=position.epoch * num_steps + position.step,
-  )
-
-
-def _evaluator(loop, config, dataset, average):
-  """Returns a function from `Examples` to one that evaluates on them."""
-  mean, std = dataset.moments
-
-  def evaluator(examples):
-    batches = loop.iterate(
-      functools.partial(
-        batching.evaluation_dataset,
-        examples.images,
-        examples.index,
-        examples.given_labels,
-        batch_size=EVALUATION_BATCH_SIZE,
-        mean=mean,
-        std=std,
-        crop_size=config.crop_size,
-      )
-    )
-    num_steps = batching.evaluation_steps(
-      len(examples), EVALUATION_BATCH_SIZE, loop.strategy.num_replicas_in_sync
-    )
-
-    def evaluate():
-      with average.swapped() if average else contextlib.nullcontext():
-        results = loop.evaluate(batches, num_steps)
-      accuracies = zip(
-        dataset.class_names, loop.model.class_accuracies(), strict=True
-      )
-      return results | {
-        f"{history_lib.CLASS_ACCURACY}{name}": float(value)
-        for name, value in accuracies
-        if not math.isnan(value)
-      }
-
-    return evaluate
-
-  return evaluator
-
-
-def _curves(directory, history, stack):
-  shutil.rmtree(directory.tensorboard_dir, ignore_errors=True)
-  return stack.enter_context(
-    contextlib.closing(curves.Curves(directory.tensorboard_dir, history.rows))
-  )
-
-
-def _progress_bar(config, noisy, num_steps, position, stack):
-  return stack.enter_context(
-    contextlib.closing(
-      callbacks.ProgressBar(
-        config.num_epochs,
-        num_steps,
-        config.method,
-        "validation" if len(noisy.validation) else "test",
-        position,
-      )
-    )
-  )
-
-
-def _schedule_callbacks(model, config):
-  """Returns the callbacks that set what depends on the epoch."""
-
-  def learning_rate(epoch):
-    return schedules.step_decay(
-      epoch,
-      config.learning_rate,
-      config.resolved_lr_decay_epochs,
-      config.lr_decay_factor,
-    )
-
-  def alpha(epoch):
-    return schedules.sigmoid_rampup(
-      epoch,
-      config.resolved_alpha_rampup_epochs,
-      config.alpha_steepness,
-      config.alpha_max,
-    )
-
-  def target_variability_rate(epoch):
-    return schedules.log_rampup(
-      epoch,
-      config.num_epochs,
-      config.target_variability_warmup_epochs,
-      config.target_variability_min,
-      config.target_variability_max,
-    )
-
-  def decoupled_decay(epoch):
-    return config.weight_decay * learning_rate(epoch) / config.learning_rate
-
-  schedule = callbacks.EpochSchedule
-  result = [
-    callbacks.LearningRateSchedule(
-      learning_rate,
-      model.optimizer,
-      lambda: optimizers.velocities(config.optimizer, model.optimizer),
-    )
-  ]
-  if config.optimizer == "sgdw":
-    # Its decay is apart from the rate, so the rate's drops are repeated here.
-    result.append(
-      schedule(
-        "weight_decay",
-        decoupled_decay,
-        lambda value: setattr(model.optimizer, "weight_decay", value),
-      )
-    )
-  if config.method == "nct":
-    result += [
-      schedule("alpha", alpha, model.alpha.assign),
-      schedule(
-        "target_variability_rate",
-        target_variability_rate,
-        model.target_variability_rate.assign,
-      ),
-    ]
-  return result
-
-
-def _evaluation_callbacks(config, noisy, evaluator):
-  """What is measured at the end of an epoch."""
+def _evaluations(config, noisy, measuring):
+  """Returns the callbacks that measure at the end of an epoch."""
 
   def evaluation(examples, rename, every_epochs=1):
     return callbacks.Evaluation(
-      evaluator(examples), rename, config.num_epochs, every_epochs
+      measuring.evaluator(examples), rename, config.num_epochs, every_epochs
     )
 
   validation = noisy.validation if len(noisy.validation) else noisy.test
@@ -338,3 +158,60 @@ def _evaluation_callbacks(config, noisy, evaluator):
         evaluation(examples, names.get, config.monitor_every_epochs)
       )
   return result
+
+
+def _schedules(model, config, phases):
+  """Returns the callbacks that set what depends on the epoch."""
+
+  def learning_rate(epoch):
+    rate = phases.learning_rate(epoch)
+    if rate is not None:
+      return rate
+    return schedules.step_decay(
+      epoch,
+      config.learning_rate,
+      config.resolved_lr_decay_epochs,
+      config.lr_decay_factor,
+    )
+
+  def decoupled_decay(epoch):
+    return config.weight_decay * learning_rate(epoch) / config.learning_rate
+
+  result = [
+    epoch_schedules.LearningRateSchedule(
+      learning_rate,
+      model.optimizer,
+      lambda: optimizers.velocities(config.optimizer, model.optimizer),
+    )
+  ]
+  if config.optimizer == "sgdw":
+    # Its decay is apart from the rate, so the rate's drops are repeated here.
+    result.append(
+      epoch_schedules.EpochSchedule(
+        "weight_decay",
+        decoupled_decay,
+        lambda value: setattr(model.optimizer, "weight_decay", value),
+      )
+    )
+  return result + epoch_schedules.model_schedules(model, config.num_epochs)
+
+
+def _curves(directory, history, stack):
+  shutil.rmtree(directory.tensorboard_dir, ignore_errors=True)
+  return stack.enter_context(
+    contextlib.closing(curves.Curves(directory.tensorboard_dir, history.rows))
+  )
+
+
+def _progress_bar(config, noisy, num_steps, position, stack):
+  return stack.enter_context(
+    contextlib.closing(
+      callbacks.ProgressBar(
+        config.num_epochs,
+        num_steps,
+        config.method,
+        "validation" if len(noisy.validation) else "test",
+        position,
+      )
+    )
+  )

@@ -6,6 +6,7 @@ run on many machines with Keras 3.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import distribution
@@ -121,6 +122,41 @@ class TrainingLoop:
       if stop:
         raise StopRequested
     return {name: float(value) for name, value in logs.items()}
+
+  def make_predictor(self, batches, sizes):
+    """Returns a function that predicts in one pass over data.
+
+    Args:
+      batches: of `iterate`, of `Batching.evaluate`.
+      sizes: list of int, of each batch of the pass.
+
+    Returns:
+      a function without arguments that gives each network's logits: float32
+      array [num_networks, num_examples, num_classes].
+    """
+    strategy = self.strategy
+    largest = max(sizes)
+
+    def replica_step(batch):
+      images, targets = batch
+      logits = tf.stack(self.model.logits(images), axis=1)
+      if strategy.num_replicas_in_sync > 1:
+        shape = logits.shape[1:]
+        flat = tf.reshape(logits, [-1, shape.num_elements()])
+        flat = distribution.join_shares(flat, targets["position"], largest)
+        logits = tf.reshape(flat, [largest, *shape])
+      return logits
+
+    @tf.function(autograph=False)
+    def step(batches):
+      logits = strategy.run(replica_step, args=(next(batches),))
+      return strategy.experimental_local_results(logits)[0]
+
+    def predict():
+      parts = [step(batches)[:size].numpy() for size in sizes]
+      return np.concatenate(parts).transpose(1, 0, 2)
+
+    return predict
 
   def _make_step(self, method):
     strategy = self.strategy

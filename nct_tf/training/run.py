@@ -6,13 +6,12 @@ import logging
 import keras
 import tensorflow as tf
 
-import nct_tf
 from nct_tf import (
-  config as config_lib,
   distribution,
   errors,
   label_noise,
   metrics,
+  version,
 )
 from nct_tf.input_pipeline import batching, run_data
 from nct_tf.methods import building
@@ -20,10 +19,8 @@ from nct_tf.networks import pretrained
 from nct_tf.platform import interruption as interruption_lib, provenance
 from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
-from nct_tf.training import fitting
+from nct_tf.training import fitting, resuming
 from nct_tf.workdir import layout, restoring, result as result_lib
-
-TrainConfig = config_lib.TrainConfig
 
 _logger = logging.getLogger(__name__)
 
@@ -90,37 +87,35 @@ def _run(config, directory, strategy, interruption):
   is_chief = distribution.is_chief(strategy)
   if config.export_dir and is_chief:
     exporting.check_writable(config.export_dir)
-  weights = _starting_weights(config, directory)
-  dataset = run_data.load_dataset(config, _logger.warning)
-  noisy = run_data.load_noisy_dataset(config, dataset)
+  goes_on = _goes_on(config, directory)
+  if config.pretrained_weights and not goes_on:
+    # Before the data are read, which may take hours.
+    pretrained.find(config.pretrained_weights)
+  data = run_data.load(config, _logger.warning)
+  _check_batches(config, data, strategy.num_replicas_in_sync)
   keras.utils.set_random_seed(config.seed)
-  _check_batches(
-    config,
-    fitting.examples_per_epoch(config, noisy),
-    strategy.num_replicas_in_sync,
-  )
   with strategy.scope():
     model = building.create_compiled(
-      config, dataset.image_shape, dataset.num_classes
+      config, data.dataset.image_shape, data.dataset.num_classes
     )
-  pretrained_sha256 = (
-    pretrained.load(model, weights, dataset.moments) if weights else None
-  )
+  pretrained_sha256 = _load_pretrained(config, data, model, goes_on)
   if is_chief:
-    first = noisy.train.index[: max(server_config.BATCH_SIZES)]
+    images, index = data.noisy.train.images, data.noisy.train.index
+    kept = images[index[: max(server_config.BATCH_SIZES)]]
     with interruption.hold():
-      directory.start(
-        config, noisy, noisy.train.images[first], pretrained_sha256
-      )
+      directory.start(config, data.noisy, kept, pretrained_sha256)
   distribution.wait_for_all(strategy)
-  extra_tests = fitting.fit(
-    model, config, dataset, noisy, directory, interruption
-  )
+  extra_tests = fitting.fit(model, config, data, directory, interruption)
   if not is_chief:
     return None
+  return _finish(config, data, model, directory, extra_tests)
+
+
+def _finish(config, data, model, directory, extra_tests):
+  """Leaves what a trained run leaves; returns its result."""
   history = directory.read_history()
   result = {
-    **_describe_run(config, dataset, noisy, model),
+    **_describe_run(config, data.dataset, data.noisy, model),
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **result_lib.summarize_history(history),
     "extra_tests": extra_tests,
@@ -139,19 +134,34 @@ def _run(config, directory, strategy, interruption):
   return result
 
 
-def _starting_weights(config, directory):
-  """Returns `pretrained_weights`, which are there; None where a run goes on."""
-  if not config.pretrained_weights:
-    return None
+def _goes_on(config, directory):
+  """Returns whether the workdir holds a checkpoint to go on from."""
   is_unfinished = directory.find_run(config) == "unfinished"
-  if is_unfinished and fitting.find_position(directory) is not None:
+  return (
+    is_unfinished and resuming.Records(directory).find_position() is not None
+  )
+
+
+def _load_pretrained(config, data, model, goes_on):
+  """Loads the config's `pretrained_weights`, if it has any and needs them.
+
+  A run that goes on has them in its checkpoint, unless it restarts yet.
+
+  Returns:
+    the SHA-256 of the file for a run that begins, or None.
+  """
+  phases = model.phases(config.num_epochs)
+  is_needed = not goes_on or any(phase.restart for phase in phases)
+  if not config.pretrained_weights or not is_needed:
     return None
-  # Before the data are read, which may take hours.
-  pretrained.find(config.pretrained_weights)
-  return config.pretrained_weights
+  sha256 = pretrained.load(
+    model, config.pretrained_weights, data.dataset.moments
+  )
+  return None if goes_on else sha256
 
 
-def _check_batches(config, num_examples, num_replicas):
+def _check_batches(config, data, num_replicas):
+  num_examples = data.batching.examples_per_epoch(data.noisy.train)
   if config.batch_size > num_examples:
     raise errors.InvalidInputError(
       f"Argument `batch_size` must be at most {num_examples}, the training "
@@ -196,7 +206,7 @@ def _describe_run(config, dataset, noisy, model):
     "class_names": list(dataset.class_names),
     "mean": list(mean),
     "std": list(std),
-    "nct_tf": nct_tf.__version__,
+    "nct_tf": version.__version__,
     "git_commit": provenance.git_commit(),
     "tensorflow": tf.__version__,
     "keras": keras.__version__,

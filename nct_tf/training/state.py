@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import distribution, errors
@@ -12,8 +13,9 @@ from nct_tf.workdir import checkpoints
 class TrainingState:
   """Weights, optimizer, position and half-counted means, in one checkpoint.
 
-  What does not stand here is a function of the position: the data's order and
-  augmentation, the random targets, the schedules.
+  What a method remembers of the examples is in it too. What does not stand here
+  is a function of the position: the data's order and augmentation, what is
+  drawn at random, the schedules.
 
   Args:
     model: a compiled `Classifier`.
@@ -28,7 +30,8 @@ class TrainingState:
 
   def __init__(self, model, average=None, label_scores=None):
     self._model = model
-    self._label_scores = label_scores
+    self._average = average
+    self._start = None
     self.position = checkpoints.Position(0)
     self.means = model.means.get_state()
     self.seconds = 0.0
@@ -43,8 +46,16 @@ class TrainingState:
     self._position = tf.Variable([0, 0], dtype=tf.int64)
     self._means = tf.Variable(self.means)
     self._seconds = tf.Variable(0.0, dtype=tf.float64)
+    remembered = {
+      f"method_{name}": getattr(value, "variable", value)
+      for name, value in model.example_state.items()
+    }
     if label_scores:
-      self._scores = tf.Variable(label_scores.get_state())
+      remembered["label_scores"] = label_scores.table.variable
+    self._remembered = {
+      name: distribution.local_components(strategy, variable)
+      for name, variable in remembered.items()
+    }
     self.checkpoint = tf.train.Checkpoint(
       optimizer=_optimizer_state(model.optimizer),
       position=self._position,
@@ -52,7 +63,7 @@ class TrainingState:
       seconds=self._seconds,
       **weights.network_weights(model),
       **({"average": average.weights} if average else {}),
-      **({"label_scores": self._scores} if label_scores else {}),
+      **{name: first for name, (first, *_) in self._remembered.items()},
     )
 
   def write(self, directory):
@@ -74,8 +85,6 @@ class TrainingState:
     self._position.assign(self.position)
     self._means.assign(self.means)
     self._seconds.assign(self.seconds)
-    if self._label_scores:
-      self._scores.assign(self._label_scores.get_state())
     directory.write(self.position, self.checkpoint)
 
   def _is_finite(self):
@@ -96,11 +105,37 @@ class TrainingState:
         f"Checkpoint {path} is of another model: {error}"
       ) from error
     weights.spread_to_replicas(self._model)
+    for first, *others in self._remembered.values():
+      for other in others:
+        other.assign(first)
     self.position = checkpoints.Position(*self._position.numpy().tolist())
     self.means = self._means.numpy()
     self.seconds = float(self._seconds)
-    if self._label_scores:
-      self._label_scores.set_state(self._scores.numpy())
+
+  def keep_start(self):
+    """Keeps the networks and the optimizer as they are, for `restart`."""
+    self._start = {
+      variable.ref(): variable.numpy() for variable in self._trained()
+    }
+
+  def restart(self):
+    """Brings the networks and the optimizer back to what `keep_start` kept."""
+    for variable in self._trained():
+      # Some optimizers make their variables, of zeros, at their first step.
+      variable.assign(self._start.get(variable.ref(), np.zeros(variable.shape)))
+    weights.spread_to_replicas(self._model)
+    if self._average:
+      self._average.restart()
+
+  def _trained(self):
+    """Returns the variables that training changes: list of `tf.Variable`."""
+    networks = weights.network_weights(self._model).values()
+    optimizer = self._model.optimizer.variables
+    if callable(optimizer) and not isinstance(optimizer, list):
+      optimizer = optimizer()  # Of tensorflow-addons.
+    return [variable for network in networks for variable in network] + [
+      distribution.tensorflow_variable(variable) for variable in optimizer
+    ]
 
 
 def _optimizer_state(optimizer):

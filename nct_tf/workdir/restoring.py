@@ -5,9 +5,28 @@ import tensorflow as tf
 from nct_tf import errors
 from nct_tf.methods import building
 from nct_tf.models import weights
-from nct_tf.workdir import checkpoints
+from nct_tf.workdir import checkpoints, layout
 
 CHECKPOINTS = ("last", "best")
+
+
+def load_run(workdir, checkpoint="last", use_ema=None):
+  """Rebuilds the model of a finished run from its folder; see `restore`.
+
+  Args:
+    workdir: str or path, the run's folder.
+    checkpoint: str, `last`, or `best`, that of the best epoch by validation.
+    use_ema: bool, whether to take the moving average of the weights; None for
+      whether the run has one.
+
+  Returns:
+    a triple: the `Classifier` in float32; the run's `TrainConfig`; the dict of
+    its `result.json`.
+
+  Raises:
+    InvalidInputError: if there is no finished run, or no such checkpoint.
+  """
+  return restore(layout.Workdir(workdir), checkpoint, use_ema)
 
 
 def restore(directory, checkpoint="last", use_ema=None):

@@ -11,9 +11,8 @@ from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nct_tf import datasets, errors
+from nct_tf import config, datasets, errors
 from nct_tf.input_pipeline import noisy_dataset
-from nct_tf.training import run
 from tests.support import tiny_run
 
 _NUM_TRAIN = 40
@@ -178,7 +177,7 @@ class HumanNoiseTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       errors.InvalidInputError, "`noise_rate` must be 0 .*human_worse"
     ):
-      run.TrainConfig(noise_type="human_worse", noise_rate=0.4)
+      config.TrainConfig(noise_type="human_worse", noise_rate=0.4)
 
   def test_what_is_missing_is_said_in_a_line(self):
     with (

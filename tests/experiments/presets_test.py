@@ -5,6 +5,7 @@ are built in no time.
 """
 
 import dataclasses
+import functools
 import math
 import os
 
@@ -12,11 +13,10 @@ from absl.testing import absltest, parameterized
 
 from nct_tf import datasets
 from nct_tf.experiments import tables
-from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
 from nct_tf.platform import interruption
-from nct_tf.training import fitting, loop as loop_lib
-from nct_tf.workdir.checkpoints import Position
+from nct_tf.training import loop as loop_lib
 
 _BATCH_SIZE = 4
 _LARGE = ("resnet50", "inception_resnet_v2", "preact_resnet18")
@@ -75,9 +75,8 @@ class PresetsTest(parameterized.TestCase):
     )
     before = [variable.numpy() for variable in model.trainable_variables]
     loop = loop_lib.TrainingLoop(model, interruption.Interruption())
-    batches = loop.iterate(
-      fitting.training_data(config, dataset, noisy, Position(0), num_steps=2)
-    )
+    pipeline = batching.Batching.of_run(config, dataset.moments)
+    batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
     for _ in range(2):
       logs, _ = loop.train_step(batches)
     self.assertTrue(math.isfinite(logs["loss"]), logs)

@@ -1,7 +1,7 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import batching, noisy_dataset, sampling
 
 NUM_EXAMPLES = 23
 # Every image tells its number, every label too.
@@ -10,19 +10,25 @@ IMAGES = np.arange(NUM_EXAMPLES, dtype=np.uint8)[
 ] + np.zeros((1, 6, 6, 1), np.uint8)
 LABELS = np.arange(NUM_EXAMPLES)
 INDEX = np.arange(NUM_EXAMPLES)
+EXAMPLES = noisy_dataset.Examples(IMAGES, LABELS, LABELS + 100, INDEX)
 
 
 def batches(**arguments):
-  arguments = {
+  return list(training_dataset(EXAMPLES, **arguments).as_numpy_iterator())
+
+
+def training_dataset(
+  examples, first_step=0, replicas=range(1), num_replicas=1, **settings
+):
+  settings = {
     "batch_size": 5,
     "num_epochs": 2,
     "mean": [0.0],
     "std": [1 / 255],
-  } | arguments
-  dataset = batching.training_dataset(
-    IMAGES, INDEX, LABELS, LABELS + 100, **arguments
+  } | settings
+  return batching.Batching(**settings).train(
+    examples, first_step, replicas, num_replicas
   )
-  return list(dataset.as_numpy_iterator())
 
 
 class TrainingDatasetTest(parameterized.TestCase):
@@ -122,14 +128,12 @@ class ReplicasTest(parameterized.TestCase):
 class BalancedSamplingTest(parameterized.TestCase):
   COUNTS = (15, 6, 2)
   GIVEN = np.repeat([0, 2, 5], COUNTS)
+  EXAMPLES = noisy_dataset.Examples(IMAGES, GIVEN, LABELS, INDEX)
 
   def drawn(self, num_epochs=6, **arguments):
     """Returns the examples of each epoch: [num_epochs, NUM_EXAMPLES]."""
-    dataset = batching.training_dataset(
-      IMAGES,
-      INDEX,
-      self.GIVEN,
-      LABELS,
+    dataset = training_dataset(
+      self.EXAMPLES,
       batch_size=5,
       num_epochs=num_epochs,
       mean=[0.0],
@@ -171,14 +175,12 @@ class BalancedSamplingTest(parameterized.TestCase):
 class BalancedSubsetTest(parameterized.TestCase):
   COUNTS = (15, 6, 2)
   GIVEN = np.repeat([0, 2, 5], COUNTS)
+  EXAMPLES = noisy_dataset.Examples(IMAGES, GIVEN, LABELS, INDEX)
 
   def drawn(self, num_examples_per_epoch=11, num_epochs=4, **arguments):
     """Returns the examples of each batch."""
-    dataset = batching.training_dataset(
-      IMAGES,
-      INDEX,
-      self.GIVEN,
-      LABELS,
+    dataset = training_dataset(
+      self.EXAMPLES,
       batch_size=4,
       num_epochs=num_epochs,
       mean=[0.0],
@@ -190,7 +192,7 @@ class BalancedSubsetTest(parameterized.TestCase):
     return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
 
   def size(self, num_examples_per_epoch):
-    return batching.examples_per_epoch(
+    return sampling.examples_per_epoch(
       self.GIVEN, "balanced_subset", num_examples_per_epoch
     )
 
@@ -214,11 +216,8 @@ class BalancedSubsetTest(parameterized.TestCase):
 
   def test_is_what_a_slow_loop_takes(self):
     epochs = np.concatenate(self.drawn()).reshape(4, 10)
-    natural = batching.training_dataset(
-      IMAGES,
-      INDEX,
-      self.GIVEN,
-      LABELS,
+    natural = training_dataset(
+      self.EXAMPLES,
       batch_size=NUM_EXAMPLES,
       num_epochs=4,
       mean=[0.0],
@@ -268,15 +267,8 @@ class EvaluationDatasetTest(parameterized.TestCase):
   def test_every_replica_has_a_share_of_every_batch(
     self, num_replicas, batch_size, sizes
   ):
-    dataset = batching.evaluation_dataset(
-      IMAGES,
-      INDEX,
-      LABELS,
-      batch_size=batch_size,
-      mean=[0.0],
-      std=[1.0],
-      replicas=range(num_replicas),
-      num_replicas=num_replicas,
+    dataset = batching.Batching([0.0], [1.0]).evaluate(
+      EXAMPLES, batch_size, range(num_replicas), num_replicas
     )
     shares = [targets["label"] for _, targets in dataset.as_numpy_iterator()]
     self.assertGreater(min(map(len, shares)), 0)
@@ -288,14 +280,12 @@ class EvaluationDatasetTest(parameterized.TestCase):
     ]
     self.assertEqual(batches, sizes)
     self.assertEqual(
-      batching.evaluation_steps(NUM_EXAMPLES, batch_size, num_replicas),
-      len(sizes),
+      batching.evaluation_sizes(NUM_EXAMPLES, batch_size, num_replicas),
+      sizes,
     )
 
   def test_keeps_order_and_normalises(self):
-    dataset = batching.evaluation_dataset(
-      IMAGES, INDEX, LABELS, batch_size=10, mean=[0.5], std=[0.25]
-    )
+    dataset = batching.Batching([0.5], [0.25]).evaluate(EXAMPLES, 10)
     result = list(dataset.as_numpy_iterator())
     self.assertEqual([len(images) for images, _ in result], [10, 10, 3])
     images = np.concatenate([images for images, _ in result])

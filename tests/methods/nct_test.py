@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from nct_tf import distribution, networks
 from nct_tf.audit import label_audit
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import nct, standard as standard_lib
 from nct_tf.models import label_scores
-from nct_tf.training import callbacks
+from nct_tf.training import epoch_schedules
 from tests.support import virtual_devices
 
 NUM_FEATURES = 4
@@ -95,10 +95,10 @@ class OneStepTest(parameterized.TestCase):
     model.compile(optimizer=sgd(), jit_compile=False)
     model.target_variability_rate.assign(0.5)
     targets = {"label": tf.zeros([200], tf.int32)}
-    first = [labels.numpy() for labels in model._random_labels(targets, 10)]
-    again = [labels.numpy() for labels in model._random_labels(targets, 10)]
+    first = [labels.numpy() for labels in model.random_labels(targets, 10)]
+    again = [labels.numpy() for labels in model.random_labels(targets, 10)]
     model.optimizer.iterations.assign(1)
-    second = [labels.numpy() for labels in model._random_labels(targets, 10)]
+    second = [labels.numpy() for labels in model.random_labels(targets, 10)]
     np.testing.assert_array_equal(first, again)
     for a, b in ((first[0], first[1]), (first[0], second[0])):
       self.assertGreater(np.mean(a != b), 0.5)
@@ -129,16 +129,10 @@ class ReplicasTest(absltest.TestCase):
     images = rng.integers(256, size=(29, 5, 5, 1), dtype=np.uint8)
     labels = rng.integers(4, size=29)
     # Batches of 8, 8, 8 and 5: the last does not split evenly.
-    dataset = batching.training_dataset(
-      images,
-      np.arange(29),
-      labels,
-      labels,
-      batch_size=8,
-      num_epochs=3,
-      mean=[0.5],
-      std=[0.3],
-    )
+    examples = noisy_dataset.Examples(images, labels, labels, np.arange(29))
+    dataset = batching.Batching(
+      mean=[0.5], std=[0.3], batch_size=8, num_epochs=3
+    ).train(examples)
     one_weights, one_history = self.train(tf.distribute.get_strategy(), dataset)
     self.assertGreaterEqual(virtual_devices.NUM_DEVICES, 2)
     mirrored = distribution.create("mirrored", num_virtual_cpus=2)
@@ -174,17 +168,17 @@ class CostTest(absltest.TestCase):
       kind for kind in self.operations() if kind.startswith("StatelessRandom")
     ]
     self.assertNotEmpty(drawing)
-    without = self.operations(randomize_targets=False)
+    without = self.operations(target_variability_max=0)
     self.assertEmpty([k for k in without if k.startswith("StatelessRandom")])
 
   def test_without_mimicry_there_are_no_soft_predictions(self):
     self.assertIn("LogSoftmax", self.operations())
-    self.assertNotIn("LogSoftmax", self.operations(mimicry=False))
+    self.assertNotIn("LogSoftmax", self.operations(alpha_max=0))
 
   def test_without_both_it_is_standard_training_twice(self):
     keras.utils.set_random_seed(4)
     concurrent = nct.ConcurrentModel(
-      linear(5), linear(5), mimicry=False, randomize_targets=False
+      linear(5), linear(5), alpha_max=0, target_variability_max=0
     )
     standard = standard_lib.StandardModel(linear(5))
     standard.network1.set_weights(concurrent.network1.get_weights())
@@ -214,7 +208,7 @@ class KerasTest(absltest.TestCase):
     self.model.compile(optimizer=sgd(), jit_compile=False)
 
   def test_fits_evaluates_and_predicts_arrays(self):
-    schedule = callbacks.EpochSchedule(
+    schedule = epoch_schedules.EpochSchedule(
       "alpha", lambda epoch: 0.02 * epoch, self.model.alpha.assign
     )
     history = self.model.fit(

@@ -5,7 +5,7 @@ from sklearn import metrics as sklearn_metrics
 
 from nct_tf import config, errors, optimizers, schedules
 from nct_tf.platform import addons
-from nct_tf.training import callbacks
+from nct_tf.training import epoch_schedules
 
 
 def train_one_weight(optimizer, num_epochs=3, learning_rate=None, extra=()):
@@ -18,7 +18,7 @@ def train_one_weight(optimizer, num_epochs=3, learning_rate=None, extra=()):
   values = []
   if learning_rate:
     extra = [
-      callbacks.EpochSchedule(name, schedule, setter(optimizer, name))
+      epoch_schedules.EpochSchedule(name, schedule, setter(optimizer, name))
       for name, schedule in learning_rate.items()
     ]
   model.fit(
@@ -88,7 +88,7 @@ class OptimizersTest(parameterized.TestCase):
       optimizer,
       num_epochs=5,
       extra=[
-        callbacks.LearningRateSchedule(
+        epoch_schedules.LearningRateSchedule(
           rate, optimizer, lambda: optimizers.velocities(name, optimizer)
         )
       ],

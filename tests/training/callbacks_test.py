@@ -7,7 +7,7 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.methods import nct, standard
-from nct_tf.training import callbacks, state as state_lib
+from nct_tf.training import callbacks, epoch_schedules, state as state_lib
 from nct_tf.workdir import checkpoints, curves, history as history_lib
 
 
@@ -39,7 +39,7 @@ def fit(model, *extra, num_epochs=3, features=FEATURES):
 class EpochScheduleTest(absltest.TestCase):
   def test_assigns_before_and_logs_after_each_epoch(self):
     assigned = []
-    schedule = callbacks.EpochSchedule(
+    schedule = epoch_schedules.EpochSchedule(
       "rate", lambda e: e / 10, assigned.append
     )
     history = fit(linear_model(), schedule).history
@@ -55,7 +55,7 @@ class ConcurrentSchedulesTest(absltest.TestCase):
     ]
     model = nct.ConcurrentModel(*networks)
     model.compile(optimizer="sgd", jit_compile=False)
-    chosen = callbacks.concurrent_schedules(model, 10, 0.3)
+    chosen = epoch_schedules.concurrent_schedules(model, 10, 0.3)
     history = fit(model, *chosen, num_epochs=10).history
     # As in the paper's equations, with a ramp-up of nine epochs.
     self.assertAlmostEqual(history["alpha"][0], 0.9 * np.exp(-0.65))

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import config as config_lib, distribution, loss_scaling, networks
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building, nct
 from nct_tf.platform import interruption
 from nct_tf.training import loop as loop_lib, state as state_lib
@@ -48,18 +48,16 @@ def make_model(strategy, network, optimizer, sync_batch_norm=False, **options):
 
 
 def dataset(num_epochs=1, **shares):
-  return batching.training_dataset(
-    IMAGES,
-    np.arange(NUM_EXAMPLES),
-    LABELS,
-    LABELS,
+  examples = noisy_dataset.Examples(
+    IMAGES, LABELS, LABELS, np.arange(NUM_EXAMPLES)
+  )
+  return batching.Batching(
     batch_size=BATCH_SIZE,
     num_epochs=num_epochs,
     mean=[0.5],
     std=[0.3],
     augmentation="crop_flip",
-    **shares,
-  )
+  ).train(examples, **shares)
 
 
 def train(model, num_steps, num_epochs=1):
@@ -120,7 +118,7 @@ class GradientsTest(parameterized.TestCase):
       model.set_weights(fresh)
       with tf.GradientTape() as tape:
         logits = model.logits(images, training=True)
-        losses = model.per_example_losses(logits, [targets["label"]] * 2)
+        losses = classifier.per_example(model.network_losses(logits, targets))
         loss = tf.reduce_sum(losses["loss"]) / BATCH_SIZE
       parts = tape.gradient(loss, model.trainable_variables)
       expected = expected + np.array([p.numpy() for p in parts], object)

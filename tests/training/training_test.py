@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import errors, label_noise, networks
+from nct_tf import config as config_lib, errors, label_noise, networks
 from nct_tf.audit import run_audit
 from nct_tf.evaluation import evaluation
 from nct_tf.input_pipeline import run_data
@@ -19,7 +19,7 @@ from nct_tf.training import fitting, loop, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
 from tests.support import virtual_devices
 
-CONFIG = run.TrainConfig(
+CONFIG = config_lib.TrainConfig(
   dataset="digits",
   num_train_examples=200,
   augmentation="none",

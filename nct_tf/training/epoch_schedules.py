@@ -1,0 +1,118 @@
+"""Keras callbacks that set, once an epoch, what depends on the epoch."""
+
+import dataclasses
+
+import keras
+
+from nct_tf import errors
+from nct_tf.methods import nct
+
+
+class EpochSchedule(keras.callbacks.Callback):
+  """Sets a value once an epoch, and logs it.
+
+  Args:
+    name: str, the key in the logs.
+    schedule: a pure function from the 0-based epoch to a float.
+    assign: a function that takes the float, such as a variable's `assign`.
+  """
+
+  def __init__(self, name, schedule, assign):
+    super().__init__()
+    self.name = name
+    self.schedule = schedule
+    self.assign = assign
+
+  def on_epoch_begin(self, epoch, logs=None):
+    self.assign(self.schedule(epoch))
+
+  def on_epoch_end(self, epoch, logs=None):
+    if logs is not None:
+      logs[self.name] = self.schedule(epoch)
+
+
+def model_schedules(model, num_epochs):
+  """Returns what a method sets once an epoch, for `fit` of its model.
+
+  Args:
+    model: a `models.classifier.Classifier`.
+    num_epochs: int, of the whole training.
+
+  Returns:
+    list of `EpochSchedule`.
+  """
+  return [
+    EpochSchedule(name, schedule, getattr(model, name).assign)
+    for name, schedule in model.schedules(num_epochs).items()
+  ]
+
+
+def concurrent_schedules(model, num_epochs, target_variability_max=None):
+  """Returns the paper's schedules, for `fit` of a `ConcurrentModel`.
+
+  Args:
+    model: a `methods.nct.ConcurrentModel`.
+    num_epochs: int, of the whole training.
+    target_variability_max: float in [0, 1], what the share of random labels
+      rises to; None for the model's own. Of two classes it has to stay well
+      below 0.5. From there on the labels say nothing, as random ones are always
+      the other class.
+
+  Returns:
+    list of two `EpochSchedule`, of `alpha` and `target_variability_rate`.
+
+  Raises:
+    InvalidInputError: if labels are to be randomised, and the model was made
+      without that.
+
+  References:
+    Equations 4 and 5 of the paper.
+  """
+  if target_variability_max is None:
+    return model_schedules(model, num_epochs)
+  if target_variability_max and not model.options.target_variability_max:
+    raise errors.InvalidInputError(
+      "Argument `target_variability_max` must be 0, as the model's own is. "
+      f"Received: target_variability_max={target_variability_max}"
+    )
+  options = dataclasses.replace(
+    model.options, target_variability_max=target_variability_max
+  )
+  return [
+    EpochSchedule(name, schedule, getattr(model, name).assign)
+    for name, schedule in nct.schedules_of(options, num_epochs).items()
+  ]
+
+
+class LearningRateSchedule(EpochSchedule):
+  """Sets the learning rate once an epoch, with the meaning PyTorch gives it.
+
+  Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
+  a drop the old velocity would run on for some steps, far too large for the
+  gradients to hold it. Scaled along with the rate, it makes every step
+  `rate * v` with `v = m * v + g`.
+
+  It is scaled at the end of the epoch before, so that a checkpoint holds what
+  the next step takes, wherever in an epoch it was written.
+
+  Args:
+    schedule: a pure function from the 0-based epoch to a float.
+    optimizer: a Keras optimizer.
+    velocities: a function without arguments that gives its velocities, a list
+      of variables.
+  """
+
+  def __init__(self, schedule, optimizer, velocities):
+    super().__init__(
+      "learning_rate",
+      schedule,
+      lambda rate: setattr(optimizer, "learning_rate", rate),
+    )
+    self.velocities = velocities
+
+  def on_epoch_end(self, epoch, logs=None):
+    super().on_epoch_end(epoch, logs)
+    ratio = self.schedule(epoch + 1) / self.schedule(epoch)
+    if ratio != 1:
+      for velocity in self.velocities():
+        velocity.assign(velocity * ratio)

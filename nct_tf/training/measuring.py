@@ -1,0 +1,93 @@
+"""What is measured of a model in training, and what it predicts."""
+
+import contextlib
+import functools
+import math
+
+from nct_tf.input_pipeline import batching
+from nct_tf.workdir import history as history_lib
+
+
+class Measuring:
+  """Evaluates a model in training, on its own devices.
+
+  Args:
+    loop: `loop.TrainingLoop` of the model.
+    data: `run_data.RunData`.
+    average: a `weight_average.WeightAverage` that is measured in place of the
+      weights, or None.
+  """
+
+  def __init__(self, loop, data, average=None):
+    self._loop = loop
+    self._data = data
+    self._average = average
+
+  def _batches(self, examples):
+    return self._loop.iterate(
+      functools.partial(self._data.batching.evaluate, examples)
+    )
+
+  def _sizes(self, examples):
+    return batching.evaluation_sizes(
+      len(examples), num_replicas=self._loop.strategy.num_replicas_in_sync
+    )
+
+  def evaluator(self, examples):
+    """Returns a function without arguments that evaluates on `Examples`.
+
+    It gives dict from name to float, each class's accuracy included.
+    """
+    batches = self._batches(examples)
+    num_steps = len(self._sizes(examples))
+    average = self._average
+
+    def evaluate():
+      with average.swapped() if average else contextlib.nullcontext():
+        results = self._loop.evaluate(batches, num_steps)
+      accuracies = zip(
+        self._data.dataset.class_names,
+        self._loop.model.class_accuracies(),
+        strict=True,
+      )
+      return results | {
+        f"{history_lib.CLASS_ACCURACY}{name}": float(value)
+        for name, value in accuracies
+        if not math.isnan(value)
+      }
+
+    return evaluate
+
+  def predict_train(self):
+    """Returns each network's logits for the training examples.
+
+    Returns:
+      float32 array [num_networks, num_examples, num_classes], of the weights
+      themselves.
+    """
+    # Where there are fewer examples than replicas, they are repeated.
+    return self._predictor()[:, : len(self._data.noisy.train)]
+
+  @functools.cached_property
+  def _predictor(self):
+    examples = self._data.noisy.train
+    return self._loop.make_predictor(
+      self._batches(examples), self._sizes(examples)
+    )
+
+  def extra_tests(self):
+    """Returns dict from each further test split to dict of its accuracies."""
+    return {
+      name: _accuracies(self.evaluator(examples)())
+      for name, examples in self._data.noisy.extra_tests.items()
+    }
+
+
+def _accuracies(results):
+  """Returns those of the ensemble: dict from `accuracy`, ... to float."""
+  names = ("accuracy", "top5_accuracy")
+  return {
+    name: results[f"ensemble_{name}"]
+    for name in names
+    if f"ensemble_{name}" in results
+  }

@@ -1,0 +1,76 @@
+"""The phases of a training: what their epochs are, and how one begins."""
+
+import bisect
+import itertools
+
+import keras
+
+from nct_tf import errors
+
+
+class Phases:
+  """The phases of a training, one after the other.
+
+  Args:
+    phases: sequence of `models.classifier.Phase`.
+    num_epochs: int, of the whole training.
+
+  Raises:
+    InvalidInputError: if the phases do not have as many epochs together.
+  """
+
+  def __init__(self, phases, num_epochs):
+    self._phases = list(phases)
+    lengths = [phase.num_epochs for phase in self._phases]
+    if min(lengths) < 1 or sum(lengths) != num_epochs:
+      named = ", ".join(f"{p.name} {p.num_epochs}" for p in self._phases)
+      raise errors.InvalidInputError(
+        "Argument `num_epochs` must leave each phase at least one epoch, and "
+        f"be that of all phases ({named}). Received: num_epochs={num_epochs}"
+      )
+    self._begins = [0, *itertools.accumulate(lengths)][:-1]
+
+  def __len__(self):
+    return len(self._phases)
+
+  def number(self, epoch):
+    """Returns the number of an epoch's phase, from 0; the last after them."""
+    return bisect.bisect_right(self._begins, epoch) - 1
+
+  def learning_rate(self, epoch):
+    """Returns the learning rate of an epoch's phase; None for the run's."""
+    return self._phases[self.number(epoch)].learning_rate
+
+  def restarts(self, epoch):
+    """Returns whether an epoch begins with a restart."""
+    return epoch in self._begins and self._phases[self.number(epoch)].restart
+
+  @property
+  def any_restart(self):
+    """Whether any of them begins with a restart."""
+    return any(phase.restart for phase in self._phases)
+
+
+class PhaseBegin(keras.callbacks.Callback):
+  """Restarts networks and optimizer where a phase says so, and logs `phase`.
+
+  A run that goes on from the checkpoint before a restart restarts again, with
+  the same weights.
+
+  Args:
+    phases: `Phases`.
+    state: `state.TrainingState`, whose start was kept.
+  """
+
+  def __init__(self, phases, state):
+    super().__init__()
+    self.phases = phases
+    self.state = state
+
+  def on_epoch_begin(self, epoch, logs=None):
+    if self.phases.restarts(epoch) and not self.state.position.step:
+      self.state.restart()
+
+  def on_epoch_end(self, epoch, logs=None):
+    if len(self.phases) > 1:
+      logs["phase"] = self.phases.number(epoch)
