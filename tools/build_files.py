@@ -21,80 +21,10 @@ import collections
 import pathlib
 import sys
 
-from tools import build_syntax, floors, python_files
+from tools import build_syntax, checkout, floors, python_files
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
-_MARK = "# `make build_files` writes this file from the imports."
-_HEADER = f"""\
-{_MARK} It keeps what
-# is added by hand: size, data and the like, and rules that are not Python's.
-"""
 _DERIVED = {"name", "srcs", "deps", "visibility"}
-
-
-class BuildFile:
-  """What a BUILD file holds now."""
-
-  def __init__(self, text):
-    if text.startswith(_MARK):
-      text = text.partition("\n\n")[2]
-    statements, self.last_comments = build_syntax.parse(text)
-    self.package_comments = ""
-    self.first = []  # What comes before all rules.
-    self.python = {}  # By file: the target that has it.
-    self.rules = []  # All others.
-    for statement in statements:
-      if statement.rule == "package":
-        self.package_comments = statement.comments
-      elif statement.rule in ("", "load"):
-        self.first.append(statement)
-      elif statement.rule.startswith("py_"):
-        self.python |= dict.fromkeys(statement.strings("srcs"), statement)
-      elif statement.names() != ["sources"]:
-        self.rules.append(statement)
-
-
-class Checkout:
-  """What the checkout holds now.
-
-  Attributes:
-    files: By path: what each Python file holds.
-    texts: By path: the text of each BUILD file.
-    packages: The folders with a Python file or a BUILD file, and the root.
-    builds: By package: what its BUILD file holds.
-    targets: By path: the target that each Python file ought to have.
-    rules: By target: the rule that makes it, if none of Python's.
-  """
-
-  def __init__(self, root: pathlib.Path):
-    paths, builds = python_files.find(root, floors.tops())
-    self.files = python_files.read(root, paths)
-    self.texts = {
-      path: (root / path).read_text(encoding="utf-8") for path in builds
-    }
-    self.packages = sorted(
-      {".", *map(python_files.package_of, [*paths, *builds])}
-    )
-    self.builds = {
-      package: BuildFile(self.texts.get(build_path(package), ""))
-      for package in self.packages
-    }
-    self.targets = {path: self._target_of(path) for path in paths}
-    self.rules = {
-      build_syntax.Target(package, name): rule
-      for package, build in self.builds.items()
-      for rule in build.rules
-      for name in rule.names()
-    }
-
-  def _target_of(self, path):
-    package = python_files.package_of(path)
-    name = path.rpartition("/")[2].removesuffix(".py")
-    folder = package.rpartition("/")[2]
-    # The folder's name makes a short label, unless a module has that name.
-    if name == "__init__" and f"{package}/{folder}.py" not in self.files:
-      name = folder
-    return build_syntax.Target(package, name)
 
 
 class Writer:
@@ -105,43 +35,42 @@ class Writer:
     notes: What is dropped and may be missed, a line each.
   """
 
-  def __init__(self, checkout: Checkout):
-    self.checkout = checkout
-    self.problems = list(floors.refusals(checkout.files))
+  def __init__(self, tree: checkout.Checkout):
+    self.problems = list(floors.refusals(tree.files))
     self.notes = []
+    self._tree = tree
+    self._targets = set(tree.targets.values())
     self._kept = {}  # By path: the package and statement to keep from.
     self._moved = {}  # By target before: target now.
     self._users = collections.defaultdict(set)  # By package.
-    self._targets = set(checkout.targets.values())
     self._find_kept()
     self._check_names()
 
-  def write(self) -> dict[str, str | None]:
-    """Returns the text of each BUILD file; None if it ought to go."""
-    checkout = self.checkout
-    blocks = {package: [] for package in checkout.packages}
-    for path, target in sorted(checkout.targets.items(), key=lambda x: x[1]):
+  def texts(self) -> dict[str, str]:
+    """Returns the text that each BUILD file ought to have."""
+    blocks = {package: [] for package in self._tree.packages}
+    by_target = {target: path for path, target in self._tree.targets.items()}
+    for target, path in sorted(by_target.items()):
       blocks[target.package].append(self._python_target(path))
-    for package, build in checkout.builds.items():
-      blocks[package] += [self._other_rule(x, package) for x in build.rules]
-    used = [x for x in checkout.packages if blocks[x] or x == "."]
-    texts = {build_path(package): None for package in checkout.packages}
-    for package in used:
-      blocks[package].append(_sources(package, used))
-      texts[build_path(package)] = self._text(package, blocks[package])
-    return texts
+    for package in self._tree.packages:
+      for rule in self._tree.builds[package].rules:
+        blocks[package].append(self._other_rule(rule, package))
+    return {
+      checkout.build_path(package): self._text(package, blocks[package])
+      for package in self._tree.packages
+    }
 
   def _find_kept(self):
     """Finds the target that each file has, or had before the file moved."""
     gone, new = collections.defaultdict(list), collections.defaultdict(list)
-    for package, build in self.checkout.builds.items():
+    for package, build in self._tree.builds.items():
       for source, statement in build.python.items():
         path = f"{package}/{source}".removeprefix("./")
-        if path in self.checkout.files:
+        if path in self._tree.files:
           self._kept[path] = package, statement
         else:
           gone[_moving_name(path)].append((package, statement))
-    for path in self.checkout.files.keys() - self._kept.keys():
+    for path in self._tree.files.keys() - self._kept.keys():
       new[_moving_name(path)].append(path)
     for name, found in gone.items():
       if len(found) == len(new[name]) == 1:
@@ -149,27 +78,27 @@ class Writer:
         self._kept[path] = package, statement
         for old in statement.names():
           before = build_syntax.Target(package, old)
-          self._moved[before] = self.checkout.targets[path]
+          self._moved[before] = self._tree.targets[path]
       else:
         self.notes += _lost(name, found)
 
   def _check_names(self):
-    targets = [*self.checkout.targets.values(), *self.checkout.rules]
+    targets = [*self._tree.targets.values(), *self._tree.rules]
     targets += [
-      build_syntax.Target(package, "sources")
-      for package in self.checkout.packages
+      build_syntax.Target(package, "sources") for package in self._tree.packages
     ]
     for target, count in collections.Counter(targets).items():
       if count > 1:
+        path = checkout.build_path(target.package)
         self.problems.append(
-          f"{build_path(target.package)}: {count} targets have the name"
-          f" {target.name}; rename all but one"
+          f"{path}: {count} targets have the name {target.name};"
+          " rename all but one"
         )
 
   def _python_target(self, path):
     """Returns a file's target, with the comments above it."""
-    file, target = self.checkout.files[path], self.checkout.targets[path]
-    deps = [self.checkout.targets[x.file] for x in file.imports if x.file]
+    file, target = self._tree.files[path], self._tree.targets[path]
+    deps = [self._tree.targets[x.file] for x in file.imports if x.file]
     outside = [
       f"pip: {x.name.split('.')[0]}"
       for x in file.imports
@@ -214,17 +143,18 @@ class Writer:
       if self._exists(target):
         labels[label] = target
       else:
+        path, names = checkout.build_path(package), statement.names()
         self.problems.append(
-          f"{build_path(package)}: {key} of {', '.join(statement.names())}"
-          f" names {label}, and there is no such target"
+          f"{path}: {key} of {', '.join(names)} names {label}, and there is no"
+          " such target; name another or take it out"
         )
     return labels
 
   def _exists(self, target):
     return (
       target in self._targets
-      or target in self.checkout.rules
-      or (target.name == "sources" and target.package in self.checkout.packages)
+      or target in self._tree.rules
+      or (target.name == "sources" and target.package in self._tree.packages)
     )
 
   def _check_floors(self, path, package, labels):
@@ -236,7 +166,7 @@ class Writer:
 
   def _note_uses(self, targets, package):
     for target in targets:
-      rule = self.checkout.rules.get(target)
+      rule = self._tree.rules.get(target)
       is_visible = target.name == "sources" or (
         rule and "visibility" in rule.arguments
       )
@@ -245,20 +175,17 @@ class Writer:
 
   def _text(self, package, blocks):
     """Returns the text of a BUILD file that has these blocks."""
-    build = self.checkout.builds[package]
+    build = self._tree.builds[package]
     first = [x.comments + x.text for x in build.first]
     visibility = build.package_comments
     if users := self._users[package]:
       folders = [user.removeprefix(".") for user in users]
       labels = [f"//{folder}:__pkg__" for folder in folders]
       visibility += _package(labels)
-    blocks = [_HEADER, *first, visibility, *blocks, build.last_comments]
+    sources = _sources(package, self._tree.packages)
+    blocks = [checkout.HEADER, *first, visibility, *blocks, sources]
+    blocks.append(build.last_comments)
     return "\n".join(f"{x.rstrip()}\n" for x in blocks if x)
-
-
-def build_path(package: str) -> str:
-  """Returns the path of a package's BUILD file."""
-  return f"{package}/BUILD".removeprefix("./")
 
 
 def _moving_name(path):
@@ -272,7 +199,8 @@ def _lost(name, found):
   for package, statement in found:
     for key in sorted(statement.arguments.keys() - _DERIVED):
       what = f"{key} = {' '.join(statement.source(key).split())}"
-      yield f"{build_path(package)}: {name} is gone, and with it {what}"
+      path = checkout.build_path(package)
+      yield f"{path}: {name} is gone, and with it {what}"
 
 
 def _rule(path, file):
@@ -349,25 +277,41 @@ def main() -> int:
     "--check", action="store_true", help="tell which differ, write nothing"
   )
   check = parser.parse_args().check
-  checkout = Checkout(_ROOT)
-  writer = Writer(checkout)
-  wanted = writer.write()
+  try:
+    tree = checkout.Checkout(_ROOT)
+  except SyntaxError as error:
+    return _tell([f"{error.filename}:{error.lineno}: {error.msg}"])
+  writer = Writer(tree)
+  wanted = writer.texts()
   if writer.problems:
-    print(*sorted(writer.problems), sep="\n", file=sys.stderr)
-    return 1
-  differing = [x for x in wanted if wanted[x] != checkout.texts.get(x)]
+    return _tell(writer.problems)
+  differing = [
+    path
+    for path in sorted(wanted.keys() | tree.texts.keys())
+    if wanted.get(path) != tree.texts.get(path)
+  ]
   if check:
-    for path in differing:
-      print(f"{path}: differs from the imports; run make build_files")
-    return 1 if differing else 0
-  print(*writer.notes, sep="\n", end="\n" if writer.notes else "")
+    return _tell(
+      f"{path}: differs from what the imports say; run make build_files"
+      for path in differing
+    )
+  for note in writer.notes:
+    print(note)
   for path in differing:
-    print(f"{path}: {'removed' if wanted[path] is None else 'written'}")
-    if wanted[path] is None:
-      (_ROOT / path).unlink()
-    else:
+    if path in wanted:
       (_ROOT / path).write_text(wanted[path], encoding="utf-8")
+    else:
+      (_ROOT / path).unlink()
+    print(f"{path}: {'written' if path in wanted else 'removed'}")
   return 0
+
+
+def _tell(lines):
+  """Prints what is wrong; returns the exit code."""
+  lines = sorted(lines)
+  for line in lines:
+    print(line, file=sys.stderr)
+  return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -68,11 +68,11 @@ class Statement(typing.NamedTuple):
     )
 
 
-def parse(text: str) -> tuple[list[Statement], str]:
+def parse(text: str, path: str) -> tuple[list[Statement], str]:
   """Returns the statements of a BUILD file, and the comments after them."""
   lines = text.splitlines(keepends=True)
   statements, done = [], 0
-  for node in ast.parse(text).body:
+  for node in ast.parse(text, filename=path).body:
     above = "".join(lines[done : node.lineno - 1]).lstrip("\n")
     done = node.end_lineno
     own = "".join(lines[node.lineno - 1 : done])

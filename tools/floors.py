@@ -78,7 +78,7 @@ def refusals(files: dict[str, python_files.PythonFile]) -> Iterator[str]:
         why = refusal(*map(python_files.package_of, (path, imported.file)))
         why = why or _why_heavy(path, imported, files)
       elif imported.name.split(".")[0] in tree:
-        why = "no such file is here"
+        why = "the checkout has no such thing"
       else:
         why = _why_not_from_outside(path, imported.name)
       if why:
@@ -151,7 +151,7 @@ def _packages_above(path):
 
 def _circles(files):
   graph = {
-    path: {imported.file for imported in file.imports} - {None}
+    path: sorted({imported.file for imported in file.imports} - {None})
     for path, file in files.items()
   }
   try:

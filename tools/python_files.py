@@ -37,9 +37,9 @@ def package_of(path: str) -> str:
 def find(root: pathlib.Path, tops: set[str]) -> tuple[list[str], list[str]]:
   """Returns the Python files and the BUILD files, both sorted.
 
-  Looks into the root, and into those of its folders that are `tops` or have a
-  Python file. What else lies there, such as data, runs and environments, may
-  be large and is left alone.
+  Looks into the root, and into those of its folders that are `tops` or have
+  such a file themselves. What else lies there, such as data, runs and
+  environments, may be large and is left alone.
   """
   python, build = [], []
   for folder, folders, names in os.walk(root):
@@ -59,17 +59,21 @@ def find(root: pathlib.Path, tops: set[str]) -> tuple[list[str], list[str]]:
 def _is_top(folder, tops):
   if folder.is_symlink():  # Bazel's own, which hold the checkout once more.
     return False
-  return folder.name in tops or any(folder.glob("*.py"))
+  return folder.name in tops or any(
+    path.suffix == ".py" or path.name == "BUILD" for path in folder.iterdir()
+  )
 
 
 def read(root: pathlib.Path, paths: list[str]) -> dict[str, PythonFile]:
   """Returns what each of the files holds."""
-  known = set(paths)
+  trees = {
+    path: ast.parse((root / path).read_text(encoding="utf-8"), filename=path)
+    for path in paths
+  }
   files = {}
-  for path in paths:
-    tree = ast.parse((root / path).read_text(encoding="utf-8"), filename=path)
+  for path, tree in trees.items():
     imports = [
-      Import(name, _file_of(name, known), at_load)
+      Import(name, _file_of(name, trees), at_load)
       for name, at_load in _imported_names(tree, path)
     ]
     files[path] = PythonFile(imports, any(map(_is_main_guard, tree.body)))
@@ -102,14 +106,30 @@ def _statements(node, at_load):
       yield from _statements(child, at_load and not is_function)
 
 
-def _file_of(name, known):
-  """Returns the file of a module, or of something in it; None outside."""
-  for module in (name, name.rpartition(".")[0]):
-    path = module.replace(".", "/")
-    for file in (f"{path}.py", f"{path}/__init__.py"):
-      if file in known:
-        return file
-  return None
+def _file_of(name, trees):
+  """Returns the file of a module, or of what is in one; None if none has it."""
+  if path := _module(name, trees):
+    return path
+  name, _, part = name.rpartition(".")
+  path = _module(name, trees)
+  return path if path and part in {"*", *_names(trees[path])} else None
+
+
+def _module(name, trees):
+  path = name.replace(".", "/")
+  paths = [f"{path}.py", f"{path}/__init__.py"]
+  return next((path for path in paths if path in trees), None)
+
+
+def _names(tree):
+  """Yields what a file gives a name to."""
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Name):
+      yield node.id
+    elif isinstance(node, ast.alias):
+      yield node.asname or node.name.partition(".")[0]
+    elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+      yield node.name
 
 
 def _is_main_guard(node):
