@@ -14,8 +14,8 @@ LONG_TESTS = tests/export_kill_test.py tests/resume_kill_test.py \
   tests/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
   tests/examples_test.py tests/presets_test.py
 
-.PHONY: help environment train test test-long torture bazel build_files lint format lock \
-  clean
+.PHONY: help environment train test test-long torture bazel build_files lint \
+  format lock clean
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"

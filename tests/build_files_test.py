@@ -314,7 +314,6 @@ exports_files(["page.css"])
     ("_more_than_absl", "flags", "import os", "ONLY_FROM_OUTSIDE"),
     ("_tensorflow", "flags", "from nct_tf import heavy", "loads tensorflow in"),
     ("_nothing", "scripts", "from nct_tf import gone", "no such thing"),
-    ("_no_floor", "new", "from nct_tf import it", "new has no place in FLOORS"),
   )
   def test_refuses_to_import(self, folder, statement, reason):
     for package in ("flags", "nct_tf", "scripts", "examples", "tests/deep"):
@@ -337,6 +336,14 @@ exports_files(["page.css"])
     (line,) = self.refusals()
     self.assertStartsWith(line, "flags/a.py: must not import nct_tf.light: ")
     self.assertIn("it loads keras in nct_tf/__init__.py", line)
+
+  def test_refuses_a_package_without_a_floor(self):
+    self.add("new/a.py", "import os\nfrom new import b\n")
+    self.add("new/b.py")
+    self.assertEqual(
+      self.refusals(),
+      ["new: the package needs a place in FLOORS of tools/floors.py"],
+    )
 
   def test_refuses_a_circle(self):
     self.add("nct_tf/a.py", "from nct_tf import b\n")

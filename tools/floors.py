@@ -53,11 +53,8 @@ def tops() -> set[str]:
 def refusal(package: str, other: str) -> str | None:
   """Returns why a package must not import another one; None if it may."""
   entry, other_entry = _entry(package), _entry(other)
-  for name, found in ((package, entry), (other, other_entry)):
-    if found is None:
-      return f"{name} has no place in FLOORS of {_TABLE}"
-  if entry == other_entry:
-    return None
+  if None in (entry, other_entry) or entry == other_entry:
+    return None  # Of a package without a place `refusals` tells once.
   floor, other_floor = _floor(entry), _floor(other_entry)
   if other_floor > floor:
     return f"{other} stands above {package} in FLOORS of {_TABLE}"
@@ -70,7 +67,10 @@ def refusal(package: str, other: str) -> str | None:
 
 
 def refusals(files: dict[str, python_files.PythonFile]) -> Iterator[str]:
-  """Yields a line for each import that the tables or Python do not allow."""
+  """Yields a line for each thing that the tables or Python do not allow."""
+  for package in sorted(set(map(python_files.package_of, files))):
+    if _entry(package) is None:
+      yield f"{package}: the package needs a place in FLOORS of {_TABLE}"
   tree = {path.partition("/")[0].removesuffix(".py") for path in files}
   for path, file in files.items():
     for imported in file.imports:
