@@ -14,7 +14,8 @@ LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.p
   tests/training/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
   tests/examples_test.py tests/experiments/presets_test.py
 
-.PHONY: help environment train test test-long torture bazel lint format lock clean
+.PHONY: help environment train test test-long torture bazel build_files lint \
+  format lock clean
 
 help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
@@ -22,6 +23,7 @@ help:
 	@echo "make test-long   kill runs, workers and exports, and more (15 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run it with Bazel instead"
+	@echo "make build_files   write the BUILD files from the imports"
 	@echo "make lint    check style;  make format  mend it"
 	@echo "make lock    renew constraints/ from setup.py"
 	@echo "make clean   remove the environment and the runs of make train"
@@ -51,6 +53,10 @@ torture: environment
 
 bazel: environment
 	@tools/bazel_test.sh "$(VENV)/bin"
+
+# Needs nothing but Python 3.10 or later.
+build_files:
+	@$(or $(PYTHON),python3) -m tools.build_files
 
 lint: environment
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

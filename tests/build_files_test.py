@@ -1,181 +1,401 @@
-"""BUILD files have one target a file, and its deps are the file's imports.
+"""The BUILD files are what `make build_files` writes, and what it writes.
 
-Both are read with `ast`, without Bazel, and what fails here says which line
-belongs into which BUILD file. In the deps, `# pip:` comments name the outside
-packages. The `__init__.py` of a package counts as imported where it is named,
-not where a module below it is.
+All runs without Bazel. The tool is tested on small trees of a few files.
 """
 
-import ast
-import graphlib
 import pathlib
-import re
+import shutil
+import subprocess
 import sys
-import typing
+import tempfile
 
 from absl.testing import absltest, parameterized
 
-ROOT = pathlib.Path(__file__).parent.parent
-# All of the checkout, but for what is hidden, built, or an environment.
-FILES = sorted(
-  path
-  for top in ROOT.iterdir()
-  if not top.name.startswith((".", "bazel-"))
-  and not (top / "pyvenv.cfg").exists()
-  for path in ([top] if top.suffix == ".py" else top.rglob("*.py"))
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
+_BUILD = """\
+# `make build_files` writes this file from the imports. It keeps what
+# is added by hand: size, data and the like, and rules that are not Python's.
+
+{}
+# For tests that read the source code, from here down.
+filegroup(
+    name = "sources",
+    srcs = glob(["*.py"]) + ["BUILD"],
+    visibility = ["//visibility:public"],
 )
-FOLDERS = sorted({path.parent for path in FILES})
+"""
 
 
-class Target(typing.NamedTuple):
-  """A target of the Python rules."""
-
-  rule: str
-  name: str
-  srcs: list
-  deps: set  # Lines as they stand in the BUILD file.
-
-  def __str__(self):
-    lines = [f'name = "{self.name}",', f'srcs = ["{self.srcs[0]}"],']
-    if self.deps:
-      # The package's own come first, then other packages', then comments.
-      deps = sorted(self.deps, key=lambda x: x.rstrip('",').replace(":", " "))
-      lines += ["deps = [", *(f"    {line}" for line in deps), "],"]
-    return "\n    ".join([f"{self.rule}(", *lines]) + "\n)"
+def run_tool(root, *arguments):
+  return subprocess.run(
+    [sys.executable, "-m", "tools.build_files", *arguments],
+    cwd=root,
+    capture_output=True,
+    text=True,
+  )
 
 
-def imported_names(path):
-  """Yields what a file imports, anywhere in it, with dots."""
-  for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-    if isinstance(node, ast.Import):
-      yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-      yield from (f"{node.module}.{alias.name}" for alias in node.names)
+class CommittedFilesTest(absltest.TestCase):
+  def test_are_what_the_imports_say(self):
+    process = run_tool(_ROOT, "--check")
+    self.assertEqual(process.returncode, 0, "\n" + process.stderr)
 
 
-def find_file(name):
-  """Returns the file of a module, or of something in it; None outside."""
-  for module in (name, name.rpartition(".")[0]):
-    path = ROOT.joinpath(*module.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-      if file in FILES:
-        return file
-  return None
+class ToolTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.root = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    ).resolve()
+    (self.root / "tools").mkdir()
+    for path in (_ROOT / "tools").glob("*.py"):
+      shutil.copyfile(path, self.root / "tools" / path.name)
 
+  def add(self, path, text=""):
+    path = self.root / path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
-def imported_files(path):
-  return {find_file(name) for name in imported_names(path)} - {None}
+  def read(self, path):
+    return (self.root / path).read_text(encoding="utf-8")
 
+  def write_build_files(self):
+    process = run_tool(self.root)
+    self.assertEqual(process.returncode, 0, process.stderr)
+    return process.stdout
 
-def target_name(path):
-  return path.parent.name if path.stem == "__init__" else path.stem
+  def refusals(self):
+    """Returns the lines with which the tool refuses; it writes nothing."""
+    before = self.all_build_files()
+    process = run_tool(self.root)
+    self.assertEqual(process.returncode, 1)
+    self.assertEmpty(process.stdout)
+    self.assertEqual(self.all_build_files(), before)
+    return process.stderr.splitlines()
 
+  def all_build_files(self):
+    return {
+      path: path.read_text(encoding="utf-8")
+      for path in self.root.rglob("BUILD")
+    }
 
-def label(path, folder):
-  """Returns how a BUILD file of `folder` names the target of a file."""
-  name, package = target_name(path), path.parent.relative_to(ROOT).as_posix()
-  if path.parent == folder:
-    return f":{name}"
-  return f"//{package}" + ("" if name == path.parent.name else f":{name}")
+  def test_a_new_file_gets_a_target(self):
+    self.add("nct_tf/low.py", "import os\n")
+    self.add("nct_tf/high.py", "def f():\n  from nct_tf import low\n")
+    self.write_build_files()
+    self.add("nct_tf/middle.py", "import numpy as np\nfrom nct_tf import low\n")
+    printed = self.write_build_files()
+    self.assertEqual(printed, "nct_tf/BUILD: written\n")
+    self.assertEqual(
+      self.read("nct_tf/BUILD"),
+      _BUILD.format("""\
+py_library(
+    name = "high",
+    srcs = ["high.py"],
+    deps = [
+        ":low",
+    ],
+)
 
+py_library(
+    name = "low",
+    srcs = ["low.py"],
+)
 
-def wanted_target(path):
-  """Returns the target that a file ought to have."""
-  rule = "py_library"
-  if path.name.endswith("_test.py"):
-    rule = "py_test"
-  elif 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"):
-    rule = "py_binary"
-  deps = {f'"{label(file, path.parent)}",' for file in imported_files(path)}
-  for name in imported_names(path):
-    package = name.split(".")[0]
-    if not find_file(name) and package not in sys.stdlib_module_names:
-      deps.add(f"# pip: {package}")
-  return Target(rule, target_name(path), [path.name], deps)
+py_library(
+    name = "middle",
+    srcs = ["middle.py"],
+    deps = [
+        ":low",
+        # pip: numpy
+    ],
+)
+"""),
+    )
 
+  def test_tests_and_programs_have_rules_of_their_own(self):
+    guard = 'if __name__ == "__main__":\n  print()\n'
+    self.add("scripts/run.py", guard)
+    self.add("scripts/said.py", f"TEXT = '''\n{guard}'''\n")
+    self.add("tests/run_test.py", "from scripts import run\n" + guard)
+    self.write_build_files()
+    self.assertIn('py_test(\n    name = "run_test",', self.read("tests/BUILD"))
+    scripts = self.read("scripts/BUILD")
+    self.assertIn('py_binary(\n    name = "run",', scripts)
+    self.assertIn('py_library(\n    name = "said",', scripts)
 
-def rule_calls(folder):
-  """Yields rule, arguments and text of each call in a BUILD file."""
-  build = folder / "BUILD"
-  text = build.read_text(encoding="utf-8") if build.exists() else ""
-  for statement in ast.parse(text).body:
-    call = statement.value
-    arguments = {keyword.arg: keyword.value for keyword in call.keywords}
-    yield call.func.id, arguments, ast.get_source_segment(text, call)
+  def test_the_folder_names_its_init_unless_a_module_does(self):
+    self.add("nct_tf/networks/__init__.py", "A = 1\n")
+    self.add("nct_tf/serving/__init__.py", "B = 1\n")
+    self.add("nct_tf/serving/serving.py")
+    self.add(
+      "nct_tf/high.py",
+      "from nct_tf import networks\n"
+      "from nct_tf.serving import B\n"
+      "import nct_tf.serving.serving\n",
+    )
+    self.write_build_files()
+    self.assertIn(
+      """\
+    deps = [
+        "//nct_tf/networks",
+        "//nct_tf/serving",
+        "//nct_tf/serving:__init__",
+    ],
+""",
+      self.read("nct_tf/BUILD"),
+    )
 
+  def test_a_package_is_visible_to_those_that_use_it(self):
+    self.add("nct_tf/low.py")
+    self.add("nct_tf/high.py", "from nct_tf import low\n")
+    self.add("flags/a.py", "from nct_tf import low\n")
+    self.add("scripts/b.py", "from flags import a\n")
+    self.add("tests/b_test.py", "from nct_tf import high\n")
+    self.add(
+      "tests/BUILD",
+      'py_test(name="b_test", srcs=["b_test.py"], data=["//scripts:b"])\n',
+    )
+    self.write_build_files()
+    for folder, visibility in (
+      ("flags", 'package(default_visibility = ["//scripts:__pkg__"])\n'),
+      ("scripts", 'package(default_visibility = ["//tests:__pkg__"])\n'),
+      (
+        "nct_tf",
+        "package(default_visibility = [\n"
+        '    "//flags:__pkg__",\n    "//tests:__pkg__",\n])\n',
+      ),
+    ):
+      self.assertIn(visibility, self.read(f"{folder}/BUILD"))
+    self.assertNotIn("default_visibility", self.read("tests/BUILD"))
 
-def actual_targets(folder):
-  """Yields the Python targets of a folder's BUILD file."""
-  for rule, arguments, text in rule_calls(folder):
-    if rule.startswith("py_"):
-      name, srcs, deps = (
-        ast.literal_eval(arguments[key]) if key in arguments else []
-        for key in ("name", "srcs", "deps")
+  def test_a_moved_file_keeps_what_imports_do_not_tell(self):
+    self.add("nct_tf/a.py")
+    self.add("scripts/run.py")
+    self.add("tests/server.py")
+    self.add("tests/a_test.py", "from nct_tf import a\n")
+    self.add("tests/b_test.py")
+    self.add(
+      "tests/BUILD",
+      """\
+# It trains.
+py_test(
+    name = "a_test",
+    size = "large",
+    srcs = ["a_test.py"],
+    data = [":server", "//scripts:run", "a.csv"],
+    shard_count = 2,
+    tags = ["exclusive"],
+)
+
+py_library(name = "server", srcs = ["server.py"])
+
+py_test(
+    name = "b_test",
+    srcs = ["b_test.py"],
+    data = [":server"] + glob(["*.md"]),
+)
+""",
+    )
+    self.write_build_files()
+    (self.root / "tests/deep").mkdir()
+    for name in ("a_test.py", "server.py"):
+      (self.root / "tests" / name).rename(self.root / "tests/deep" / name)
+    self.write_build_files()
+    self.assertIn(
+      """\
+# It trains.
+py_test(
+    name = "a_test",
+    size = "large",
+    srcs = ["a_test.py"],
+    data = [
+        "a.csv",
+        ":server",
+        "//scripts:run",
+    ],
+    shard_count = 2,
+    tags = ["exclusive"],
+    deps = [
+        "//nct_tf:a",
+    ],
+)
+""",
+      self.read("tests/deep/BUILD"),
+    )
+    tests = self.read("tests/BUILD")
+    self.assertNotIn("a_test", tests)
+    self.assertIn('data = ["//tests/deep:server"] + glob(["*.md"]),', tests)
+
+  def test_a_file_that_is_gone_is_told_with_what_goes(self):
+    self.add("tests/a_test.py")
+    self.add("tests/b_test.py")
+    self.write_build_files()
+    text = self.read("tests/BUILD")
+    name = 'name = "a_test",\n'
+    self.add("tests/BUILD", text.replace(name, name + '    size = "large",\n'))
+    (self.root / "tests/a_test.py").unlink()
+    self.assertIn(
+      'tests/BUILD: a_test.py is gone, and with it size = "large"\n',
+      self.write_build_files(),
+    )
+    (self.root / "tests/b_test.py").unlink()
+    self.assertIn("tests/BUILD: removed\n", self.write_build_files())
+    self.assertFalse((self.root / "tests/BUILD").exists())
+
+  def test_other_rules_and_comments_stay(self):
+    kept = """\
+load("//:rules.bzl", "rule")
+
+NAMES = ["a", "b"]
+
+# Above the package.
+
+py_library(
+    name = "low",
+    srcs = ["low.py"],
+)
+
+# For a test.
+genrule(
+    name = "made",
+    srcs = ["z", "a"],  # In this order.
+    cmd = "cat $(SRCS) > $@",
+    outs = ["made.txt"],
+)
+
+exports_files(["page.css"])
+"""
+    self.add("nct_tf/low.py")
+    self.add(
+      "nct_tf/BUILD",
+      kept.replace(
+        "package.\n", 'package.\npackage(default_visibility = ["//x"])\n'
       )
-      comments = re.findall(r"# pip: \S+", text)
-      lines = {f'"{dep}",' for dep in deps} | set(comments)
-      yield Target(rule, name, srcs, lines)
+      + "\n# At the end.\n",
+    )
+    self.write_build_files()
+    self.assertEqual(
+      self.read("nct_tf/BUILD"), _BUILD.format(kept) + "\n# At the end.\n"
+    )
 
+  def test_writing_twice_changes_nothing(self):
+    self.add("nct_tf/networks/small.py")
+    self.add("nct_tf/a.py", "from nct_tf.networks import small\n")
+    self.write_build_files()
+    before = self.all_build_files()
+    self.assertEmpty(self.write_build_files())
+    self.assertEqual(self.all_build_files(), before)
+    self.assertEqual(run_tool(self.root, "--check").returncode, 0)
 
-def mistakes(folder):
-  """Yields what is to be changed in a folder's BUILD file, and how."""
-  build = (folder / "BUILD").relative_to(ROOT)
-  files = [path for path in FILES if path.parent == folder]
-  targets = list(actual_targets(folder))
-  for target in targets:
-    if target.srcs not in [[path.name] for path in files]:
-      yield f"{build}: take out {target.name}, its srcs are not one file here"
-  for path in files:
-    wanted = wanted_target(path)
-    found = [target for target in targets if path.name in target.srcs]
-    if not found:
-      yield f"{build}: add\n{wanted}"
-    elif len(found) > 1:
-      yield f"{build}: {path.name} stands in {len(found)} targets; leave one"
-    elif found[0][:3] != wanted[:3]:
-      yield f"{build}: put this for {path.name}\n{wanted}"
-    else:
-      deps = found[0].deps
-      for line in sorted(wanted.deps - deps):
-        yield f"{build}: add to the deps of {wanted.name}\n        {line}"
-      for line in sorted(deps - wanted.deps):
-        yield f"{build}: take from the deps of {wanted.name}\n        {line}"
+  def test_check_names_the_file_and_writes_nothing(self):
+    self.add("nct_tf/low.py")
+    self.write_build_files()
+    self.add("nct_tf/high.py", "from nct_tf import low\n")
+    self.add("nct_tf/serving/BUILD", "# Nothing is here.\n")
+    before = self.all_build_files()
+    process = run_tool(self.root, "--check")
+    self.assertEqual(process.returncode, 1)
+    self.assertEqual(
+      process.stderr,
+      "nct_tf/BUILD: differs from what the imports say; run make build_files\n"
+      "nct_tf/serving/BUILD: differs from what the imports say; run make"
+      " build_files\n",
+    )
+    self.assertEqual(self.all_build_files(), before)
 
-
-class BuildFilesTest(parameterized.TestCase):
   @parameterized.named_parameters(
-    (f"_{folder.relative_to(ROOT)}", folder) for folder in FOLDERS
+    ("_a_script", "nct_tf", "from scripts import it", "scripts stands above"),
+    ("_a_flag", "nct_tf", "import flags.it", "flags stands above"),
+    ("_absl_flags", "nct_tf", "from absl import flags", "REFUSED"),
+    ("_a_test", "scripts", "from tests.deep import it", "stands above"),
+    ("_beside", "scripts", "from examples import it", "does not list examples"),
+    ("_others_flags", "examples", "from flags import it", "leaves flags to"),
+    ("_more_than_absl", "flags", "import os", "ONLY_FROM_OUTSIDE"),
+    ("_tensorflow", "flags", "from nct_tf import heavy", "loads tensorflow in"),
+    ("_nothing", "scripts", "from nct_tf import gone", "no such thing"),
   )
-  def test_targets_match_files(self, folder):
-    if found := list(mistakes(folder)):
-      self.fail("\n" + "\n".join(found))
+  def test_refuses_to_import(self, folder, statement, reason):
+    for package in ("flags", "nct_tf", "scripts", "examples", "tests/deep"):
+      self.add(f"{package}/it.py")
+    self.add("nct_tf/__init__.py")
+    self.add("nct_tf/heavy.py", "from nct_tf import heavier\n")
+    self.add("nct_tf/heavier.py", "import tensorflow as tf\n")
+    self.write_build_files()
+    self.add(f"{folder}/new.py", f"def f():\n  {statement}\n")
+    (line,) = self.refusals()
+    self.assertStartsWith(line, f"{folder}/new.py: must not import ")
+    self.assertIn(reason, line)
 
-  def test_flags_are_visible_to_scripts_and_tests_alone(self):
-    for rule, arguments, _ in rule_calls(ROOT / "flags"):
-      if rule == "package":
-        self.assertEqual(
-          ast.literal_eval(arguments["default_visibility"]),
-          ["//scripts:__pkg__", "//tests:__pkg__"],
-        )
-      elif rule != "filegroup":
-        self.assertNotIn("visibility", arguments)
+  def test_flags_may_import_what_loads_no_tensorflow(self):
+    self.add("nct_tf/__init__.py")
+    self.add("nct_tf/light.py", "def f():\n  import tensorflow as tf\n")
+    self.add("flags/a.py", "from absl import flags\nfrom nct_tf import light\n")
+    self.write_build_files()
+    self.add("nct_tf/__init__.py", "import keras\n")
+    (line,) = self.refusals()
+    self.assertStartsWith(line, "flags/a.py: must not import nct_tf.light: ")
+    self.assertIn("it loads keras in nct_tf/__init__.py", line)
 
+  def test_refuses_a_package_without_a_floor(self):
+    self.add("new/a.py", "import os\nfrom new import b\n")
+    self.add("new/b.py")
+    self.assertEqual(
+      self.refusals(),
+      ["new: the package needs a place in FLOORS of tools/floors.py"],
+    )
 
-class LayersTest(parameterized.TestCase):
-  @parameterized.named_parameters(
-    ("_nct_tf", "nct_tf", r"(flags|scripts|tests|absl\.flags)\b"),
-    ("_flags", "flags", r"(?!(absl|flags)\b)"),
-    ("_scripts", "scripts", r"tests\b"),
-  )
-  def test_imports_point_down(self, folder, forbidden):
-    for path in (ROOT / folder).rglob("*.py"):
-      for name in imported_names(path):
-        if re.match(forbidden, name):
-          self.fail(f"{path.relative_to(ROOT)} must not import {name}")
+  def test_refuses_a_circle(self):
+    self.add("nct_tf/a.py", "from nct_tf import b\n")
+    self.add("nct_tf/b.py", "def f():\n  from nct_tf import a\n")
+    circle = "nct_tf/a.py -> nct_tf/b.py -> nct_tf/a.py"
+    self.assertEqual(
+      self.refusals(), [f"nct_tf/a.py: imports go in a circle: {circle}"]
+    )
 
-  def test_no_imports_go_in_circles(self):
-    graph = {path: imported_files(path) for path in FILES}
-    graphlib.TopologicalSorter(graph).prepare()
+  def test_refuses_a_label_of_nothing(self):
+    self.add("scripts/run.py")
+    self.add("tests/a_test.py")
+    self.add(
+      "tests/BUILD",
+      'py_test(name="a_test", srcs=["a_test.py"], data=["//scripts:run"])\n',
+    )
+    self.write_build_files()
+    (self.root / "scripts/run.py").unlink()
+    (line,) = self.refusals()
+    self.assertStartsWith(
+      line, "tests/BUILD: data of a_test names //scripts:run, and there is no"
+    )
+
+  def test_refuses_data_from_above(self):
+    self.add("nct_tf/a.py")
+    self.add("scripts/run.py")
+    self.add(
+      "nct_tf/BUILD",
+      'py_library(name="a", srcs=["a.py"], data=["//scripts:run"])\n',
+    )
+    (line,) = self.refusals()
+    self.assertStartsWith(line, "nct_tf/a.py: must not use //scripts:run: ")
+
+  def test_refuses_a_name_twice(self):
+    self.add("nct_tf/a.py")
+    self.add("nct_tf/BUILD", 'filegroup(name = "a", srcs = ["a.txt"])\n')
+    self.add("scripts/sources.py")
+    self.assertEqual(
+      self.refusals(),
+      [
+        f"{folder}/BUILD: 2 targets have the name {name}; rename all but one"
+        for folder, name in (("nct_tf", "a"), ("scripts", "sources"))
+      ],
+    )
+
+  @parameterized.parameters("nct_tf/a.py", "nct_tf/BUILD")
+  def test_tells_what_it_cannot_read(self, path):
+    self.add("nct_tf/b.py")
+    self.write_build_files()
+    self.add(path, "\n<<<<<<< HEAD\n")
+    (line,) = self.refusals()
+    self.assertStartsWith(line, f"{path}:2: ")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""Imports point down, go in no circle, and flags start without TensorFlow.
+
+`tools/build_files.py` holds the checkout to the table in `tools/floors.py`.
+These tests hold it to what no change of the table may give up.
+"""
+
+import graphlib
+import pathlib
+import re
+import subprocess
+import sys
+
+from absl.testing import absltest, parameterized
+
+from tools import floors, python_files
+
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
+# No program loads all flags, some of which have the same name.
+_LOAD = """
+import importlib, sys
+from absl import flags
+for name in sys.argv[1:]:
+  importlib.import_module(name)
+  for flag in list(flags.FLAGS):
+    delattr(flags.FLAGS, flag)
+print(*{"keras", "tensorflow"} & sys.modules.keys())
+"""
+
+
+def read_files():
+  paths, _ = python_files.find(_ROOT, floors.tops())
+  return python_files.read(_ROOT, paths)
+
+
+class LayersTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("_nct_tf", "nct_tf", r"(flags|scripts|tests|absl\.flags)\b"),
+    ("_flags", "flags", r"(?!(absl|flags|nct_tf)\b)"),
+    ("_scripts", "scripts", r"tests\b"),
+  )
+  def test_imports_point_down(self, folder, forbidden):
+    files = {
+      path: file
+      for path, file in read_files().items()
+      if path.startswith(f"{folder}/")
+    }
+    self.assertNotEmpty(files)
+    for path, file in files.items():
+      for imported in file.imports:
+        if re.match(forbidden, imported.name):
+          self.fail(f"{path} must not import {imported.name}")
+
+  def test_no_imports_go_in_circles(self):
+    graph = {
+      path: {imported.file for imported in file.imports} - {None}
+      for path, file in read_files().items()
+    }
+    self.assertTrue(any(graph.values()))
+    graphlib.TopologicalSorter(graph).prepare()
+
+  def test_flags_load_no_tensorflow(self):
+    names = [
+      path.removesuffix(".py").replace("/", ".")
+      for path in read_files()
+      if path.startswith("flags/") and not path.endswith("__init__.py")
+    ]
+    self.assertNotEmpty(names)
+    process = subprocess.run(
+      [sys.executable, "-c", _LOAD, *names],
+      cwd=_ROOT,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(process.returncode, 0, process.stderr)
+    self.assertEqual(process.stdout.strip(), "")
+
+  def test_the_table_names_packages_that_exist(self):
+    packages = {python_files.package_of(path) for path in read_files()}
+    for floor in floors.FLOORS:
+      for entry, beside in floor.items():
+        for package in (entry, *beside):
+          self.assertIn(package.removesuffix("/..."), packages)
+
+
+if __name__ == "__main__":
+  absltest.main()

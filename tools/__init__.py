@@ -1,0 +1,1 @@
+"""What works on the checkout itself, with nothing but Python."""

@@ -1,0 +1,162 @@
+"""The floors of the house: which package may import which.
+
+This table is the one place that says it. `tools/build_files.py` refuses what
+it does not allow, and makes each package visible to those alone that import
+it, so that Bazel refuses it as well.
+"""
+
+from collections.abc import Iterator
+import graphlib
+
+from tools import python_files
+
+# From the ground up. A package imports itself, every lower floor, and what is
+# listed beside it of its own floor. "tests/..." is tests with all folders
+# below, which count as one package; of two entries the longer one holds.
+FLOORS = (
+  {
+    "nct_tf": ("nct_tf/datasets", "nct_tf/networks", "nct_tf/serving"),
+    "nct_tf/datasets": ("nct_tf", "nct_tf/datasets/builders"),
+    "nct_tf/datasets/builders": ("nct_tf",),
+    "nct_tf/networks": ("nct_tf",),
+    "nct_tf/serving": ("nct_tf",),
+  },
+  {"flags": ()},
+  {"scripts": (), "examples": (), "tools": (), ".": ()},
+  {"tests/...": ()},
+)
+
+# What only these may import, of all who stand above it.
+ONLY_FOR = {"flags": ("scripts", "tests/...")}
+
+# The tables below are about folders with all that is below them.
+
+# What must not be imported from outside of the checkout.
+REFUSED = {"nct_tf": ("absl.flags",)}
+
+# What alone may be imported from outside, Python's own modules included.
+ONLY_FROM_OUTSIDE = {"flags": ("absl",)}
+
+# What has to start fast: loading it must not load the HEAVY packages, not even
+# through what it imports.
+LIGHT = ("flags",)
+HEAVY = ("keras", "tensorflow", "tensorflow_addons", "tensorflow_datasets")
+
+_TABLE = "tools/floors.py"
+
+
+def tops() -> set[str]:
+  """Returns the folders of the checkout that the table names."""
+  return {entry.split("/")[0] for floor in FLOORS for entry in floor} - {"."}
+
+
+def refusal(package: str, other: str) -> str | None:
+  """Returns why a package must not import another one; None if it may."""
+  entry, other_entry = _entry(package), _entry(other)
+  if None in (entry, other_entry) or entry == other_entry:
+    return None  # Of a package without a place `refusals` tells once.
+  floor, other_floor = _floor(entry), _floor(other_entry)
+  if other_floor > floor:
+    return f"{other} stands above {package} in FLOORS of {_TABLE}"
+  if other_floor == floor and other_entry not in FLOORS[floor][entry]:
+    return f"FLOORS of {_TABLE} does not list {other} beside {package}"
+  if entry not in ONLY_FOR.get(other_entry, (entry,)):
+    names = ", ".join(ONLY_FOR[other_entry])
+    return f"ONLY_FOR of {_TABLE} leaves {other} to {names}"
+  return None
+
+
+def refusals(files: dict[str, python_files.PythonFile]) -> Iterator[str]:
+  """Yields a line for each thing that the tables or Python do not allow."""
+  for package in sorted(set(map(python_files.package_of, files))):
+    if _entry(package) is None:
+      yield f"{package}: the package needs a place in FLOORS of {_TABLE}"
+  tree = {path.partition("/")[0].removesuffix(".py") for path in files}
+  for path, file in files.items():
+    for imported in file.imports:
+      if imported.file:
+        why = refusal(*map(python_files.package_of, (path, imported.file)))
+        why = why or _why_heavy(path, imported, files)
+      elif imported.name.split(".")[0] in tree:
+        why = "the checkout has no such thing"
+      else:
+        why = _why_not_from_outside(path, imported.name)
+      if why:
+        yield f"{path}: must not import {imported.name}: {why}"
+  yield from _circles(files)
+
+
+def _entry(package):
+  """Returns the entry of FLOORS that a package belongs to."""
+  entries = [entry for floor in FLOORS for entry in floor]
+  if package in entries:
+    return package
+  wide = [
+    entry
+    for entry in entries
+    if entry.endswith("/...") and _is_below(package, entry[:-4])
+  ]
+  return max(wide, key=len, default=None)
+
+
+def _floor(entry):
+  return next(i for i, floor in enumerate(FLOORS) if entry in floor)
+
+
+def _is_below(path, folder):
+  return f"{path}/".startswith(f"{folder}/")
+
+
+def _is_inside(name, modules):
+  return any(f"{name}.".startswith(f"{module}.") for module in modules)
+
+
+def _why_not_from_outside(path, name):
+  for folder, modules in REFUSED.items():
+    if _is_below(path, folder) and _is_inside(name, modules):
+      return f"REFUSED of {_TABLE} names it"
+  for folder, modules in ONLY_FROM_OUTSIDE.items():
+    if _is_below(path, folder) and not _is_inside(name, modules):
+      return f"ONLY_FROM_OUTSIDE of {_TABLE} allows {', '.join(modules)}"
+  return None
+
+
+def _why_heavy(path, imported, files):
+  """Returns how an import of a light file loads a heavy package, if it does."""
+  if not any(_is_below(path, folder) for folder in LIGHT):
+    return None
+  # Each with the file that loads it; Python loads the packages above as well.
+  queue, seen = [imported.file], set()
+  for file in queue:
+    if file in seen:
+      continue
+    seen.add(file)
+    queue += [init for init in _packages_above(file) if init in files]
+    for inner in files[file].imports:
+      if inner.at_load and inner.file:
+        queue.append(inner.file)
+      elif inner.at_load and _is_inside(inner.name, HEAVY):
+        package = inner.name.split(".")[0]
+        return f"it loads {package} in {file} (LIGHT of {_TABLE})"
+  return None
+
+
+def _packages_above(path):
+  """Returns the `__init__.py` of each folder that a file is in."""
+  folders = path.split("/")[:-1]
+  return [
+    "/".join([*folders[: i + 1], "__init__.py"]) for i in range(len(folders))
+  ]
+
+
+def _circles(files):
+  graph = {
+    path: sorted({imported.file for imported in file.imports} - {None})
+    for path, file in files.items()
+  }
+  try:
+    graphlib.TopologicalSorter(graph).prepare()
+  except graphlib.CycleError as error:
+    # It tells first what is imported, then by whom.
+    circle = error.args[1][::-1]
+    yield f"{circle[0]}: imports go in a circle: {' -> '.join(circle)}"
