@@ -1,4 +1,4 @@
-"""The README's commands on a folder of one's own pictures, as a newcomer.
+"""The commands of the README on a folder of one's own images, as a newcomer.
 
 NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
 """
@@ -15,21 +15,22 @@ import tempfile
 import unittest
 
 from absl.testing import absltest
+import numpy as np
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _PYTHON = ".venv/bin/python"
 
 
-def commands():
-  """Returns the commands of the README's chapter: list of list of str."""
-  text = (_ROOT / "README.md").read_text(encoding="utf-8")
+def commands(page, heading):
+  """Returns the commands of a page's chapter: list of list of str."""
+  text = (_ROOT / page).read_text(encoding="utf-8")
   (chapter,) = re.findall(
-    r"^## Your own pictures\n(.*?)^## ", text, re.MULTILINE | re.DOTALL
+    rf"^{heading}\n(.*?)^##", text, re.MULTILINE | re.DOTALL
   )
   code = "".join(re.findall(r"```shell\n(.*?)```", chapter, re.DOTALL))
-  return [
-    shlex.split(line) for line in code.replace("\\\n", "").splitlines() if line
-  ]
+  lines = code.replace("\\\n", "").splitlines()
+  words = [shlex.split(line, comments=True) for line in lines]
+  return [command for command in words if command]
 
 
 @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
@@ -55,18 +56,32 @@ class NewcomerTest(absltest.TestCase):
       return []
     return [f"--cache_dir={self.folder / 'cache'}"]
 
+  def decide(self, decisions, suspects, right_labels):
+    """Relabels what the audit suspects, as somebody on its page would."""
+    with open(decisions, "w", encoding="utf-8", newline="") as file:
+      writer = csv.writer(file)
+      writer.writerow(("id", "decision", "label"))
+      for suspect in suspects:
+        writer.writerow((suspect, "relabel", right_labels[suspect]))
+
   def test_three_commands_find_the_misplaced(self):
     self.folder = pathlib.Path(
       self.enter_context(tempfile.TemporaryDirectory())
     )
-    make, check, train, audit = commands()
+    make, train, audit, again = commands("README.md", "## Your own images")
+    (check,) = commands("docs/data.md", "### Check the data first")
     self.run_command(make, self.folder)
     with open(self.folder / "pictures/digits/labels.csv") as file:
-      misplaced = {
-        row["path"].removeprefix("images/")
-        for row in csv.DictReader(file)
-        if row["label"] != row["clean_label"]
-      }
+      rows = list(csv.DictReader(file))
+    paths = [row["path"].removeprefix("images/") for row in rows]
+    right_labels = {
+      path: row["clean_label"] for path, row in zip(paths, rows, strict=True)
+    }
+    misplaced = {
+      path
+      for path, row in zip(paths, rows, strict=True)
+      if row["label"] != row["clean_label"]
+    }
     printed = self.run_command(check, self.folder)
     self.assertRegex(printed, r"(?m)^all +1438 +359$")
     self.assertRegex(printed, r"(?m)^all 30 epochs +\d\.\d\d hours")
@@ -83,6 +98,16 @@ class NewcomerTest(absltest.TestCase):
     self.assertEmpty(found - set(data["suspects"]["id"]))
     for thumbnail in data["suspects"]["thumbnail"]:
       self.assertTrue((folder / thumbnail).exists())
+    decisions = self.folder / "runs/own/decisions.csv"
+    self.decide(decisions, found, right_labels)
+    self.run_command(again, self.folder)
+    noise = np.load(self.folder / "runs/own_relabelled/noise.npz")
+    self.assertLen(noise["given_label"], len(ids))
+    num_relabelled = np.sum(
+      noise["given_label"]
+      != np.load(self.folder / "runs/own/noise.npz")["given_label"]
+    )
+    self.assertEqual(num_relabelled, len(found))
 
 
 if __name__ == "__main__":

@@ -303,8 +303,8 @@ class ServerTestCase(parameterized.TestCase):
       version = answer.get("model_spec", {}).get("version")
     self.assertEqual(version, str(max(before) + 1))
 
-  def test_the_readmes_commands(self):
-    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+  def test_the_documented_commands(self):
+    text = (_ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```shell\n(.*?)```", text, re.DOTALL)
     commands = [block for block in blocks if "curl" in block]
     self.assertNotEmpty(commands)
@@ -322,13 +322,13 @@ class ServerTestCase(parameterized.TestCase):
       self.assertRegex(process.stdout, r'"(predictions|outputs|results)"')
       self.assertIn('"AVAILABLE"', process.stdout)
 
-  def test_the_readmes_grpc_client(self):
-    text = (_ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+  def test_the_documented_grpc_client(self):
+    text = (_ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python no-run\n(.*?)```", text, re.DOTALL)
     (code,) = [block for block in blocks if "import grpc" in block]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-      exec(compile(self.at_this_server(code), "README.md", "exec"), {})
+      exec(compile(self.at_this_server(code), "serving.md", "exec"), {})
     self.assertRegex(printed.getvalue(), r"^\d 0\.\d+")
 
   def at_this_server(self, text):
