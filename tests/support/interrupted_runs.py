@@ -30,6 +30,15 @@ TINY = (
   "--num_epochs=8",
 )
 
+# What of a checkpoint has to be the same, by the begin of its name.
+_COMPARED = (
+  "network",
+  "optimizer",
+  "average",
+  "position",
+  "method",
+  "label_scores",
+)
 _POLL_SECONDS = 0.0005
 
 
@@ -171,13 +180,19 @@ def _read(workdir):
   for name in ("noise.npz", "label_scores.npy"):
     content[name] = (workdir / name).read_bytes()
   content["curves"] = read_curves(workdir)
-  last = checkpoints.Checkpoints(workdir / "checkpoints").last()
-  content["last checkpoint"] = last.name
-  reader = tf.train.load_checkpoint(checkpoints.prefix(last))
+  last = last_checkpoint(workdir)
+  content["last checkpoint"] = pathlib.Path(last).parent.name
+  reader = tf.train.load_checkpoint(last)
   for name in reader.get_variable_to_shape_map():
-    if name.startswith(("network", "optimizer", "average", "position")):
+    if name.startswith(_COMPARED):
       content[name] = np.asarray(reader.get_tensor(name)).tobytes()
   return content
+
+
+def last_checkpoint(workdir):
+  """Returns the prefix of the newest checkpoint: what TensorFlow reads."""
+  saved = checkpoints.Checkpoints(pathlib.Path(workdir) / "checkpoints")
+  return checkpoints.prefix(saved.last())
 
 
 def read_curves(workdir):
