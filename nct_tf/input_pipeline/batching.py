@@ -12,8 +12,6 @@ import tensorflow as tf
 from nct_tf import preprocessing
 from nct_tf.datasets.storage import image_storage
 
-SAMPLINGS = ("natural", "balanced", "balanced_subset")
-
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
 # Batches made before they are asked for. A buffer that tunes itself doubles

@@ -40,13 +40,14 @@ def create(config, image_shape, num_classes):
   }
   if config.method == "standard":
     return standard.StandardModel(create_network(), **options)
+  own = config.method_options
   return nct.ConcurrentModel(
     create_network(),
     create_network(),
-    temperature=config.temperature,
-    mimicry=config.alpha_max > 0,
-    randomize_targets=config.target_variability_max > 0,
-    exclude_true=config.target_variability_exclude_true,
+    temperature=own.temperature,
+    mimicry=own.alpha_max > 0,
+    randomize_targets=own.target_variability_max > 0,
+    exclude_true=own.target_variability_exclude_true,
     seed=config.seed,
     **options,
   )

@@ -262,21 +262,23 @@ def _schedule_callbacks(model, config):
       config.lr_decay_factor,
     )
 
+  own = config.method_options
+
   def alpha(epoch):
+    rampup_epochs = own.alpha_rampup_epochs
+    if rampup_epochs is None:
+      rampup_epochs = schedules.default_rampup_epochs(config.num_epochs)
     return schedules.sigmoid_rampup(
-      epoch,
-      config.resolved_alpha_rampup_epochs,
-      config.alpha_steepness,
-      config.alpha_max,
+      epoch, rampup_epochs, own.alpha_steepness, own.alpha_max
     )
 
   def target_variability_rate(epoch):
     return schedules.log_rampup(
       epoch,
       config.num_epochs,
-      config.target_variability_warmup_epochs,
-      config.target_variability_min,
-      config.target_variability_max,
+      own.target_variability_warmup_epochs,
+      own.target_variability_min,
+      own.target_variability_max,
     )
 
   def decoupled_decay(epoch):
