@@ -119,7 +119,10 @@ def _make_flag(name, option, kind, default):
 def _make_parser(option, kind):
   """Returns the `flags.ArgumentParser` of what is neither bool nor choice."""
   if typing.get_origin(kind) is tuple:
-    return _TupleParser(_make_parser(option, typing.get_args(kind)[0]))
+    parser = _make_parser(option, typing.get_args(kind)[0])
+    if isinstance(parser, _Bounded):
+      return _NumbersParser(option, parser)
+    return _TupleParser()
   if kind is int:
     return _IntegerParser(option)
   if kind is float:
@@ -184,18 +187,30 @@ class _FloatParser(_Bounded, flags.FloatParser):
 
 
 class _TupleParser(flags.ListParser):
-  """Parses values with commas between them, as a tuple."""
-
-  def __init__(self, parser):
-    super().__init__()
-    self._parser = parser
-    if parser.syntactic_help:
-      self.syntactic_help += f", each {parser.syntactic_help}"
+  """Parses texts with commas between them, as a tuple."""
 
   def parse(self, argument):
     if isinstance(argument, tuple):
       return argument
-    parts = super().parse(argument)
-    if self._parser.syntactic_help:  # Of numbers, blanks between commas.
-      parts = filter(None, parts)
-    return tuple(map(self._parser.parse, parts))
+    return tuple(super().parse(argument))
+
+
+class _NumbersParser(_TupleParser):
+  """Parses numbers with commas between them, as a tuple."""
+
+  def __init__(self, option, parser):
+    super().__init__()
+    self._parser = parser
+    bounds = ""
+    if option.high is not None:
+      bounds = f" in [{option.low}, {option.high}]"
+    elif option.low is not None:
+      bounds = f" of at least {option.low}"
+    self.syntactic_help = f"{parser.number_name}s{bounds}, separated by commas"
+
+  def parse(self, argument):
+    try:
+      parts = super().parse(argument)
+      return tuple(self._parser.parse(part) for part in parts if part != "")
+    except ValueError as error:
+      raise ValueError(f"must be {self.syntactic_help}") from error
