@@ -1,356 +1,184 @@
 """TrainConfig: all that defines a run, and its form as a flag file."""
 
 import dataclasses
-import types
-import typing
+import logging
 
-from nct_tf import (
-  distribution,
-  errors,
-  label_noise,
-  networks,
-  optimizers,
-  preprocessing,
-  schedules,
-)
-from nct_tf.input_pipeline import sampling
-from nct_tf.networks import layers, preact_resnet, pretrained
-from nct_tf.platform import addons
+from nct_tf import errors, methods
+from nct_tf.methods import options as methods_options
+from nct_tf.options import data, fields, network, noise, run, training
 
-METHODS = ("nct", "standard", "dml", "bootstrap")
-MIXED_PRECISIONS = ("none", "bfloat16", "float16")
-CACHES = ("memory", "disk", "none")
-
-_INFINITY = float("inf")
-_MAX_SEED = 2**32 - 1  # NumPy's.
-
-# Where a run's files and images are, and who takes part, is not a part of it.
-_PLACES = (
-  "workdir",
-  "overwrite",
-  "export_dir",
-  "cache",
-  "cache_dir",
-  "workers",
-  "worker_index",
-)
-
-# What may differ when a run goes on: its results are the same, up to rounding.
-CIRCUMSTANCES = (
-  "data_dir",
-  "download",
-  "checkpoint_every_epochs",
-  "checkpoint_every_minutes",
-  "keep_checkpoints",
-  "strategy",
-  "num_virtual_cpus",
-)
-
-# Field -> (lowest, highest, lowest itself is refused, highest itself is).
-_RANGES = {
-  "image_size": (1, _INFINITY, False, False),
-  "crop_size": (1, _INFINITY, False, False),
-  "num_train_examples": (1, _INFINITY, False, False),
-  "num_test_examples": (1, _INFINITY, False, False),
-  "test_fraction": (0, 1, True, True),
-  "validation_fraction": (0, 1, False, True),
-  "num_folds": (2, _INFINITY, False, False),
-  "fold": (0, _INFINITY, False, False),
-  "noise_rate": (0, 1, False, False),
-  "noise_seed": (0, _MAX_SEED, False, False),
-  "num_examples_per_epoch": (1, _INFINITY, False, False),
-  "fake_num_train_examples": (1, _INFINITY, False, False),
-  "fake_num_test_examples": (1, _INFINITY, False, False),
-  "fake_image_size": (1, _INFINITY, False, False),
-  "fake_num_channels": (1, _INFINITY, False, False),
-  "fake_num_classes": (2, _INFINITY, False, False),
-  "width": (1, _INFINITY, False, False),
-  "temperature": (0, _INFINITY, True, False),
-  "alpha_max": (0, 1, False, False),
-  "alpha_steepness": (0, _INFINITY, False, False),
-  "alpha_rampup_epochs": (0, _INFINITY, False, False),
-  "target_variability_min": (0, 1, False, False),
-  "target_variability_max": (0, 1, False, False),
-  "target_variability_warmup_epochs": (0, _INFINITY, False, False),
-  "num_epochs": (1, _INFINITY, False, False),
-  "batch_size": (1, _INFINITY, False, False),
-  "learning_rate": (0, _INFINITY, True, False),
-  "momentum": (0, 1, False, True),
-  "weight_decay": (0, _INFINITY, False, False),
-  "lr_decay_factor": (0, 1, True, False),
-  "seed": (0, _MAX_SEED, False, False),
-  "monitor_every_epochs": (0, _INFINITY, False, False),
-  "clip_norm": (0, _INFINITY, True, False),
-  "ema_decay": (0, 1, False, True),
-  "checkpoint_every_epochs": (1, _INFINITY, False, False),
-  "checkpoint_every_minutes": (0, _INFINITY, True, False),
-  "keep_checkpoints": (1, _INFINITY, False, False),
-  "num_virtual_cpus": (1, _INFINITY, False, False),
-}
-
-_CHOICES = {
-  "augmentation": preprocessing.AUGMENTATIONS,
-  "sampling": tuple(sampling.SAMPLERS),
-  "noise_type": label_noise.NOISE_TYPES,
-  "network": networks.NAMES,
-  "kernel_initializer": layers.KERNEL_INITIALIZERS,
-  "pool": preact_resnet.POOLS,
-  "method": METHODS,
-  "optimizer": optimizers.OPTIMIZERS,
-  "strategy": distribution.STRATEGIES,
-  "mixed_precision": MIXED_PRECISIONS,
-}
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class Method(fields.Options):
+  """The training method and its own options."""
+
+  TITLE = "method"
+
+  method: str = fields.option(
+    "nct",
+    "How to train. Each method has options of its own, see below; an option of "
+    "another method is refused.",
+    choices=methods.names,
+    listing=methods.describe_all,
+  )
+  # An instance of `methods.get_options(method)`. A dict of its values, or None
+  # for its defaults, will do where a config is made.
+  method_options: methods_options.MethodOptions = None
+
+  def __post_init__(self):
+    super().__post_init__()
+    # The config is frozen, and this is a part of its making.
+    object.__setattr__(self, "method_options", self._made_options())
+
+  def _made_options(self):
+    wanted = methods.get_options(self.method)
+    given = self.method_options
+    if given is None or isinstance(given, dict):
+      given = given or {}
+      for name in given:
+        _check_has_option(self.method, name)
+      return wanted(**given)
+    if type(given) is not wanted:
+      raise errors.InvalidInputError(
+        f"Argument `method_options` must be a {wanted.__name__} where `method` "
+        f"is {self.method}. Received: a {type(given).__name__}"
+      )
+    return given
+
+
+# The fields of the last base come first, and in this order they are written.
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(
+  run.Run,
+  training.Training,
+  Method,
+  network.Network,
+  data.Fake,
+  training.Sampling,
+  noise.Noise,
+  data.Data,
+):
   """All that defines a run: two runs of equal configs give equal results.
 
-  Each field is the flag of that name in `flags/`, which tells its meaning;
-  the defaults are the paper's for CIFAR-10 with 50 % noise. None stands for
-  "derived": see `resolved_alpha_rampup_epochs`, `resolved_lr_decay_epochs`.
+  Each option is the flag of that name, and its help tells its meaning; the
+  defaults are the paper's for CIFAR-10 with 50 % noise. None stands for
+  "derived" or "none", as the help says.
 
   Raises:
     InvalidInputError: at construction, if a value or a combination of values
       is not possible.
   """
 
-  dataset: str = "cifar10"
-  data_dir: str | None = None
-  download: bool = False
-  image_size: int | None = None
-  crop_size: int | None = None
-  cache: str | None = None
-  cache_dir: str | None = None
-  test_fraction: float = 0.2
-  num_train_examples: int | None = None
-  num_test_examples: int | None = None
-  validation_fraction: float = 0.0
-  augmentation: str = "crop_flip"
-  noise_type: str = "none"
-  noise_rate: float = 0.0
-  noise_count: str | None = None
-  noise_seed: int = 0
-  label_decisions: str | None = None
-  drop_flagged: str | None = None
-  force_drop_flagged: bool = False
-  num_folds: int | None = None
-  fold: int | None = None
-  sampling: str = "natural"
-  num_examples_per_epoch: int | None = None
-  fake_num_train_examples: int = 1024
-  fake_num_test_examples: int = 256
-  fake_image_size: int = 32
-  fake_num_channels: int = 3
-  fake_num_classes: int = 10
-
-  network: str = "preact_resnet18"
-  width: int = 64
-  kernel_initializer: str = "fan_in_uniform"
-  final_bn: bool = False
-  pool: str = "global"
-  sync_batch_norm: bool = False
-  pretrained_weights: str | None = None
-
-  method: str = "nct"
-  temperature: float = 4.0
-  alpha_max: float = 0.9
-  alpha_steepness: float = 0.65
-  alpha_rampup_epochs: int | None = None
-  target_variability_min: float = 0.0
-  target_variability_max: float = 0.5
-  target_variability_warmup_epochs: int = 1
-  target_variability_exclude_true: bool = True
-
-  num_epochs: int = 200
-  batch_size: int = 128
-  optimizer: str = "sgd"
-  learning_rate: float = 0.02
-  momentum: float = 0.9
-  weight_decay: float = 1e-5
-  decoupled_weight_decay: bool = False
-  lr_decay_epochs: tuple[int, ...] | None = None
-  lr_decay_factor: float = 0.1
-  clip_norm: float | None = None
-  ema_decay: float = 0.0
-  seed: int = 0
-  monitor_every_epochs: int = 1
-  label_scores: bool = True
-  checkpoint_every_epochs: int = 1
-  checkpoint_every_minutes: float | None = None
-  keep_checkpoints: int = 2
-
-  strategy: str = "default"
-  num_virtual_cpus: int | None = None
-  workers: tuple[str, ...] | None = None
-  worker_index: int | None = None
-  mixed_precision: str = "none"
-
-  workdir: str | None = None
-  overwrite: bool = False
-  export_dir: str | None = None
-
   def __post_init__(self):
-    for name, (low, high, low_open, high_open) in _RANGES.items():
-      value = getattr(self, name)
-      if value is not None:
-        errors.check_range(
-          name, value, low, high, low_open=low_open, high_open=high_open
-        )
-    for name, choices in _CHOICES.items():
-      errors.check_choice(name, getattr(self, name), choices)
-    self._check_combinations()
-
-  def _check_combinations(self):
-    if self.cache is not None:
-      errors.check_choice("cache", self.cache, CACHES)
-    label_noise.check_noise(self.noise_type, self.noise_rate, self.noise_count)
-    optimizers.check(self.optimizer)
-    distribution.check(**self.strategy_options)
-    if self.augmentation == "crop_flip_cutout":
-      addons.require("--augmentation=crop_flip_cutout")
-    errors.check_range(
-      "target_variability_max",
-      self.target_variability_max,
-      self.target_variability_min,
-      1,
-    )
-    if self.decoupled_weight_decay and self.optimizer != "sgd":
-      raise errors.InvalidInputError(
-        "Argument `decoupled_weight_decay` belongs to the optimizer sgd; the "
-        f"others decouple it anyway. Received: optimizer={self.optimizer}"
-      )
-    if self.pretrained_weights is not None:
-      pretrained.check(self.pretrained_weights, self.network)
-    self._check_folds()
-    is_subset = self.sampling == "balanced_subset"
-    if is_subset != (self.num_examples_per_epoch is not None):
-      raise errors.InvalidInputError(
-        "Argument `num_examples_per_epoch` belongs to sampling=balanced_subset."
-        f" Received: num_examples_per_epoch={self.num_examples_per_epoch}, "
-        f"sampling={self.sampling}"
-      )
-    if self.drop_flagged and not self.force_drop_flagged:
-      raise errors.InvalidInputError(
-        "Argument `drop_flagged` drops what looks wrong, as hard examples do "
-        "too: without them, classes lose their rare kinds, and the method "
-        "learns from wrong labels anyway. Decide by looking "
-        "(--label_decisions), or insist with --force_drop_flagged. Received: "
-        f"drop_flagged={self.drop_flagged}"
-      )
-    for epoch in self.resolved_lr_decay_epochs:
-      errors.check_range(
-        "lr_decay_epochs", epoch, 0, self.num_epochs, high_open=True
-      )
-
-  def _check_folds(self):
-    if (self.num_folds is None) != (self.fold is None):
-      raise errors.InvalidInputError(
-        "Arguments `num_folds` and `fold` belong together. Received: "
-        f"num_folds={self.num_folds}, fold={self.fold}"
-      )
-    if self.num_folds is None:
-      return
-    errors.check_range("fold", self.fold, 0, self.num_folds, high_open=True)
-    if self.validation_fraction:
+    super().__post_init__()
+    if self.num_folds is not None and self.validation_fraction:
       raise errors.InvalidInputError(
         "Argument `validation_fraction` must be 0 with `num_folds`, which "
         "holds a fold out. Received: "
         f"validation_fraction={self.validation_fraction}"
       )
 
-  @property
-  def resolved_alpha_rampup_epochs(self):
-    """`alpha_rampup_epochs`, or 90 % of `num_epochs`."""
-    if self.alpha_rampup_epochs is None:
-      return schedules.default_rampup_epochs(self.num_epochs)
-    return self.alpha_rampup_epochs
+  @classmethod
+  def from_flags(cls, **values):
+    """Makes a config of options by their names, those of the method included.
 
-  @property
-  def resolved_lr_decay_epochs(self):
-    """`lr_decay_epochs`, or once, at 90 % of `num_epochs`, if that is not 0."""
-    if self.lr_decay_epochs is not None:
-      return self.lr_decay_epochs
-    epoch = schedules.default_rampup_epochs(self.num_epochs)
-    return (epoch,) if epoch > 0 else ()
+    Args:
+      **values: dict from the name of a flag to its value. None stands for the
+        default of a method's option.
 
-  @property
-  def method_options(self):
-    """TEMPORARY."""
-    from nct_tf import methods
+    Returns:
+      a `TrainConfig`.
 
-    cls = methods.get_options(self.method)
-    return cls(
-      **{
-        field.name: getattr(self, field.name)
-        for field in dataclasses.fields(cls)
-        if hasattr(self, field.name)
-      }
-    )
-
-  @property
-  def network_options(self):
-    """Arguments of `networks.create` that differ from their defaults."""
-    return {
-      field.name: getattr(self, field.name)
-      for field in dataclasses.fields(self)
-      if field.name in networks.OPTIONS
-      and getattr(self, field.name) != field.default
+    Raises:
+      InvalidInputError: if a value is not possible, or if the method does not
+        have an option.
+    """
+    own = {
+      name: value
+      for name, value in values.items()
+      if name not in methods.option_names()
     }
-
-  @property
-  def strategy_options(self):
-    """Arguments of `distribution.create`."""
-    return {
-      "name": self.strategy,
-      "num_virtual_cpus": self.num_virtual_cpus,
-      "workers": self.workers,
-      "worker_index": self.worker_index,
+    options = {
+      name: value
+      for name, value in values.items()
+      if name not in own and value is not None
     }
+    return cls(**own, method_options=options)
 
-  @property
-  def fake_options(self):
-    """Arguments of `datasets.fake.load`."""
-    return {
-      "num_train_examples": self.fake_num_train_examples,
-      "num_test_examples": self.fake_num_test_examples,
-      "height": self.fake_image_size,
-      "num_channels": self.fake_num_channels,
-      "num_classes": self.fake_num_classes,
-    }
+  def replace(self, **changes):
+    """Returns a config with other values, as `from_flags` takes them.
+
+    Of the method's options those that are not changed stay, unless the method
+    changes.
+    """
+    values = {name: getattr(self, name) for name in fields.options_of(self)}
+    if changes.get("method", self.method) == self.method:
+      values |= vars(self.method_options)
+    return self.from_flags(**{**values, **changes})
+
+  @classmethod
+  def sections(cls):
+    """Returns all options by heading, those of all methods included."""
+    result = []
+    for section in super().sections():
+      result.append(section)
+      if section.group is Method:
+        result += [
+          fields.Section(f"method: {name}", group, options, is_optional=True)
+          for name, group in methods.all_options().items()
+          if (options := fields.options_of(group))
+        ]
+    return result
+
+  def _described(self):
+    """Yields `Option`, name, value and default, in the order of flag files."""
+    defaults = fields.defaults_of(self)
+    for name, option in fields.options_of(self).items():
+      yield option, name, getattr(self, name), defaults[name]
+      if name == "method":
+        own = self.method_options
+        own_defaults = fields.defaults_of(own)
+        for own_name, own_option in fields.options_of(own).items():
+          value = getattr(own, own_name)
+          yield own_option, own_name, value, own_defaults[own_name]
 
   def to_flagfile(self):
     """Returns this config, but for its folders, as the text of a flag file."""
-    lines = []
-    for field in dataclasses.fields(self):
-      if field.name in _PLACES:
-        continue
-      value = getattr(self, field.name)
-      if value is not None:
-        lines.append(f"--{field.name}={_format(value)}\n")
-    return "".join(lines)
+    return "".join(
+      f"--{name}={fields.format_value(value)}\n"
+      for option, name, value, _ in self._described()
+      if value is not None and option.scope != fields.PLACE
+    )
 
   def to_flags(self):
     """Returns all that is not the default as flags: list of --name=value."""
-    values = {
-      field.name: getattr(self, field.name)
-      for field in dataclasses.fields(self)
-      if getattr(self, field.name) != field.default
-    }
-    return [f"--{name}={_format(value)}" for name, value in values.items()]
+    return [
+      f"--{name}={fields.format_value(value)}"
+      for _, name, value, default in self._described()
+      if value != default
+    ]
 
   def without_circumstances(self):
     """Returns the config with which runs are equal that give equal results."""
-    defaults = {
-      field.name: field.default
-      for field in dataclasses.fields(self)
-      if field.name in _PLACES + CIRCUMSTANCES
-    }
-    return dataclasses.replace(self, **defaults)
+    defaults = fields.defaults_of(self)
+    return dataclasses.replace(
+      self,
+      **{
+        name: defaults[name]
+        for name, option in fields.options_of(self).items()
+        if option.scope != fields.RESULT
+      },
+    )
 
   @classmethod
   def from_flagfile(cls, text):
-    """Reads what `to_flagfile` wrote.
+    """Reads what `to_flagfile` wrote, here or in an earlier version.
+
+    Earlier versions wrote the options of one method whatever the method was.
+    What the run's method does not have is passed over; where it is not the
+    default of any method, that is said.
 
     Args:
       text: str, a line `--name=value` each.
@@ -359,47 +187,69 @@ class TrainConfig:
       a `TrainConfig`.
 
     Raises:
-      InvalidInputError: if a line is not of that form, or names no field.
+      InvalidInputError: if a line is not of that form, or names no option.
     """
-    parsers = {
-      name: _parser(annotation)
-      for name, annotation in typing.get_type_hints(cls).items()
-    }
+    types = {}
+    for section in cls.sections():
+      types |= fields.types_of(section.group)
     values = {}
     for line in text.splitlines():
       name, separator, value = line.removeprefix("--").partition("=")
-      if not separator or name not in parsers:
+      if not separator or name not in types:
         raise errors.InvalidInputError(
           f"A flag file must hold lines of the form --name=value. Received: "
           f"{line!r}"
         )
       try:
-        values[name] = parsers[name](value)
+        values[name] = fields.parse_value(types[name], value)
       except ValueError as error:
         raise errors.InvalidInputError(
           f"The flag file's {name} cannot be read: {error}"
         ) from error
-    return cls(**values)
+    return cls.from_flags(**_without_other_methods(values))
 
 
-def _format(value):
-  """Returns a field's value as a flag's text."""
-  return ",".join(map(str, value)) if isinstance(value, tuple) else value
+def circumstances():
+  """Returns the names of what may differ when a run goes on: set of str."""
+  return {
+    name
+    for name, option in fields.options_of(TrainConfig).items()
+    if option.scope == fields.CIRCUMSTANCE
+  }
 
 
-def _parser(annotation):
-  """Returns the function from a flag's text to a field's value."""
-  if typing.get_origin(annotation) is types.UnionType:
-    annotation = typing.get_args(annotation)[0]
-  if typing.get_origin(annotation) is tuple:
-    kind, _ = typing.get_args(annotation)
-    return lambda text: tuple(kind(part) for part in text.split(",") if part)
-  if annotation is bool:
-    return _parse_bool
-  return annotation
+def _check_has_option(method, name):
+  """Raises `InvalidInputError` unless a method has an option."""
+  takers = methods.having(name)
+  if method not in takers:
+    raise errors.InvalidInputError(
+      f"Argument `{name}` belongs to the methods {', '.join(takers)}. "
+      f"Received: method={method}"
+      if takers
+      else f"Argument `{name}` belongs to no method. Received: method={method}"
+    )
 
 
-def _parse_bool(text):
-  if text not in ("True", "False"):
-    raise ValueError(f"must be True or False. Received: {text}")
-  return text == "True"
+def _without_other_methods(values):
+  """Returns the values of a flag file that the run's method has."""
+  method = values.get("method", Method.method)
+  others = {
+    name: value
+    for name, value in values.items()
+    if (takers := methods.having(name)) and method not in takers
+  }
+  told = [
+    f"--{name}={fields.format_value(value)}"
+    for name, value in others.items()
+    if all(
+      value != fields.defaults_of(methods.get_options(taker))[name]
+      for taker in methods.having(name)
+    )
+  ]
+  if told:
+    _logger.warning(
+      "Passed over, as the method %s does not have it: %s",
+      method,
+      " ".join(told),
+    )
+  return {name: value for name, value in values.items() if name not in others}

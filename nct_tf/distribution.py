@@ -6,10 +6,7 @@ import os
 import tensorflow as tf
 
 from nct_tf import errors
-
-STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
-
-_TF_CONFIG = "TF_CONFIG"
+from nct_tf.options import run as run_options
 
 
 def create(name, num_virtual_cpus=None, workers=None, worker_index=None):
@@ -34,7 +31,7 @@ def create(name, num_virtual_cpus=None, workers=None, worker_index=None):
     InvalidInputError: if there is no such strategy, or if it is not possible
       here.
   """
-  check(name, num_virtual_cpus, workers, worker_index)
+  run_options.check_strategy(name, num_virtual_cpus, workers, worker_index)
   if name == "default":
     return tf.distribute.get_strategy()
   if name == "mirrored":
@@ -42,47 +39,6 @@ def create(name, num_virtual_cpus=None, workers=None, worker_index=None):
   if name == "multi_worker":
     return _multi_worker(workers, worker_index)
   return _tpu()
-
-
-def check(name, num_virtual_cpus=None, workers=None, worker_index=None):
-  """Raises `InvalidInputError` where `create` would for its arguments alone."""
-  errors.check_choice("strategy", name, STRATEGIES)
-  if num_virtual_cpus is not None and name != "mirrored":
-    raise errors.InvalidInputError(
-      "Argument `num_virtual_cpus` belongs to --strategy=mirrored. Received: "
-      f"strategy={name}"
-    )
-  if (workers or worker_index is not None) and name != "multi_worker":
-    raise errors.InvalidInputError(
-      "Arguments `workers` and `worker_index` belong to "
-      f"--strategy=multi_worker. Received: strategy={name}"
-    )
-  if bool(workers) != (worker_index is not None):
-    raise errors.InvalidInputError(
-      "Arguments `workers` and `worker_index` must be given both or, for "
-      f"{_TF_CONFIG} of the environment, neither. Received: workers="
-      f"{','.join(workers or [])}, worker_index={worker_index}"
-    )
-  if workers:
-    _check_workers(workers, worker_index)
-
-
-def _check_workers(workers, worker_index):
-  for worker in workers:
-    host, _, port = worker.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-      raise errors.InvalidInputError(
-        "Argument `workers` must be of the form host:port,host:port. "
-        f"Received: {worker}"
-      )
-  if len(set(workers)) < len(workers):
-    raise errors.InvalidInputError(
-      "Argument `workers` must name each worker once. Received: "
-      f"{','.join(workers)}"
-    )
-  errors.check_range(
-    "worker_index", worker_index, 0, len(workers), high_open=True
-  )
 
 
 def _mirrored(num_virtual_cpus):
@@ -118,20 +74,20 @@ def _make_virtual_cpus(number):
 def _multi_worker(workers, worker_index):
   if workers:
     task = {"type": "worker", "index": worker_index}
-    os.environ[_TF_CONFIG] = json.dumps(
+    os.environ[run_options.TF_CONFIG] = json.dumps(
       {"cluster": {"worker": list(workers)}, "task": task}
     )
-  if not os.environ.get(_TF_CONFIG):
+  if not os.environ.get(run_options.TF_CONFIG):
     raise errors.InvalidInputError(
       "Argument `strategy`=multi_worker needs --workers and --worker_index, or "
-      f"{_TF_CONFIG} in the environment"
+      f"{run_options.TF_CONFIG} in the environment"
     )
   try:
     return tf.distribute.MultiWorkerMirroredStrategy()
   except (ValueError, KeyError) as error:
     raise errors.InvalidInputError(
-      f"{_TF_CONFIG} does not describe a cluster: {error}. Received: "
-      f"{os.environ[_TF_CONFIG]}"
+      f"{run_options.TF_CONFIG} does not describe a cluster: {error}. "
+      f"Received: {os.environ[run_options.TF_CONFIG]}"
     ) from error
   except RuntimeError as error:
     raise errors.InvalidInputError(

@@ -5,8 +5,7 @@ import hashlib
 import numpy as np
 
 from nct_tf import errors
-
-SYNTHETIC = ("none", "symmetric_inclusive", "symmetric_exclusive", "pair_flip")
+from nct_tf.options import noise as noise_options
 
 # Labels that people gave, of CIFAR-10N and CIFAR-100N: noise type -> the
 # feature of `cifar10_n` and `cifar100_n` that they are in.
@@ -18,10 +17,6 @@ HUMAN = {
   "human_worse": "worse_label",
   "human_noisy": "noise_label",
 }
-
-NOISE_TYPES = (*SYNTHETIC, *HUMAN)
-
-NOISE_COUNTS = ("exact", "bernoulli")
 
 
 def corrupt_labels(
@@ -41,7 +36,7 @@ def corrupt_labels(
     labels: integer array [num_examples], the true labels, in
       [0, num_classes).
     num_classes: int, C, at least 2.
-    noise_type: str, one of `SYNTHETIC`.
+    noise_type: str, one of `options.noise.SYNTHETIC`.
     noise_rate: float in [0, 1], below 0.5 for `pair_flip`: from there on most
       labels of a class are another's.
     seed: int, at least 0.
@@ -62,8 +57,8 @@ def corrupt_labels(
   """
   labels = np.asarray(labels)
   errors.check_range("num_classes", num_classes, 2, float("inf"))
-  errors.check_choice("noise_type", noise_type, SYNTHETIC)
-  check_noise(noise_type, noise_rate, noise_count)
+  errors.check_choice("noise_type", noise_type, noise_options.SYNTHETIC)
+  noise_options.check_noise(noise_type, noise_rate, noise_count)
   if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
     raise errors.InvalidInputError(
       f"Argument `labels` must be in [0, {num_classes}). Received labels from "
@@ -88,30 +83,6 @@ def corrupt_labels(
     replacement = (labels + 1) % num_classes
   given_labels = np.where(chosen, replacement, labels).astype(labels.dtype)
   return given_labels, given_labels == labels
-
-
-def check_noise(noise_type, noise_rate, noise_count=None):
-  """Raises `InvalidInputError` unless type, rate and count fit together."""
-  errors.check_choice("noise_type", noise_type, NOISE_TYPES)
-  errors.check_range("noise_rate", noise_rate, 0, 1)
-  is_made = noise_type != "none" and noise_type not in HUMAN
-  if not is_made and noise_rate > 0:
-    raise errors.InvalidInputError(
-      f"Argument `noise_rate` must be 0 where `noise_type` is {noise_type}. "
-      f"Received: noise_rate={noise_rate}"
-    )
-  if noise_count is not None:
-    errors.check_choice("noise_count", noise_count, NOISE_COUNTS)
-    if not is_made:
-      raise errors.InvalidInputError(
-        "Argument `noise_count` belongs to noise that is made. Received: "
-        f"noise_count={noise_count}, noise_type={noise_type}"
-      )
-  if noise_type == "pair_flip" and noise_rate >= 0.5:
-    raise errors.InvalidInputError(
-      "Argument `noise_rate` must be below 0.5 for pair_flip, or most labels "
-      f"of a class are another's. Received: noise_rate={noise_rate}"
-    )
 
 
 def fingerprint(index, given_label, true_label):

@@ -2,17 +2,8 @@
 
 import keras
 
-from nct_tf import errors
+from nct_tf.options import training as training_options
 from nct_tf.platform import addons
-
-OPTIMIZERS = ("sgd", "adamw", "lamb", "sgdw")
-
-
-def check(name):
-  """Raises `InvalidInputError` unless `name` can be had on this stack."""
-  errors.check_choice("optimizer", name, OPTIMIZERS)
-  if name == "sgdw":
-    addons.require("--optimizer=sgdw")
 
 
 def couples_weight_decay(name, decoupled_weight_decay):
@@ -28,7 +19,7 @@ def velocities(name, optimizer):
   """Returns the variables in which an optimizer keeps rate times gradient.
 
   Args:
-    name: str, one of `OPTIMIZERS`.
+    name: str, one of `options.training.OPTIMIZERS`.
     optimizer: what `create` made.
 
   Returns:
@@ -48,7 +39,7 @@ def create(name, learning_rate, momentum=0.9, weight_decay=0.0):
   """Makes an optimizer.
 
   Args:
-    name: str, one of `OPTIMIZERS`.
+    name: str, one of `options.training.OPTIMIZERS`.
     learning_rate: float, of epoch 0.
     momentum: float in [0, 1), of `sgd` and `sgdw`.
     weight_decay: float: what the optimizer itself does beside the gradient.
@@ -62,7 +53,7 @@ def create(name, learning_rate, momentum=0.9, weight_decay=0.0):
   Raises:
     InvalidInputError: if this stack has no such optimizer.
   """
-  check(name)
+  training_options.check_optimizer(name)
   if name == "sgd":
     return keras.optimizers.SGD(
       learning_rate, momentum=momentum, weight_decay=weight_decay or None

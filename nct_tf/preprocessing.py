@@ -9,9 +9,8 @@ import math
 import tensorflow as tf
 
 from nct_tf import errors
+from nct_tf.options import data as data_options
 from nct_tf.platform import addons
-
-AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 
 _PADDING = 4  # Pixels of zeros on each side before the crop; the paper's 4.
 
@@ -307,7 +306,7 @@ def cutout_boxes(images, seed, position=None):
 
 
 def augment(images, augmentation, seed, position=None, crop_size=None):
-  """Applies an augmentation of `AUGMENTATIONS` by its name.
+  """Applies an augmentation of `options.data.AUGMENTATIONS` by its name.
 
   Args:
     images: uint8 [batch, height, width, channels].
@@ -322,6 +321,7 @@ def augment(images, augmentation, seed, position=None, crop_size=None):
   Returns:
     uint8 [batch, *, *, channels], see `input_shape`.
   """
+  errors.check_choice("augmentation", augmentation, data_options.AUGMENTATIONS)
   if augmentation == "none":
     return central_crop(images, crop_size)
   if augmentation == "resized_crop_flip":

@@ -7,35 +7,28 @@ Example:
   python -m scripts.audit --workdir=runs/digits
 """
 
-from flags import audit_flags, cache_flags, weights_flags, workdir_flags
+from flags import script_flags
 from scripts import cli
 
 
-def main():
+def main(options):
   with cli.silence():
     from nct_tf.audit import run_audit
     from nct_tf.reporting import text_tables
     from nct_tf.workdir import layout
 
-  directory = layout.Workdir(workdir_flags.WORKDIR.value)
+  directory = layout.Workdir(options.workdir)
   result = run_audit.audit_run(
     directory,
-    audit_flags.FOLDS.value,
-    weights_flags.CHECKPOINT.value,
-    weights_flags.USE_EMA.value,
-    cache_flags.CACHE.value,
-    cache_flags.CACHE_DIR.value,
+    options.folds,
+    options.checkpoint,
+    options.use_ema,
+    options.cache,
+    options.cache_dir,
   )
   print(text_tables.format_audit(run_audit.summarize(result)))
   print(f"To look at: {directory.audit_dir / 'index.html'}")
 
 
 if __name__ == "__main__":
-  cli.run(
-    main,
-    audit_flags,
-    workdir_flags,
-    weights_flags,
-    cache_flags,
-    required=["workdir"],
-  )
+  cli.run(main, script_flags.Audit, required=["workdir"])

@@ -14,13 +14,16 @@ scripts.train; what has no bearing on the times is passed over.
 
 import json
 
-from flags import benchmark_flags, config_flags
+from flags import script_flags
+from nct_tf import config as config_lib
 from scripts import cli
 
+# Nothing is written, and the images are in memory.
+_WITHOUT = ("workdir", "export_dir", "cache", "cache_dir")
 
-def main():
+
+def main(config, options):
   with cli.silence():
-    from nct_tf import config
     from nct_tf.benchmarks import audit, scaling, serving, training_steps
     from nct_tf.reporting import text_tables
 
@@ -35,14 +38,13 @@ def main():
       text_tables.format_scaling_benchmark,
     ),
     "audit": (audit.benchmark, text_tables.format_audit_benchmark),
-  }[benchmark_flags.SUITE.value]
-  measured = benchmark(
-    config.TrainConfig(**cli.flag_values(*config_flags.MODULES)),
-    benchmark_flags.NUM_STEPS.value,
-  )
+  }[options.suite]
+  measured = benchmark(config, options.num_steps)
   print(format_table(measured))
   print(json.dumps(measured))
 
 
 if __name__ == "__main__":
-  cli.run(main, benchmark_flags, *config_flags.MODULES)
+  cli.run(
+    main, config_lib.TrainConfig, script_flags.Benchmark, without=_WITHOUT
+  )

@@ -9,6 +9,7 @@ import tempfile
 
 from absl import app, flags, logging as absl_logging
 
+from flags import option_flags
 from nct_tf import errors
 
 _EXPECTED_ERRORS = (
@@ -19,7 +20,7 @@ _EXPECTED_ERRORS = (
 )
 
 
-def run(main, *flag_modules, required=(), unless=lambda: False):
+def run(main, *groups, passed_on=(), required=(), unless=None, without=()):
   """Runs a script.
 
   Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
@@ -27,23 +28,34 @@ def run(main, *flag_modules, required=(), unless=lambda: False):
   again ends with 75.
 
   Args:
-    main: a function without arguments.
-    *flag_modules: modules of `flags` that `--help` is to tell about.
-    required: names of flags that must be given. Not said where a flag is
-      defined, as a test that imports it need not give it.
-    unless: a function without arguments that tells, when the flags are read,
-      whether they need not be given.
+    main: a function that takes an instance of each group.
+    *groups: classes of `fields.Options`, whose options are its flags.
+    passed_on: more of them, which `main` does not take.
+    required: names of flags that must be given. Not said where an option is
+      defined, as who calls a library function may not need it.
+    unless: name of a flag with which they need not be given.
+    without: names of options that get no flag.
   """
+  app.define_help_flags()
+  flags.DEFINE_flag(_HelpFlag([*groups, *passed_on], without))
+  for group in (*groups, *passed_on):
+    option_flags.define(group, without)
   for name in required:
     flags.register_validator(
       name,
-      lambda value: value not in (None, "", []) or unless(),
+      lambda value: value not in (None, "", ()) or _is_on(unless),
       "it must be given",
     )
-  for module in flag_modules:
-    for flag in flags.FLAGS.get_flags_for_module(module.__name__):
-      flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-  app.run(lambda _: _guard(main), flags_parser=parse)
+  app.run(
+    lambda _: _guard(
+      lambda: main(*(option_flags.read(group, without) for group in groups))
+    ),
+    flags_parser=parse,
+  )
+
+
+def _is_on(name):
+  return name is not None and flags.FLAGS[name].value
 
 
 def parse(argv):
@@ -52,20 +64,35 @@ def parse(argv):
     rest = flags.FLAGS(argv)
   except flags.Error as error:
     _fail(f"{error} (--help tells of all flags)")
-  except SystemExit:  # --help has answered.
+  except SystemExit:  # --help, or --method=help, has answered.
     sys.exit(0)
   if rest[1:]:
     _fail(f"takes flags alone, no arguments. Received: {' '.join(rest[1:])}")
   return rest
 
 
-def flag_values(*flag_modules):
-  """Returns dict from name to value of the flags of modules of `flags`."""
-  return {
-    flag.name: flag.value
-    for module in flag_modules
-    for flag in flags.FLAGS.get_flags_for_module(module.__name__)
-  }
+class _HelpFlag(app.HelpFlag):
+  """Tells what the script does and takes, by groups."""
+
+  def __init__(self, groups, without):
+    super().__init__()
+    self.allow_override = True
+    self._groups = groups
+    self._without = without
+
+  def parse(self, arg):
+    if not self._parse(arg):
+      return
+    print(sys.modules["__main__"].__doc__.strip())
+    print("\nFlags:\n")
+    for group in self._groups:
+      print(option_flags.describe(group, self._without))
+    print("any script:")
+    print(
+      "  --flagfile: A file of flags, one a line, such as a run's flags.txt."
+    )
+    print("  --helpfull: The flags of all libraries, too.")
+    sys.exit(0)
 
 
 @contextlib.contextmanager
@@ -131,7 +158,17 @@ def _fail(message):
 
 
 def _say(message):
-  text = " ".join(str(message).split())
+  text = _escape_controls(str(message).strip("\n"))
   program = os.path.basename(sys.argv[0]).removesuffix(".py")
   sys.stderr.write(f"{program}: {text}\n")
   sys.stderr.flush()
+
+
+def _escape_controls(text):
+  """Returns text of one line: what cannot be seen is shown as its escape."""
+  return "".join(
+    character
+    if character.isprintable()
+    else character.encode("unicode_escape").decode()
+    for character in text
+  )

@@ -5,29 +5,29 @@ Example:
     --figure=runs/memorisation.png
 """
 
-from flags import compare_flags
+from flags import script_flags
 from scripts import cli
 
 
-def main():
+def main(options):
   with cli.silence():
     from nct_tf.reporting import plotting, text_tables
     from nct_tf.workdir import layout
 
-  directories = [layout.Workdir(path) for path in compare_flags.WORKDIRS.value]
+  directories = [layout.Workdir(path) for path in options.workdirs]
   results = [each.read_result() for each in directories]
-  print(text_tables.format_results(results, compare_flags.WORKDIRS.value))
+  print(text_tables.format_results(results, options.workdirs))
   print(text_tables.RESULTS_LEGEND)
-  if compare_flags.FIGURE.value:
+  if options.figure:
     plotting.plot_memorisation(
       [
         (each.path.name, result, each.read_history())
         for each, result in zip(directories, results, strict=True)
       ],
-      compare_flags.FIGURE.value,
+      options.figure,
     )
-    print(f"The paper's Figure 1 of these runs: {compare_flags.FIGURE.value}")
+    print(f"The paper's Figure 1 of these runs: {options.figure}")
 
 
 if __name__ == "__main__":
-  cli.run(main, compare_flags, required=["workdirs"])
+  cli.run(main, script_flags.Compare, required=["workdirs"])

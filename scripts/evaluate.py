@@ -4,23 +4,23 @@ Example:
   python -m scripts.evaluate --workdir=runs/digits
 """
 
-from flags import cache_flags, weights_flags, workdir_flags
+from flags import script_flags
 from scripts import cli
 
 
-def main():
+def main(options):
   with cli.silence():
     from nct_tf.evaluation import evaluation
     from nct_tf.reporting import text_tables
     from nct_tf.workdir import layout
 
-  directory = layout.Workdir(workdir_flags.WORKDIR.value)
+  directory = layout.Workdir(options.workdir)
   scores = evaluation.evaluate_run(
     directory,
-    weights_flags.CHECKPOINT.value,
-    weights_flags.USE_EMA.value,
-    cache_flags.CACHE.value,
-    cache_flags.CACHE_DIR.value,
+    options.checkpoint,
+    options.use_ema,
+    options.cache,
+    options.cache_dir,
   )
   directory.write_evaluation(scores)
   print(text_tables.format_evaluation(scores))
@@ -28,4 +28,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, workdir_flags, weights_flags, cache_flags, required=["workdir"])
+  cli.run(main, script_flags.Evaluate, required=["workdir"])

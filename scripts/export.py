@@ -4,40 +4,26 @@ Example:
   python -m scripts.export --workdir=runs/digits --export_dir=exports/digits
 """
 
-from flags import (
-  export_dir_flags,
-  export_flags,
-  version_flags,
-  weights_flags,
-  workdir_flags,
-)
+from flags import script_flags
 from scripts import cli
 
-FLAG_MODULES = (
-  workdir_flags,
-  weights_flags,
-  export_dir_flags,
-  version_flags,
-  export_flags,
-)
 
-
-def main():
+def main(options):
   with cli.silence():
     from nct_tf.serving import exporting
     from nct_tf.workdir import layout
 
   exporting.export_run(
-    layout.Workdir(workdir_flags.WORKDIR.value),
-    export_dir_flags.EXPORT_DIR.value,
-    checkpoint=weights_flags.CHECKPOINT.value,
-    use_ema=weights_flags.USE_EMA.value,
-    version=version_flags.VERSION.value,
-    keep=export_flags.KEEP.value,
-    members=export_flags.MEMBERS.value,
-    top_k=export_flags.TOP_K.value,
+    layout.Workdir(options.workdir),
+    options.export_dir,
+    checkpoint=options.checkpoint,
+    use_ema=options.use_ema,
+    version=options.version,
+    keep=options.keep,
+    members=options.members,
+    top_k=options.top_k,
   )
 
 
 if __name__ == "__main__":
-  cli.run(main, *FLAG_MODULES, required=["workdir", "export_dir"])
+  cli.run(main, script_flags.Export, required=["workdir", "export_dir"])

@@ -10,44 +10,40 @@ Example:
 
 import sys
 
-from absl import flags
-
-from flags import cluster_flags
-from nct_tf import errors
+from flags import option_flags, script_flags
+from nct_tf import config as config_lib, errors
 from nct_tf.platform import local_cluster
-from scripts import cli, train
-
-FLAG_MODULES = (cluster_flags, *train.FLAG_MODULES)
+from scripts import cli
 
 # What each worker gets from here.
 _OWN = ("strategy", "workers", "worker_index")
 
 
-def main():
+def main(cluster):
   for argument in sys.argv[1:]:
     name = argument.lstrip("-").partition("=")[0]
     if name in _OWN and argument.startswith("-"):
       raise errors.InvalidInputError(
         f"--{name} is given to each worker from here. Received: {argument}"
       )
-  given = {
-    flag.name: flag.serialize()
-    for module in train.FLAG_MODULES
-    for flag in flags.FLAGS.get_flags_for_module(module.__name__)
-    if flag.present and flag.value is not None and flag.name not in _OWN
-  }
+  given = option_flags.given(config_lib.TrainConfig, without=_OWN)
   command = [sys.executable, "-m", "scripts.train"]
   # Who goes on must not delete what there is to go on from.
   again = [text for name, text in given.items() if name != "overwrite"]
   sys.exit(
     local_cluster.run(
       [*command, *given.values()],
-      cluster_flags.NUM_WORKERS.value,
-      cluster_flags.MAX_RESTARTS.value,
+      cluster.num_workers,
+      cluster.max_restarts,
       restart_command=[*command, *again],
     )
   )
 
 
 if __name__ == "__main__":
-  cli.run(main, *FLAG_MODULES, required=["workdir"])
+  cli.run(
+    main,
+    script_flags.Cluster,
+    passed_on=[config_lib.TrainConfig],
+    required=["workdir"],
+  )

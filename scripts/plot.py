@@ -5,23 +5,23 @@ Examples:
   python -m scripts.plot --figure=2 --output=schedules.png
 """
 
-from flags import experiment_flags, plot_flags
+from flags import script_flags
 from scripts import cli
 
 
-def main():
+def main(options):
   with cli.silence():
     from nct_tf.experiments import figures, reproduction
 
   path = figures.draw(
-    experiment_flags.FIGURE.value,
-    experiment_flags.SCALE.value,
-    reproduction.Results(experiment_flags.RESULTS_DIR.value),
-    experiment_flags.seeds(),
-    plot_flags.OUTPUT.value,
+    options.figure,
+    options.scale,
+    reproduction.Results(options.results_dir),
+    options.seeds,
+    options.output,
   )
-  print(f"Figure {experiment_flags.FIGURE.value}: {path}")
+  print(f"Figure {options.figure}: {path}")
 
 
 if __name__ == "__main__":
-  cli.run(main, experiment_flags, plot_flags, required=["figure"])
+  cli.run(main, script_flags.Plot, required=["figure"])

@@ -13,49 +13,38 @@ exit code is 2 then.
 
 import sys
 
-from absl import flags
-
-from flags import export_dir_flags, predict_flags, version_flags
+from flags import script_flags
 from scripts import cli
 
-FLAG_MODULES = (predict_flags, export_dir_flags, version_flags)
 
-
-def main():
+def main(options):
   from nct_tf.serving.clients import image_files, prediction_formats
 
   # Names of files are bytes, and come out as they were.
   sys.stdout.reconfigure(errors="surrogateescape")
-  paths = image_files.find(predict_flags.IMAGES.value)
-  rows = image_files.classify(_create_client(), paths)
-  prediction_formats.write(rows, predict_flags.FORMAT.value, sys.stdout)
+  paths = image_files.find(options.images)
+  rows = image_files.classify(_create_client(options), paths)
+  prediction_formats.write(rows, options.format, sys.stdout)
 
 
-def _create_client():
-  options = (
-    predict_flags.MODEL_NAME.value,
-    version_flags.VERSION.value or predict_flags.VERSION_LABEL.value,
-    predict_flags.TIMEOUT_SECONDS.value,
-    predict_flags.NUM_RETRIES.value,
+def _create_client(options):
+  asked = (
+    options.model_name,
+    options.version or options.version_label,
+    options.timeout_seconds,
+    options.num_retries,
   )
-  if predict_flags.REST_URL.value is not None:
+  if options.rest_url is not None:
     from nct_tf.serving.clients import rest_client
 
-    return rest_client.RestClient(predict_flags.REST_URL.value, *options)
+    return rest_client.RestClient(options.rest_url, *asked)
   with cli.silence():
     from nct_tf.serving.clients import grpc_client, local_client
 
-  if predict_flags.GRPC_ADDRESS.value is not None:
-    return grpc_client.GrpcClient(predict_flags.GRPC_ADDRESS.value, *options)
-  return local_client.LocalClient(
-    export_dir_flags.EXPORT_DIR.value, version_flags.VERSION.value
-  )
+  if options.grpc_address is not None:
+    return grpc_client.GrpcClient(options.grpc_address, *asked)
+  return local_client.LocalClient(options.export_dir, options.version)
 
 
 if __name__ == "__main__":
-  flags.mark_flags_as_mutual_exclusive(
-    ["export_dir", "rest_url", "grpc_address"], required=True
-  )
-  flags.mark_flags_as_mutual_exclusive(["version", "version_label"])
-  flags.mark_flags_as_mutual_exclusive(["export_dir", "version_label"])
-  cli.run(main, *FLAG_MODULES, required=["images"])
+  cli.run(main, script_flags.Predict, required=["images"])

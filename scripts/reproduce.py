@@ -10,24 +10,22 @@ Examples:
 
 import shlex
 
-from flags import data_dir_flags, experiment_flags, reproduce_flags
+from flags import script_flags
 from scripts import cli
 
 
-def main():
+def main(options):
   with cli.silence():
     from nct_tf import errors
     from nct_tf.experiments import costs, figures, pages, reproduction, tables
     from nct_tf.reporting import text_tables
 
-  scale = experiment_flags.SCALE.value
-  seeds = experiment_flags.seeds()
-  figure = experiment_flags.FIGURE.value
-  if (figure is None) == (reproduce_flags.TABLE.value is None):
+  scale, seeds, figure = options.scale, options.seeds, options.figure
+  if (figure is None) == (options.table is None):
     raise errors.InvalidInputError("either --table or --figure must be given")
   if figure is None:
-    table = tables.load(reproduce_flags.TABLE.value, scale)
-    cells = table.choose(reproduce_flags.CELL.value)
+    table = tables.load(options.table, scale)
+    cells = table.choose(options.cell)
   else:
     table, cells = tables.of_figure(figure, scale)
     seeds = figures.seeds_of(figure, seeds)
@@ -35,16 +33,17 @@ def main():
     table,
     cells,
     seeds,
-    reproduce_flags.RUNS_DIR.value,
-    **cli.flag_values(data_dir_flags),
+    options.runs_dir,
+    data_dir=options.data_dir,
+    download=options.download,
   )
-  if reproduce_flags.DRY_RUN.value:
+  if options.dry_run:
     for run in runs:
       print(shlex.join(run.command))
     print(text_tables.format_costs(costs.estimate(cells, len(seeds))))
     return
-  results = reproduction.Results(experiment_flags.RESULTS_DIR.value)
-  reproduction.run_all(runs, results, reproduce_flags.JOBS.value)
+  results = reproduction.Results(options.results_dir)
+  reproduction.run_all(runs, results, options.jobs)
   if figure is None:
     found = results.of_cells(cells, seeds)
     print(pages.format_table(table, cells, found, seeds))
@@ -56,4 +55,4 @@ def main():
 
 
 if __name__ == "__main__":
-  cli.run(main, experiment_flags, reproduce_flags, data_dir_flags)
+  cli.run(main, script_flags.Reproduce)

@@ -6,32 +6,18 @@ Example:
     --num_epochs=50 --workdir=runs/digits
 """
 
-from flags import (
-  cache_flags,
-  check_flags,
-  config_flags,
-  export_dir_flags,
-  workdir_flags,
-)
+from flags import script_flags
+from nct_tf import config as config_lib
 from scripts import cli
 
-FLAG_MODULES = (
-  *config_flags.MODULES,
-  cache_flags,
-  workdir_flags,
-  export_dir_flags,
-)
 
-
-def main():
+def main(config, check):
   with cli.silence():
-    from nct_tf import config as config_lib
     from nct_tf.audit import data_check
     from nct_tf.reporting import text_tables
     from nct_tf.training import run
 
-  config = config_lib.TrainConfig(**cli.flag_values(*FLAG_MODULES))
-  if check_flags.CHECK_DATA.value:
+  if check.check_data:
     print(text_tables.format_check(data_check.check(config, print)))
     return
   result = run.train_and_evaluate(config)
@@ -43,8 +29,8 @@ def main():
 if __name__ == "__main__":
   cli.run(
     main,
-    *FLAG_MODULES,
-    check_flags,
+    config_lib.TrainConfig,
+    script_flags.Check,
     required=["workdir"],
-    unless=lambda: check_flags.CHECK_DATA.value,
+    unless="check_data",
   )

@@ -9,22 +9,25 @@ Example:
     --num_epochs=50 --validation_fraction=0.2 --workdir=runs/tuning
 """
 
-from flags import cache_flags, config_flags, tune_flags, workdir_flags
+from flags import script_flags
+from nct_tf import config as config_lib
 from scripts import cli
 
-FLAG_MODULES = (*config_flags.MODULES, cache_flags, workdir_flags)
 
-
-def main():
+def main(config, options):
   with cli.silence():
-    from nct_tf import config as config_lib
     from nct_tf.experiments import tuning
     from nct_tf.reporting import text_tables
 
-  config = config_lib.TrainConfig(**cli.flag_values(*FLAG_MODULES))
-  scores = tuning.tune(config, [float(v) for v in tune_flags.VALUES.value])
+  scores = tuning.tune(config, options.target_variability_values)
   print(text_tables.format_tuning(scores))
 
 
 if __name__ == "__main__":
-  cli.run(main, *FLAG_MODULES, tune_flags, required=["workdir"])
+  cli.run(
+    main,
+    config_lib.TrainConfig,
+    script_flags.Tune,
+    required=["workdir"],
+    without=["export_dir"],
+  )

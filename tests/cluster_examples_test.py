@@ -9,8 +9,9 @@ import tempfile
 from absl.testing import absltest, flagsaver, parameterized
 import yaml
 
+from flags import option_flags
 from nct_tf import config
-from scripts import cli, train
+from scripts import cli
 
 _FOLDER = pathlib.Path(__file__).absolute().parents[1] / "examples" / "cluster"
 _TRAIN = ["-m", "scripts.train"]
@@ -19,8 +20,9 @@ _TRAIN = ["-m", "scripts.train"]
 def read_flags(arguments):
   """Returns the `TrainConfig` that scripts.train makes of a command line."""
   with flagsaver.flagsaver():
+    option_flags.define(config.TrainConfig)
     cli.parse(["train", *arguments])
-    return config.TrainConfig(**cli.flag_values(*train.FLAG_MODULES))
+    return option_flags.read(config.TrainConfig)
 
 
 def hosts_and_ports(train_config):

@@ -1,66 +1,179 @@
-import dataclasses
+"""Flags are made of options, and a config of flags."""
 
-from absl import flags
-from absl.testing import absltest, parameterized
+import importlib
+import pathlib
+import pkgutil
+import subprocess
+import sys
 
-from nct_tf import config, errors
-from scripts import train
+from absl import flags as absl_flags
+from absl.testing import absltest, flagsaver, parameterized
 
-FLAGS = flags.FLAGS
+import flags
+from flags import option_flags, script_flags
+from nct_tf import config, errors, methods
+from nct_tf.options import fields
+import scripts
+
+_ROOT = pathlib.Path(__file__).absolute().parents[1]
+FLAGS = absl_flags.FLAGS
 
 
-def train_flags():
-  return {
-    flag.name: flag
-    for module in train.FLAG_MODULES
-    for flag in FLAGS.get_flags_for_module(module.__name__)
-  }
+def all_groups():
+  """Returns what scripts take: list of classes of options."""
+  return [config.TrainConfig] + [
+    value
+    for value in vars(script_flags).values()
+    if isinstance(value, type) and issubclass(value, fields.Options)
+  ]
 
 
-class FlagsMatchConfigTest(parameterized.TestCase):
+class DefinitionsTest(parameterized.TestCase):
+  def test_no_name_is_defined_twice(self):
+    before = set(FLAGS)
+    for package in (flags, scripts):
+      for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    self.assertEqual(set(FLAGS), before)
+    for group in all_groups():
+      with flagsaver.flagsaver():
+        option_flags.define(group)  # Raises where a name is defined already.
+        self.assertGreater(set(FLAGS), before, group)
+
+  def test_methods_that_share_a_name_mean_the_same(self):
+    for name in methods.option_names():
+      kinds = {
+        (
+          fields.types_of(options)[name],
+          option.unit,
+          option.low,
+          option.high,
+          option.low_open,
+          option.high_open,
+          option.possible,
+        )
+        for options in methods.all_options().values()
+        for other, option in fields.options_of(options).items()
+        if other == name
+      }
+      self.assertLen(kinds, 1, name)
+
+  def test_methods_take_no_name_of_a_runs_other_options(self):
+    own = fields.options_of(config.TrainConfig).keys()
+    self.assertEmpty(own & methods.option_names())
+
+  def test_every_option_has_help(self):
+    for group in all_groups():
+      for section in group.sections():
+        self.assertNotEmpty(section.title, group)
+        for name, option in section.options.items():
+          self.assertGreater(len(option.help), 10, name)
+          self.assertRegex(option.help, r"^[\w`].*[.]$", name)
+
+  def test_units_of_names_are_told(self):
+    for group in all_groups():
+      for section in group.sections():
+        for name, option in section.options.items():
+          for unit in ("epochs", "minutes", "seconds"):
+            if name.endswith(f"_{unit}"):
+              self.assertIn(option.unit, (unit, ""), name)
+
+  def test_nothing_heavy_is_imported(self):
+    code = (
+      "import sys\n"
+      "from flags import option_flags, script_flags\n"
+      "from nct_tf import config, methods, networks\n"
+      "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    process = subprocess.run(
+      [sys.executable, "-c", code],
+      cwd=_ROOT,
+      capture_output=True,
+      text=True,
+      check=True,
+    )
+    heavy = "tensorflow keras h5py matplotlib sklearn numpy tensorflow_addons"
+    self.assertNoCommonElements(process.stdout.split(), heavy.split())
+
+
+class TrainFlagsTestCase(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.enter_context(flagsaver.flagsaver())
+    option_flags.define(config.TrainConfig)
+    self.names = [
+      name
+      for section in config.TrainConfig.sections()
+      for name in section.options
+    ]
+
+  def parse(self, *arguments):
+    FLAGS(["train", *arguments])
+    return option_flags.read(config.TrainConfig)
+
+
+class FlagsMatchConfigTest(TrainFlagsTestCase):
   def test_names_and_defaults_are_the_same(self):
-    fields = {
-      field.name: field.default
-      for field in dataclasses.fields(config.TrainConfig)
-    }
-    defaults = {name: flag.default for name, flag in train_flags().items()}
-    self.assertEqual(defaults, fields)
-
-  def test_every_flag_has_help(self):
-    for flag in train_flags().values():
-      self.assertGreater(len(flag.help), 10, flag.name)
+    defaults = {name: FLAGS[name].default for name in self.names}
+    of_methods = dict.fromkeys(methods.option_names())
+    self.assertEqual(
+      defaults, fields.defaults_of(config.TrainConfig) | of_methods
+    )
+    self.assertEqual(self.parse(), config.TrainConfig())
 
   def test_config_refuses_what_a_flag_refuses(self):
     num_bounds = 0
-    for name, flag in train_flags().items():
+    for name in self.names:
+      parser = FLAGS[name].parser
+      method = (methods.having(name) or ("nct",))[0]
       for bound, step in (("lower_bound", -1), ("upper_bound", 1)):
-        limit = getattr(flag.parser, bound, None)
+        limit = getattr(parser, bound, None)
         if limit is None:
           continue
         num_bounds += 1
         outside = limit + step
         with self.assertRaises(ValueError, msg=f"--{name}={outside}"):
-          flag.parser.parse(outside)
+          parser.parse(outside)
         with self.assertRaisesRegex(errors.InvalidInputError, f"`{name}`"):
-          config.TrainConfig(**{name: outside})
+          config.TrainConfig.from_flags(method=method, **{name: outside})
     self.assertGreater(num_bounds, 30)
+
+  def test_a_flag_refuses_a_bound_that_is_open(self):
+    num_bounds = 0
+    for section in config.TrainConfig.sections():
+      for name, option in section.options.items():
+        for bound, is_open in (
+          (option.low, option.low_open),
+          (option.high, option.high_open),
+        ):
+          if bound is None:
+            continue
+          num_bounds += is_open
+          if is_open:
+            with self.assertRaisesRegex(ValueError, "is not a number"):
+              FLAGS[name].parser.parse(str(bound))
+          else:
+            FLAGS[name].parser.parse(str(bound))
+    self.assertGreater(num_bounds, 8)
 
   def test_config_and_flag_know_the_same_choices(self):
     num_enums = 0
-    for name, flag in train_flags().items():
-      if not isinstance(flag, flags.EnumFlag):
+    for name in self.names:
+      flag = FLAGS[name]
+      if not isinstance(flag, absl_flags.EnumFlag):
         continue
       num_enums += 1
+      method = {"method": (methods.having(name) or ("nct",))[0]}
       with self.assertRaisesRegex(
         errors.InvalidInputError, ", ".join(flag.parser.enum_values)
       ):
-        config.TrainConfig(**{name: "none such"})
-    self.assertEqual(num_enums, 12)
+        config.TrainConfig.from_flags(**{**method, name: "none such"})
+    self.assertGreaterEqual(num_enums, 13)
 
 
-class FlagfileTest(parameterized.TestCase):
+class FlagfileTest(TrainFlagsTestCase):
   def changed(self):
-    return config.TrainConfig(
+    return config.TrainConfig.from_flags(
       dataset="fake",
       noise_type="pair_flip",
       noise_rate=0.2,
@@ -74,6 +187,13 @@ class FlagfileTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("default", config.TrainConfig()),
     ("never_decays", config.TrainConfig(lr_decay_epochs=())),
+    ("standard", config.TrainConfig(method="standard")),
+    (
+      "bootstrap",
+      config.TrainConfig(
+        method="bootstrap", method_options={"bootstrap_beta": 0.7}
+      ),
+    ),
   )
   def test_round_trip(self, original):
     again = config.TrainConfig.from_flagfile(original.to_flagfile())
@@ -85,17 +205,72 @@ class FlagfileTest(parameterized.TestCase):
     self.assertEqual(again, original)
 
   def test_flags_read_what_the_config_writes(self):
-    parsed = {}
-    for line in self.changed().to_flagfile().splitlines():
-      name, text = line.removeprefix("--").split("=", 1)
-      parsed[name] = train_flags()[name].parser.parse(text)
-    self.assertEqual(config.TrainConfig(**parsed), self.changed())
+    parsed = self.parse(*self.changed().to_flagfile().splitlines())
+    self.assertEqual(parsed, self.changed())
+    self.assertEqual(self.parse(*self.changed().to_flags()), self.changed())
+
+  def test_only_what_differs_from_the_defaults_is_a_flag(self):
+    self.assertEqual(
+      self.changed().to_flags(),
+      [
+        "--dataset=fake",
+        "--noise_type=pair_flip",
+        "--noise_rate=0.2",
+        "--final_bn=True",
+        "--alpha_rampup_epochs=7",
+        "--target_variability_exclude_true=False",
+        "--num_epochs=50",
+        "--lr_decay_epochs=20,40",
+      ],
+    )
+
+  def test_lists_have_commas(self):
+    parsed = self.parse(
+      "--lr_decay_epochs=60, 120",
+      "--strategy=multi_worker",
+      "--workers=a:1,b:2",
+      "--worker_index=1",
+    )
+    self.assertEqual(parsed.lr_decay_epochs, (60, 120))
+    self.assertEqual(parsed.workers, ("a:1", "b:2"))
+    self.assertEqual(self.parse("--lr_decay_epochs=").lr_decay_epochs, ())
+
+  def test_the_options_of_the_method_stand_after_it(self):
+    lines = config.TrainConfig().to_flagfile().splitlines()
+    first = lines.index("--method=nct")
+    self.assertEqual(
+      lines[first + 1 : first + 9],
+      [
+        "--temperature=4.0",
+        "--alpha_max=0.9",
+        "--alpha_steepness=0.65",
+        "--target_variability_min=0.0",
+        "--target_variability_max=0.5",
+        "--target_variability_warmup_epochs=1",
+        "--target_variability_exclude_true=True",
+        "--num_epochs=200",
+      ],
+    )
+    others = [line for line in lines if line not in lines[first : first + 8]]
+    standard = config.TrainConfig(method="standard").to_flagfile().splitlines()
+    self.assertEqual(
+      standard, [*others[:first], "--method=standard"] + others[first:]
+    )
 
   def test_folders_are_no_part_of_a_run(self):
     one = config.TrainConfig(
       workdir="a", export_dir="b", overwrite=True, cache="disk", cache_dir="c"
     )
     self.assertEqual(one.to_flagfile(), config.TrainConfig().to_flagfile())
+
+  def test_what_makes_no_difference_is_no_circumstance_of_a_run(self):
+    one = config.TrainConfig(
+      data_dir="a", keep_checkpoints=7, strategy="mirrored", num_virtual_cpus=2
+    )
+    self.assertNotEqual(one, config.TrainConfig())
+    self.assertEqual(one.without_circumstances(), config.TrainConfig())
+    other = self.changed()
+    self.assertEqual(other.without_circumstances(), other)
 
   @parameterized.named_parameters(
     ("unknown", "--colour=red\n", "'--colour=red'"),
@@ -106,6 +281,98 @@ class FlagfileTest(parameterized.TestCase):
   def test_refuses(self, text, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
       config.TrainConfig.from_flagfile(text)
+
+  def test_an_earlier_versions_options_of_another_method_are_passed_over(self):
+    text = config.TrainConfig().to_flagfile()
+    text = text.replace("--method=nct", "--method=standard")
+    with self.assertNoLogs("nct_tf"):
+      read = config.TrainConfig.from_flagfile(text)
+    self.assertEqual(read, config.TrainConfig(method="standard"))
+    text = text.replace("variability_max=0.5", "variability_max=0.3")
+    text = text.replace("temperature=4.0", "temperature=2.0")
+    with self.assertLogs("nct_tf") as logs:
+      read = config.TrainConfig.from_flagfile(text)
+    self.assertEqual(read, config.TrainConfig(method="standard"))
+    self.assertLen(logs.output, 1)
+    self.assertRegex(
+      logs.output[0],
+      "method standard does not have it: --temperature=2.0 "
+      "--target_variability_max=0.3$",
+    )
+
+
+class MethodOptionsTest(parameterized.TestCase):
+  def test_may_be_given_in_three_ways(self):
+    options = methods.get_options("bootstrap")(bootstrap_beta=0.8)
+    one, *others = (
+      config.TrainConfig(method="bootstrap", method_options=options),
+      config.TrainConfig(
+        method="bootstrap", method_options={"bootstrap_beta": 0.8}
+      ),
+      config.TrainConfig.from_flags(
+        method="bootstrap", bootstrap_beta=0.8, temperature=None
+      ),
+    )
+    self.assertEqual(one.method_options.bootstrap_beta, 0.8)
+    self.assertEqual(one.method_options.bootstrap_type, "soft")
+    self.assertEqual({one, *others}, {one})
+
+  def test_are_the_methods_defaults_if_not_given(self):
+    for name in methods.names():
+      made = config.TrainConfig(method=name)
+      self.assertEqual(made.method_options, methods.get_options(name)())
+
+  @parameterized.named_parameters(
+    (
+      "another_methods",
+      {"method": "standard", "temperature": 2.0},
+      "^Argument `temperature` belongs to the methods nct. Received: "
+      "method=standard$",
+    ),
+    ("range", {"temperature": 0.0}, r"`temperature` must be in \(0, inf\)"),
+    (
+      "choice",
+      {"method": "bootstrap", "bootstrap_type": "firm"},
+      "`bootstrap_type` must be one of soft, hard",
+    ),
+    ("method", {"method": "magic"}, "`method` must be one of nct, standard"),
+  )
+  def test_refuses(self, values, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      config.TrainConfig.from_flags(**values)
+
+  @parameterized.named_parameters(
+    ("of_no_method", {"colour": 1}, "`colour` belongs to no method"),
+    (
+      "of_another_method",
+      methods.get_options("standard")(),
+      "must be a NCT where `method` is nct. Received: a Standard",
+    ),
+  )
+  def test_refuses_options(self, options, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      config.TrainConfig(method_options=options)
+
+  def test_replace_keeps_what_it_does_not_change(self):
+    first = config.TrainConfig.from_flags(temperature=2.0, width=8)
+    second = first.replace(alpha_max=0.5, num_epochs=7)
+    self.assertEqual(
+      second,
+      config.TrainConfig.from_flags(
+        temperature=2.0, width=8, alpha_max=0.5, num_epochs=7
+      ),
+    )
+    self.assertEqual(
+      second.replace(alpha_max=None).method_options.alpha_max, 0.9
+    )
+
+  def test_replacing_the_method_keeps_none_of_the_old_ones_options(self):
+    first = config.TrainConfig.from_flags(temperature=2.0, width=8)
+    standard = first.replace(method="standard")
+    self.assertEqual(standard, config.TrainConfig(method="standard", width=8))
+    self.assertEqual(
+      standard.replace(method="nct"), config.TrainConfig(width=8)
+    )
 
 
 class CombinationsTest(parameterized.TestCase):
@@ -131,15 +398,26 @@ class CombinationsTest(parameterized.TestCase):
       {"optimizer": "adamw", "decoupled_weight_decay": True},
       "belongs to the optimizer sgd",
     ),
+    ("fold_alone", {"fold": 1}, "`num_folds` and `fold` belong together"),
+    (
+      "folds_and_fraction",
+      {"num_folds": 3, "fold": 0, "validation_fraction": 0.1},
+      "`validation_fraction` must be 0 with `num_folds`",
+    ),
+    (
+      "worker_of_no_cluster",
+      {"workers": ("a:1",), "worker_index": 0},
+      "belong to --strategy=multi_worker",
+    ),
   )
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
-      config.TrainConfig(**arguments)
+      config.TrainConfig.from_flags(**arguments)
 
   @parameterized.parameters("learning_rate", "alpha_steepness", "weight_decay")
   def test_refuses_infinity(self, name):
     with self.assertRaisesRegex(errors.InvalidInputError, f"{name}=inf"):
-      config.TrainConfig(**{name: float("inf")})
+      config.TrainConfig.from_flags(**{name: float("inf")})
 
   def test_one_epoch_has_the_whole_learning_rate(self):
     one = config.TrainConfig(num_epochs=1)
@@ -147,8 +425,38 @@ class CombinationsTest(parameterized.TestCase):
 
   def test_derived_values(self):
     ninety = config.TrainConfig(num_epochs=50)
-    self.assertEqual(ninety.resolved_alpha_rampup_epochs, 45)
     self.assertEqual(ninety.resolved_lr_decay_epochs, (45,))
+
+
+class ScriptOptionsTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    (
+      "no_folder",
+      script_flags.Compare,
+      {"workdirs": ()},
+      "at least one folder",
+    ),
+    ("empty_name", script_flags.Compare, {"workdirs": ("a", "")}, "empty name"),
+    ("figure", script_flags.Compare, {"figure": "a.pdf"}, "must end in .png"),
+    ("output", script_flags.Plot, {"output": "a.pdf"}, "must end in .png"),
+    ("no_seed", script_flags.Plot, {"seeds": ()}, "at least one seed"),
+    ("bad_seed", script_flags.Reproduce, {"seeds": (0, -1)}, "=-1"),
+    (
+      "no_rate",
+      script_flags.Tune,
+      {"target_variability_values": ()},
+      r"must be numbers in \[0, 1\]",
+    ),
+    (
+      "two_servers",
+      script_flags.Predict,
+      {"rest_url": "x", "grpc_address": "y"},
+      r"Exactly one of \(export_dir, rest_url, grpc_address\).*rest_url, grpc",
+    ),
+  )
+  def test_refuses(self, group, values, message):
+    with self.assertRaisesRegex(errors.InvalidInputError, message):
+      group(**values)
 
 
 if __name__ == "__main__":

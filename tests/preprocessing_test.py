@@ -3,6 +3,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import errors, preprocessing
+from nct_tf.options import data as data_options
 from nct_tf.platform import addons
 
 
@@ -40,7 +41,7 @@ class RandomCropFlipTest(parameterized.TestCase):
       np.mean([flip for _, _, flip in keys]), 0.5, delta=0.06
     )
 
-  @parameterized.parameters(*preprocessing.AUGMENTATIONS)
+  @parameterized.parameters(*data_options.AUGMENTATIONS)
   def test_eager_and_tf_data_agree(self, augmentation):
     if augmentation == "crop_flip_cutout" and not addons.available():
       self.skipTest("cutout needs tensorflow-addons")

@@ -56,7 +56,7 @@ class BadFlagsTest(ScriptsTestCase):
     ("--validation_fraction=1", "--validation_fraction=1"),
     ("--lr_decay_epochs=soon", "--lr_decay_epochs=soon"),
     ("--network=resnet", "one of <preact_resnet18|preact_resnet10|resnet50|"),
-    ("--method=magic", "one of <nct|standard>"),
+    ("--method=magic", "one of <nct|standard|"),
     ("--noise_type=uniform", "symmetric_inclusive.symmetric_exclusive"),
     ("--optimizer=adam", "sgd.adamw.lamb.sgdw"),
     ("--colour=red", "Unknown command line flag 'colour'"),
@@ -138,7 +138,7 @@ class BadFlagsTest(ScriptsTestCase):
 
   def test_help_tells_ranges_and_choices(self):
     text = " ".join(run("train", "--help").stdout.split())
-    for part in ("--noise_rate:", "range [0.0, 1.0]", "<nct|standard>"):
+    for part in ("--noise_rate:", "range [0.0, 1.0]", "<nct|standard|"):
       self.assertIn(part, text)
 
 

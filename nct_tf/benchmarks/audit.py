@@ -59,23 +59,16 @@ def benchmark(config, num_steps):
       f"noise_type={config.noise_type}, "
       f"validation_fraction={config.validation_fraction}"
     )
+  nct = config.replace(method="nct", export_dir=None, monitor_every_epochs=0)
   with tempfile.TemporaryDirectory() as folder:
     directory = layout.Workdir(pathlib.Path(folder) / "nct")
-    run.train_and_evaluate(
-      dataclasses.replace(
-        config,
-        method="nct",
-        workdir=str(directory.path),
-        export_dir=None,
-        monitor_every_epochs=0,
-      )
-    )
+    run.train_and_evaluate(nct.replace(workdir=str(directory.path)))
     last = run_audit.predict(directory, noisy.train, "last", None)
     own_scores = directory.read_label_scores()
     folds = layout.Workdir(pathlib.Path(folder) / "standard")
     _, logits = run_audit.predict_folds(
       folds,
-      dataclasses.replace(config, method="standard"),
+      config.replace(method="standard"),
       noisy,
       _NUM_FOLDS,
       "best",
@@ -97,7 +90,7 @@ def benchmark(config, num_steps):
     "network": config.network,
     "width": config.width,
     "num_epochs": config.num_epochs,
-    "target_variability_max": config.target_variability_max,
+    "target_variability_max": nct.method_options.target_variability_max,
     "tensorflow": tf.__version__,
     "average_precision": {
       "nct_mean": precision(own_scores),

@@ -44,8 +44,7 @@ def _cost_config(cell):
     config,
     noise_type="none",
     noise_rate=0.0,
-    alpha_rampup_epochs=None,
-    target_variability_max=float(config.target_variability_max > 0),
+    method_options=config.method_options.of_equal_cost(),
     learning_rate=1e-6,  # Of random images a network learns nothing.
   )
 

@@ -60,13 +60,15 @@ class Cell:
 
     Args:
       seed: int.
-      **changes: other fields of the config.
+      **changes: other options, as `TrainConfig.from_flags` takes them.
     """
     flags = {
       name: tuple(value) if isinstance(value, list) else value
       for name, value in self.flags.items()
     }
-    return config_lib.TrainConfig(**{**flags, "seed": seed, **changes})
+    return config_lib.TrainConfig.from_flags(
+      **{**flags, "seed": seed, **changes}
+    )
 
 
 @dataclasses.dataclass(frozen=True)

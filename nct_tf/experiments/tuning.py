@@ -1,13 +1,14 @@
 """Choosing the largest target variability rate on held-out noisy labels."""
 
-import dataclasses
 import pathlib
 
-from nct_tf import errors
+from nct_tf import errors, methods
 from nct_tf.training import run as run_lib
 from nct_tf.workdir import layout
 
 NUM_EPOCHS_AVERAGED = 10
+
+_OPTION = "target_variability_max"
 
 
 def tune(config, values):
@@ -27,26 +28,26 @@ def tune(config, values):
     first of the highest.
 
   Raises:
-    InvalidInputError: if nothing is held out, or the method is not NCT.
+    InvalidInputError: if nothing is held out, or the method has no target
+      variability.
   """
   if not config.validation_fraction:
     raise errors.InvalidInputError(
       "Argument `validation_fraction` must be above 0, so that values are "
       "compared without the test split. Received: validation_fraction=0"
     )
-  if config.method != "nct":
+  takers = methods.having(_OPTION)
+  if config.method not in takers:
     raise errors.InvalidInputError(
-      "Argument `method` must be nct, as no other has target variability. "
-      f"Received: method={config.method}"
+      f"Argument `method` must be {' or '.join(takers)}, as no other has "
+      f"target variability. Received: method={config.method}"
     )
   return {value: _score(config, value) for value in values}
 
 
 def _score(config, value):
   workdir = pathlib.Path(config.workdir, f"target_variability_{value}")
-  run = dataclasses.replace(
-    config, target_variability_max=value, workdir=str(workdir)
-  )
+  run = config.replace(**{_OPTION: value}, workdir=str(workdir))
   run_lib.train_and_evaluate(run)
   history = layout.Workdir(workdir).read_history()
   return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())

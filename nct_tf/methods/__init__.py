@@ -9,6 +9,7 @@ import importlib
 
 from nct_tf import errors
 from nct_tf.methods import options as options_lib
+from nct_tf.options import fields
 
 # Name -> its options, and the module of its class. The module imports
 # TensorFlow, so it is not loaded before the method is used.
@@ -31,6 +32,38 @@ _METHODS = {
 def names():
   """Returns the names of all methods: tuple of str."""
   return tuple(_METHODS)
+
+
+def all_options():
+  """Returns the options of all methods: dict from name to `MethodOptions`."""
+  return {name: options for name, (options, _, _) in _METHODS.items()}
+
+
+def option_names():
+  """Returns the names of all options that some method has: set of str."""
+  return {
+    name
+    for options in all_options().values()
+    for name in fields.options_of(options)
+  }
+
+
+def having(option):
+  """Returns the names of the methods that have an option: tuple of str."""
+  return tuple(
+    name
+    for name, options in all_options().items()
+    if option in fields.options_of(options)
+  )
+
+
+def describe_all():
+  """Returns what methods there are, as text of a line each."""
+  width = max(map(len, names()))
+  return "\n".join(
+    f"{name:<{width}}  {options.describe()}"
+    for name, options in all_options().items()
+  )
 
 
 def get_options(name):

@@ -34,6 +34,22 @@ class MethodOptions(fields.Options):
   NUM_NETWORKS: ClassVar[int] = 1
   USES: ClassVar[tuple[str, ...]] = ()
 
+  @classmethod
+  def describe(cls):
+    """Returns its title, how it trains, and its networks, as one line."""
+    sentence = f"{cls.SUMMARY.partition('. ')[0].removesuffix('.')}."
+    uses = f"uses {', '.join(cls.USES)}" if cls.USES else ""
+    number = "1 network" if cls.NUM_NETWORKS == 1 else "2 networks"
+    facts = ", ".join(filter(None, (number, uses)))
+    return f"{cls.TITLE}: {sentence} ({facts})"
+
+  def of_equal_cost(self):
+    """Returns the options by which runs are equal that cost the same.
+
+    That is, they compute the same from step to step, with other numbers.
+    """
+    return self
+
 
 _SURE_OF_ITSELF = (
   "The probabilities are no frequencies: a network that learned wrong labels "
@@ -80,8 +96,9 @@ class NCT(MethodOptions):
   )
   alpha_rampup_epochs: int | None = fields.option(
     None,
-    "Epoch at which the weight is final (e_r of Eq. 4); 90 % of --num_epochs "
-    "if not given.",
+    "Epoch at which the weight is final (e_r of Eq. 4). If not given, it is "
+    "90 % of --num_epochs.",
+    unit="epochs",
     low=0,
   )
   target_variability_min: float = fields.option(
@@ -99,7 +116,10 @@ class NCT(MethodOptions):
     high=1,
   )
   target_variability_warmup_epochs: int = fields.option(
-    1, "Epochs before the share begins to rise (e_w of Eq. 5).", low=0
+    1,
+    "How long it takes before the share begins to rise (e_w of Eq. 5).",
+    unit="epochs",
+    low=0,
   )
   target_variability_exclude_true: bool = fields.option(
     True,
@@ -114,6 +134,15 @@ class NCT(MethodOptions):
       self.target_variability_max,
       self.target_variability_min,
       1,
+    )
+
+  def of_equal_cost(self):
+    """Whether labels are randomised costs something, how many does not."""
+    return dataclasses.replace(
+      self,
+      alpha_rampup_epochs=None,
+      target_variability_min=0.0,
+      target_variability_max=float(self.target_variability_max > 0),
     )
 
 
@@ -156,14 +185,14 @@ class Bootstrap(MethodOptions):
 
   bootstrap_type: str = fields.option(
     "soft",
-    "What is mixed into the label: soft, the predicted probabilities; hard, "
-    "the likeliest class.",
+    "What is mixed into the label: soft mixes the predicted probabilities in, "
+    "hard the likeliest class.",
     choices=("soft", "hard"),
   )
   bootstrap_beta: float | None = fields.option(
     None,
-    "Weight of the label; the prediction has the rest. 0.95 for soft and 0.8 "
-    "for hard if not given, as in the paper.",
+    "Weight of the label; the prediction has the rest. If not given, it is "
+    "0.95 for soft and 0.8 for hard, as in the paper.",
     low=0,
     high=1,
   )

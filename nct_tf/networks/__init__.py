@@ -1,18 +1,21 @@
 """Backbones by name: Keras models from images to logits."""
 
-from nct_tf import errors
-from nct_tf.networks import inception_resnet, preact_resnet, resnet, small
+import importlib
 
-_NETWORKS = {
-  "preact_resnet18": preact_resnet.preact_resnet18,
-  "preact_resnet10": preact_resnet.preact_resnet10,
-  "resnet50": resnet.resnet50,
-  "inception_resnet_v2": inception_resnet.inception_resnet_v2,
-  "simple_cnn": small.simple_cnn,
-  "mlp": small.mlp,
+from nct_tf import errors
+
+# Name -> the module with the function of that name. It imports Keras, so it is
+# not loaded before the network is built.
+_MODULES = {
+  "preact_resnet18": "nct_tf.networks.preact_resnet",
+  "preact_resnet10": "nct_tf.networks.preact_resnet",
+  "resnet50": "nct_tf.networks.resnet",
+  "inception_resnet_v2": "nct_tf.networks.inception_resnet",
+  "simple_cnn": "nct_tf.networks.small",
+  "mlp": "nct_tf.networks.small",
 }
 
-NAMES = tuple(_NETWORKS)
+NAMES = tuple(_MODULES)
 
 _PREACT_OPTIONS = ("kernel_initializer", "final_bn", "pool", "sync_batch_norm")
 _OPTIONS = {
@@ -56,4 +59,5 @@ def create(name, input_shape, num_classes, width=64, **options):
       f"Arguments {', '.join(unknown)} belong to {', '.join(takers)}. "
       f"Received: network={name}"
     )
-  return _NETWORKS[name](tuple(input_shape), num_classes, width, **options)
+  function = getattr(importlib.import_module(_MODULES[name]), name)
+  return function(tuple(input_shape), num_classes, width, **options)

@@ -2,8 +2,6 @@
 
 import keras
 
-KERNEL_INITIALIZERS = ("fan_in_uniform", "he_normal")
-
 
 def _fan_in_uniform():
   """Uniform in +-1/sqrt(fan_in): PyTorch's default, which the authors use."""
@@ -25,7 +23,7 @@ def conv(x, filters, kernel_size, strides, initializer, name):
     filters: int, channels of what it gives.
     kernel_size: int, odd.
     strides: int.
-    initializer: str, one of `KERNEL_INITIALIZERS`.
+    initializer: str, one of `options.network.KERNEL_INITIALIZERS`.
     name: str, the layer's.
 
   Returns:

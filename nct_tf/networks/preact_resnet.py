@@ -11,8 +11,7 @@ import keras
 
 from nct_tf import errors
 from nct_tf.networks import layers
-
-POOLS = ("global", "official4")
+from nct_tf.options import network as network_options
 
 
 def _batch_norm_relu(x, name, synchronized):
@@ -64,9 +63,11 @@ def _preact_resnet(
   sync_batch_norm=False,
 ):
   errors.check_choice(
-    "kernel_initializer", kernel_initializer, layers.KERNEL_INITIALIZERS
+    "kernel_initializer",
+    kernel_initializer,
+    network_options.KERNEL_INITIALIZERS,
   )
-  errors.check_choice("pool", pool, POOLS)
+  errors.check_choice("pool", pool, network_options.POOLS)
   images = keras.Input(input_shape, name="images")
   x = layers.conv(images, width, 3, 1, kernel_initializer, "stem")
   for group in range(4):

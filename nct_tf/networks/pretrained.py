@@ -14,13 +14,11 @@ import keras
 import numpy as np
 
 from nct_tf import distribution, errors
-
-IMAGENET = "imagenet"
+from nct_tf.options import network as network_options
 
 _logger = logging.getLogger(__name__)
 
 # What keras.applications.InceptionResNetV2(include_top=False) downloads.
-_IMAGENET_NETWORK = "inception_resnet_v2"
 _IMAGENET_FILE = (
   "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5"
 )
@@ -29,12 +27,6 @@ _IMAGENET_URL = (
   f"inception_resnet_v2/{_IMAGENET_FILE}"
 )
 _IMAGENET_MD5 = "d19885ff4a710c122648d3b5c3b684e4"
-
-_TORCHVISION_NETWORK = "resnet50"
-_FROM_TORCH = (
-  "numpy.savez('resnet50.npz', **{name: value.numpy() for name, value in "
-  "torch.load(FILE).items()})"
-)
 
 
 class _Layer(typing.NamedTuple):
@@ -52,41 +44,15 @@ class _Layer(typing.NamedTuple):
     return f"{self.name} ({', '.join(shapes)})" if shapes else "nothing"
 
 
-def check(source, network):
-  """Raises `InvalidInputError` unless a network can start from a source.
-
-  Args:
-    source: str, a file, which need not exist, or `imagenet`.
-    network: str, one of `networks.NAMES`.
-  """
-  suffix = pathlib.Path(source).suffix
-  if source == IMAGENET:
-    if network != _IMAGENET_NETWORK:
-      raise errors.InvalidInputError(
-        f"Argument `pretrained_weights`=imagenet is of {_IMAGENET_NETWORK} "
-        f"alone: for {_TORCHVISION_NETWORK} give torchvision's weights (Keras' "
-        f"are of another network) as a file: {_FROM_TORCH}. Received: "
-        f"network={network}"
-      )
-  elif suffix not in (".h5", ".npz"):
-    raise errors.InvalidInputError(
-      "Argument `pretrained_weights` must be imagenet, a .h5 of Keras or a "
-      f".npz of torchvision's names ({_FROM_TORCH}). Received: {source}"
-    )
-  elif suffix == ".npz" and network != _TORCHVISION_NETWORK:
-    raise errors.InvalidInputError(
-      "Argument `pretrained_weights` of torchvision's names (.npz) is of "
-      f"{_TORCHVISION_NETWORK} alone. Received: network={network}, {source}"
-    )
-
-
 def find(source):
   """Returns the `pathlib.Path` of a file of weights; downloads `imagenet`.
 
   Raises:
     InvalidInputError: if the file is not there, or cannot be downloaded.
   """
-  path = _download() if source == IMAGENET else pathlib.Path(source)
+  path = (
+    _download() if source == network_options.IMAGENET else pathlib.Path(source)
+  )
   if not path.is_file():
     raise errors.InvalidInputError(
       f"Argument `pretrained_weights` must be a file or imagenet. Received: "
@@ -103,7 +69,7 @@ def load(model, source, moments):
 
   Args:
     model: a `Classifier`, its networks of `networks.create`.
-    source: str, see `check`.
+    source: str, see `options.network.check_pretrained`.
     moments: pair of float [channels], the mean and the standard deviation that
       the networks' inputs are normalised by, see `ImageDataset.moments`.
 
@@ -114,13 +80,15 @@ def load(model, source, moments):
     InvalidInputError: if the file cannot be had or read, or does not fit.
   """
   network = model.networks[0]
-  check(source, network.name)
+  network_options.check_pretrained(source, network.name)
   path = find(source)
   content = _read(path, network)
   is_whole = _fits(path, network, content)
   num_layers = len(_layers(network)) - (not is_whole)
   chosen = content[:num_layers]
-  if network.name == _IMAGENET_NETWORK and _is_of_applications(content):
+  if network.name == network_options.IMAGENET_NETWORK and _is_of_applications(
+    content
+  ):
     chosen = _fold_scaling(chosen, *moments)
   for each in model.networks:
     for layer, (_, arrays) in zip(_layers(each), chosen, strict=False):

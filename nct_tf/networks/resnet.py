@@ -12,6 +12,7 @@ import keras
 
 from nct_tf import errors
 from nct_tf.networks import layers
+from nct_tf.options import network as network_options
 
 _NUM_BLOCKS = (3, 4, 6, 3)
 _EXPANSION = 4  # Channels that a block gives, over those within it.
@@ -61,7 +62,9 @@ def resnet50(
     a `keras.Model` from float images to float32 logits [batch, num_classes].
   """
   errors.check_choice(
-    "kernel_initializer", kernel_initializer, layers.KERNEL_INITIALIZERS
+    "kernel_initializer",
+    kernel_initializer,
+    network_options.KERNEL_INITIALIZERS,
   )
   images = keras.Input(input_shape, name="images")
   x = layers.conv(images, width, 7, 2, kernel_initializer, "conv1")

@@ -6,31 +6,18 @@ cutout, SGDW and Cohen's kappa as a metric exist on neither and are refused,
 or, where nobody asked for them by name, left out.
 """
 
-import importlib.util
 import warnings
 
 import keras
 import tensorflow as tf
 
-from nct_tf import errors
+from nct_tf.platform import packages
 
-
-def available():
-  """Returns whether tensorflow-addons is installed."""
-  return importlib.util.find_spec("tensorflow_addons") is not None
-
-
-def require(wanted):
-  """Raises `InvalidInputError` naming `wanted` where there are no addons."""
-  if not available():
-    raise errors.InvalidInputError(
-      f"{wanted} needs tensorflow-addons, which exists for Python 3.10 and 3.11"
-      f" (TensorFlow 2.15) only; this is Keras {keras.__version__}"
-    )
+available = packages.has_addons
 
 
 def _tensorflow_addons(wanted):
-  require(wanted)
+  packages.require_addons(wanted)
   with warnings.catch_warnings():
     # It announces its end of life at every import.
     warnings.simplefilter("ignore")

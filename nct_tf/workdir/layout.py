@@ -11,7 +11,8 @@ import zipfile
 
 import numpy as np
 
-from nct_tf import config as config_lib, errors
+from nct_tf import config as config_lib, errors, methods
+from nct_tf.options import fields
 from nct_tf.platform import files
 from nct_tf.workdir import history
 
@@ -96,11 +97,15 @@ class Workdir:
         config.to_flagfile(),
       )
     )
+    passed_over = config_lib.circumstances() | methods.option_names()
+    if old.get("method") == config.method:
+      # The others may be there: earlier versions wrote them for any method.
+      passed_over -= fields.options_of(config.method_options).keys()
     return [
       f"{name} is {old.get(name, 'not set')} there and "
       f"{new.get(name, 'not set')} here"
       for name in {**old, **new}
-      if old.get(name) != new.get(name) and name not in config_lib.CIRCUMSTANCES
+      if old.get(name) != new.get(name) and name not in passed_over
     ]
 
   @contextlib.contextmanager

@@ -38,8 +38,7 @@ def _kind(run):
   """Returns what decides which graph is built, and on what data."""
   return dataclasses.replace(
     run,
-    target_variability_max=float(run.target_variability_max > 0),
-    alpha_rampup_epochs=None,
+    method_options=run.method_options.of_equal_cost(),
     noise_rate=min(run.noise_rate, 0.2),
   )
 

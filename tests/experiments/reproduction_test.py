@@ -120,8 +120,9 @@ class ReproductionTest(absltest.TestCase):
 
   def test_interrupted_runs_go_on(self):
     code = (
-      "from tests import reproduction_test as t; from nct_tf import "
-      "reproduction as r; table = t.make_table(num_epochs=300);"
+      "from tests.experiments import reproduction_test as t; "
+      "from nct_tf.experiments import reproduction as r; "
+      "table = t.make_table(num_epochs=300);"
       f"r.run_all(r.plan(table, table.choose(['digits']), [0], "
       f"{str(self.folder / 'runs')!r}), r.Results({str(self.folder)!r}))"
     )

@@ -20,7 +20,7 @@ class ExperimentTablesTest(parameterized.TestCase):
     cell = tables.load(1).cells["cifar100_sym20"]
     self.assertEqual(
       cell.config(3),
-      config.TrainConfig(
+      config.TrainConfig.from_flags(
         dataset="cifar100",
         augmentation="crop_flip",
         noise_type="symmetric_inclusive",
@@ -45,7 +45,7 @@ class ExperimentTablesTest(parameterized.TestCase):
         seed=3,
       ),
     )
-    self.assertEqual(cell.config(0).resolved_alpha_rampup_epochs, 180)
+    self.assertIsNone(cell.config(0).method_options.alpha_rampup_epochs)
     self.assertEqual(cell.paper, {"best": [74.4, 0.2], "last": [74.1, 0.1]})
 
   @parameterized.named_parameters(*_ALL)
@@ -73,9 +73,12 @@ class ExperimentTablesTest(parameterized.TestCase):
       )
       self.assertEqual(no_ensemble.config(0), full.config(0))
       self.assertEqual(no_ensemble.accuracy, "network1")
-      self.assertEqual(no_tv.config(0).target_variability_max, 0)
-      self.assertEqual(no_tv_db.config(0).target_variability_max, 0)
-      self.assertEqual(no_tv_db.config(0).resolved_alpha_rampup_epochs, 0)
+      without, without_both = (
+        cell.config(0).method_options for cell in (no_tv, no_tv_db)
+      )
+      self.assertEqual(without.target_variability_max, 0)
+      self.assertEqual(without_both.target_variability_max, 0)
+      self.assertEqual(without_both.alpha_rampup_epochs, 0)
 
   def test_sweep_covers_the_papers_values(self):
     for scale in tables.SCALES:
@@ -83,7 +86,7 @@ class ExperimentTablesTest(parameterized.TestCase):
       for noise in ("sym20", "sym50"):
         self.assertEqual(
           [
-            cell.config(0).target_variability_max
+            cell.config(0).method_options.target_variability_max
             for name, cell in cells.items()
             if name.startswith(noise)
           ],

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import config, errors, optimizers, schedules
+from nct_tf.options import training as training_options
 from nct_tf.platform import addons
 from nct_tf.training import epoch_schedules
 
@@ -64,7 +65,7 @@ class OptimizersTest(parameterized.TestCase):
     np.testing.assert_allclose(values, [0.9], atol=1e-4)
 
   def test_learning_rate_can_be_set_by_epoch(self):
-    for name in optimizers.OPTIMIZERS:
+    for name in training_options.OPTIMIZERS:
       if name == "sgdw" and not addons.available():
         continue
       with self.subTest(name):

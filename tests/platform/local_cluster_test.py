@@ -11,7 +11,8 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver, parameterized
 
-from nct_tf import errors
+from flags import option_flags, script_flags
+from nct_tf import config, errors
 from nct_tf.platform import local_cluster
 from scripts import cli, launch_local_cluster
 
@@ -260,9 +261,11 @@ class ScriptTest(parameterized.TestCase):
       mock.patch.object(sys, "argv", argv),
       mock.patch.object(local_cluster, "run", return_value=7) as run,
     ):
+      for group in (script_flags.Cluster, config.TrainConfig):
+        option_flags.define(group)
       cli.parse(argv)
       with self.assertRaises(SystemExit) as caught:
-        launch_local_cluster.main()
+        launch_local_cluster.main(option_flags.read(script_flags.Cluster))
     self.assertEqual(caught.exception.code, 7)
     return run.call_args
 
@@ -308,7 +311,7 @@ class ScriptTest(parameterized.TestCase):
       mock.patch.object(sys, "argv", ["launch_local_cluster", argument]),
       self.assertRaisesRegex(errors.InvalidInputError, f"Received: {argument}"),
     ):
-      launch_local_cluster.main()
+      launch_local_cluster.main(script_flags.Cluster())
 
   def test_help(self):
     process = self.launch("--help")

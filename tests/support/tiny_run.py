@@ -20,7 +20,7 @@ def tiny_config(**changes):
     "monitor_every_epochs": 0,
     **changes,
   }
-  return config.TrainConfig(**options)
+  return config.TrainConfig.from_flags(**options)
 
 
 def train(folder, **changes):

@@ -19,7 +19,7 @@ from nct_tf.training import fitting, loop, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
 from tests.support import virtual_devices
 
-CONFIG = config_lib.TrainConfig(
+CONFIG = config_lib.TrainConfig.from_flags(
   dataset="digits",
   num_train_examples=200,
   augmentation="none",
@@ -62,9 +62,7 @@ class RunTestCase(parameterized.TestCase):
     )
 
   def run_in(self, name, **changes):
-    config = dataclasses.replace(
-      CONFIG, workdir=str(self.folder / name), **changes
-    )
+    config = CONFIG.replace(workdir=str(self.folder / name), **changes)
     result = run.train_and_evaluate(config)
     return layout.Workdir(config.workdir), result
 
@@ -189,7 +187,7 @@ class FilesTest(RunTestCase):
 
 
 CONFIG_TEXT = {
-  method: dataclasses.replace(CONFIG, method=method).to_flagfile()
+  method: CONFIG.replace(method=method).to_flagfile()
   for method in ("nct", "standard")
 }
 

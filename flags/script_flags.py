@@ -1,0 +1,338 @@
+"""What each script takes beside, or in place of, a run's configuration.
+
+The options of a script are a class each, as a run's are. Those that define a
+run are `nct_tf.config.TrainConfig`.
+"""
+
+import dataclasses
+
+from nct_tf import errors
+from nct_tf.options import data, fields, run
+
+
+def _check_png(name, path):
+  if path is not None and not path.lower().endswith(".png"):
+    raise errors.InvalidInputError(
+      f"Argument `{name}` must end in .png. Received: {name}={path}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Check(fields.Options):
+  """A look at the data in place of training."""
+
+  TITLE = "check"
+
+  check_data: bool = fields.option(
+    False,
+    "Do not train. Tell all that is amiss with --dataset, and what training "
+    "would cost, by measuring ten seconds of it. This needs no --workdir.",
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights(fields.Options):
+  """Which weights of a run are meant."""
+
+  TITLE = "weights"
+
+  checkpoint: str = fields.option(
+    "last",
+    "Weights of the last epoch, or of the best by validation.",
+    choices=("last", "best"),
+  )
+  use_ema: bool | None = fields.option(
+    None,
+    "Whether the moving average of the weights is meant. If not given, it is "
+    "meant where the run was trained with --ema_decay.",
+  )
+
+
+_FinishedRun = fields.some_of(run.Run, "workdir", "cache", "cache_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate(Weights, _FinishedRun):
+  """Options of `scripts.evaluate`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit(Weights, _FinishedRun):
+  """Options of `scripts.audit`."""
+
+  TITLE = "audit"
+
+  folds: int | None = fields.option(
+    None,
+    "Train so many times more, each time on all but one part of the examples, "
+    "and score that part by a model that never saw it. If not given, scores "
+    "are means over the run's own epochs.",
+    low=2,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Version(fields.Options):
+  """Which version of a SavedModel."""
+
+  TITLE = "version"
+
+  version: int | None = fields.option(
+    None,
+    "Version of the SavedModel. An export gets the one after the highest if "
+    "it is not given; a prediction asks the highest.",
+    low=1,
+    high=2**63 - 1,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Export(
+  Version, Weights, fields.some_of(run.Run, "workdir", "export_dir")
+):
+  """Options of `scripts.export`."""
+
+  TITLE = "export"
+
+  keep: int | None = fields.option(
+    None,
+    "How many versions stay: the new one and the highest of the others. What "
+    "is older is removed when the new one stands. If not given, all stay.",
+    low=1,
+  )
+  members: bool = fields.option(
+    False,
+    "Offer each network alone, too, as the signatures serving_network1 and "
+    "serving_network2.",
+  )
+  top_k: int = fields.option(
+    5,
+    "How many classes the signature classify names; at most all.",
+    low=1,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict(Version, fields.some_of(run.Run, "export_dir")):
+  """Options of `scripts.predict`."""
+
+  TITLE = "predict"
+
+  images: tuple[str, ...] | None = fields.option(
+    None,
+    "What to classify: JPEG and PNG files, folders (all .jpg, .jpeg and .png "
+    "in and below them, but for links to folders), and patterns with *, **, ? "
+    "and [...].",
+  )
+  format: str = fields.option(
+    "table",
+    "How to print the answers; jsonl is a JSON object a line.",
+    choices=("table", "csv", "jsonl"),
+  )
+  rest_url: str | None = fields.option(
+    None, "A running TF Serving to ask over HTTP, like http://localhost:8501."
+  )
+  grpc_address: str | None = fields.option(
+    None,
+    "A running TF Serving to ask over gRPC, like localhost:8500. This needs "
+    "tensorflow-serving-api.",
+  )
+  model_name: str = fields.option(
+    "default",
+    "Name of the model on the server; the default is TF Serving's own.",
+  )
+  version_label: str | None = fields.option(
+    None,
+    "Label of the version to ask on the server, like stable. It does not go "
+    "together with --version.",
+  )
+  timeout_seconds: float = fields.option(
+    30.0,
+    "How long the server may take for one answer; over gRPC with all "
+    "repetitions.",
+    unit="seconds",
+    low=0,
+    low_open=True,
+  )
+  num_retries: int = fields.option(
+    3,
+    "How often a request is repeated, in growing intervals, when the server "
+    "cannot be reached, hangs up or has too much to do.",
+    low=0,
+    high=4,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    self._check_given("Exactly", "export_dir", "rest_url", "grpc_address")
+    self._check_given("At most", "version", "version_label")
+    self._check_given("At most", "export_dir", "version_label")
+
+  def _check_given(self, number, *names):
+    """Raises unless exactly, or at most, one of some options is given."""
+    given = [name for name in names if getattr(self, name) is not None]
+    if len(given) > 1 or (number == "Exactly" and not given):
+      raise errors.InvalidInputError(
+        f"{number} one of ({', '.join(names)}) must be given. Received: "
+        f"{', '.join(given) or 'none'}"
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare(fields.Options):
+  """Options of `scripts.compare`."""
+
+  TITLE = "compare"
+
+  workdirs: tuple[str, ...] | None = fields.option(
+    None, "Folders of finished runs."
+  )
+  figure: str | None = fields.option(
+    None,
+    "PNG file for loss and accuracy on clean and on wrong labels, a column a "
+    "run. If not given, none is drawn.",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.workdirs is not None and not (self.workdirs and all(self.workdirs)):
+      raise errors.InvalidInputError(
+        "Argument `workdirs` must name at least one folder, and none by an "
+        f"empty name. Received: {','.join(self.workdirs)}"
+      )
+    _check_png("figure", self.figure)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiments(fields.Options):
+  """The paper's experiments: at which scale, and where their results are."""
+
+  TITLE = "experiments"
+
+  scale: str = fields.option(
+    "paper",
+    "Whether the settings are the paper's, or of a size that two processors "
+    "can carry (tables 1, 5 and 6).",
+    choices=("paper", "cpu"),
+  )
+  results_dir: str = fields.option(
+    "results",
+    "Folder that keeps of each finished run its flags, history and result. "
+    "What is there is not run again.",
+  )
+  figure: int | None = fields.option(
+    None,
+    "The paper's figure. 1 is loss and accuracy on training examples with "
+    "clean and with wrong labels. 2 is both schedules. 3 is how well frozen "
+    "features can be fitted to random labels.",
+    low=1,
+    high=3,
+  )
+  seeds: tuple[int, ...] = fields.option((0, 1, 2), "Seeds of the runs.", low=0)
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not self.seeds:
+      raise errors.InvalidInputError(
+        "Argument `seeds` must name at least one seed. Received: none"
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot(Experiments):
+  """Options of `scripts.plot`."""
+
+  TITLE = "plot"
+
+  output: str | None = fields.option(
+    None,
+    "The PNG file. If not given, it is figureN.png in --results_dir, in the "
+    "scale's folder.",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    _check_png("output", self.output)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
+  """Options of `scripts.reproduce`."""
+
+  TITLE = "reproduce"
+
+  table: int | None = fields.option(None, "The paper's table.", low=1, high=6)
+  cell: tuple[str, ...] = fields.option(
+    (), "Cells of the table. If not given, they are all of them."
+  )
+  dry_run: bool = fields.option(
+    False,
+    "Print the commands, and what they would cost, without running them.",
+  )
+  jobs: int = fields.option(
+    1, "How many runs train at a time, sharing the processors.", low=1
+  )
+  runs_dir: str = fields.option("runs", "Folder of the runs' workdirs.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tune(fields.Options):
+  """Which values are tried."""
+
+  TITLE = "tune"
+
+  target_variability_values: tuple[float, ...] = fields.option(
+    (0.0, 0.1, 0.3, 0.5, 0.7, 0.9),
+    "Values of --target_variability_max to try. If not given, they are the "
+    "paper's.",
+    low=0,
+    high=1,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not self.target_variability_values:
+      raise errors.InvalidInputError(
+        "Argument `target_variability_values` must be numbers in [0, 1]. "
+        "Received: none"
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark(fields.Options):
+  """What is timed, and how often."""
+
+  TITLE = "benchmark"
+
+  suite: str = fields.option(
+    "training",
+    "What to time. training: a training step and the input pipeline. serving: "
+    "the signatures of an export. scaling: a training step on one device and "
+    "on all of --strategy=mirrored. audit: an audit, beside cleanlab.",
+    choices=("training", "serving", "scaling", "audit"),
+  )
+  num_steps: int = fields.option(
+    20,
+    "How often to time it: training steps of each kind, or requests of each "
+    "signature and size of a batch.",
+    low=1,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster(fields.Options):
+  """How many workers stand for a cluster, and how often they are restarted."""
+
+  TITLE = "cluster"
+
+  num_workers: int = fields.option(
+    2,
+    "Workers, each a process on this machine. The first is the chief.",
+    low=1,
+  )
+  max_restarts: int = fields.option(
+    3,
+    "How often, at most, all workers are started again after one has died; 0 "
+    "for never.",
+    low=0,
+  )

@@ -1,0 +1,178 @@
+"""What a run trains on, and how its images are prepared."""
+
+import dataclasses
+
+from nct_tf.options import fields
+from nct_tf.platform import packages
+
+AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
+
+# What `--dataset` may be, and what that is. Those after the fifth are a choice
+# of the datasets that tensorflow-datasets has, with the ones that this project
+# adds to them.
+DATASETS = (
+  ("digits", "1,797 handwritten digits of 8x8 pixels, embedded"),
+  ("fake", "random images, sized by --fake_..."),
+  ("folder:PATH", "your own images, a folder for each class"),
+  ("csv:FILE", "your own images, listed with their labels"),
+  ("npz:FILE", "your own images and labels as NumPy arrays"),
+  ("mnist", "28x28, 10 classes of handwritten digits"),
+  ("fashion_mnist", "28x28, 10 classes of clothes"),
+  ("cifar10", "32x32, 10 classes of things and animals"),
+  ("cifar100", "32x32, 100 classes of things and animals"),
+  ("cifar10_n", "cifar10 with labels that people gave, for --noise_type"),
+  ("cifar100_n", "cifar100 with labels that people gave, for --noise_type"),
+  ("svhn_cropped", "32x32, 10 classes of house numbers"),
+  ("tiny_imagenet", "64x64, 200 classes; files fetched by hand"),
+  ("tiny_imagenet/symmetric_0.2", "the same with released noisy labels"),
+  ("tiny_imagenet/symmetric_0.5", "the same with released noisy labels"),
+  ("tiny_imagenet/pairflip_0.45", "the same with released noisy labels"),
+  ("clothing1m", "photographs, 14 classes, noisy; files fetched by hand"),
+  ("webvision_mini", "photographs, 50 classes, noisy; files fetched by hand"),
+)
+
+
+def list_datasets():
+  """Returns what `--dataset` may be, as text of a line each."""
+  width = max(len(name) for name, _ in DATASETS)
+  lines = [f"{name:<{width}}  {text}" for name, text in DATASETS]
+  return "\n".join(
+    [
+      *lines,
+      "Any other image classification dataset of tensorflow-datasets will do. "
+      "To see all of its names:",
+      '  python -c "import tensorflow_datasets as tfds; '
+      "print(*tfds.list_builders(), sep='\\n')\"",
+    ]
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Data(fields.Options):
+  """Where the images come from, which of them, and how they are prepared."""
+
+  TITLE = "data"
+
+  dataset: str = fields.option(
+    "cifar10",
+    "What to train on. Your own images: folder:PATH (a folder for each class; "
+    "train/ and test/ may stand above those), csv:FILE (columns path and "
+    "label; split and clean_label are optional) or npz:FILE (arrays images "
+    "and labels; clean_labels and split are optional). Or digits (embedded), "
+    "fake (random images), or the name of an image classification dataset of "
+    "tensorflow-datasets.",
+    listing=list_datasets,
+  )
+  data_dir: str | None = fields.option(
+    None,
+    "Folder where tensorflow-datasets keeps prepared datasets. If not given, "
+    "it is the default of tensorflow-datasets.",
+    scope=fields.CIRCUMSTANCE,
+  )
+  download: bool = fields.option(
+    False,
+    "Download and prepare a dataset of tensorflow-datasets that is not in "
+    "--data_dir.",
+    scope=fields.CIRCUMSTANCE,
+  )
+  image_size: int | None = fields.option(
+    None,
+    "Side to which images are resized. If not given, images keep their size; "
+    "where your own differ in size, one is chosen. Where the images of a "
+    "dataset of tensorflow-datasets differ in size, the shorter side gets this "
+    "length, and the square in the middle is kept.",
+    unit="pixels",
+    low=1,
+  )
+  crop_size: int | None = fields.option(
+    None,
+    "Side of the square that the networks see of each image. In training it "
+    "lies at random (unless --augmentation=none), elsewhere in the middle. "
+    "It is at most the image's side. If not given, networks see all of an "
+    "image.",
+    unit="pixels",
+    low=1,
+  )
+  test_fraction: float = fields.option(
+    0.2,
+    "Share of your own images that becomes the test split, stratified, where "
+    "they have none.",
+    low=0,
+    high=1,
+    low_open=True,
+    high_open=True,
+  )
+  num_train_examples: int | None = fields.option(
+    None,
+    "How many training examples to use, a fixed stratified subset. If not "
+    "given, all are used.",
+    low=1,
+  )
+  num_test_examples: int | None = fields.option(
+    None,
+    "How many test examples to use, a fixed stratified subset, where "
+    "evaluating on all of them takes too long. If not given, all are used.",
+    low=1,
+  )
+  validation_fraction: float = fields.option(
+    0.0,
+    "Share of the training examples that is held out for validation, with its "
+    "noisy labels. With 0 the dataset's own validation split is validated on, "
+    "or the test split where it has none.",
+    low=0,
+    high=1,
+    high_open=True,
+  )
+  augmentation: str = fields.option(
+    "crop_flip",
+    "How training images are changed at random. crop_flip crops, after "
+    "padding by 4 pixels where --crop_size does not make the crop smaller, and "
+    "mirrors every second image. crop_flip_cutout also blanks a square (it "
+    "needs tensorflow-addons). resized_crop_flip takes a box of 8 to 100 % of "
+    "the image's area, 3/4 to 4/3 times as wide as high, resizes it to the "
+    "crop, and mirrors every second one.",
+    choices=AUGMENTATIONS,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.augmentation == "crop_flip_cutout":
+      packages.require_addons("--augmentation=crop_flip_cutout")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fake(fields.Options):
+  """The random images of `--dataset=fake`."""
+
+  TITLE = "data: fake"
+
+  fake_num_train_examples: int = fields.option(
+    1024,
+    "Training examples of the dataset fake, at least as many as its classes.",
+    low=1,
+  )
+  fake_num_test_examples: int = fields.option(
+    256,
+    "Test examples of the dataset fake, at least as many as its classes.",
+    low=1,
+  )
+  fake_image_size: int = fields.option(
+    32, "Side of the images of the dataset fake.", unit="pixels", low=1
+  )
+  fake_num_channels: int = fields.option(
+    3, "Channels of the images of the dataset fake.", low=1
+  )
+  fake_num_classes: int = fields.option(
+    10, "Classes of the dataset fake.", low=2
+  )
+
+  @property
+  def fake_options(self):
+    """Arguments of `datasets.fake.load`."""
+    return {
+      "num_train_examples": self.fake_num_train_examples,
+      "num_test_examples": self.fake_num_test_examples,
+      "height": self.fake_image_size,
+      "num_channels": self.fake_num_channels,
+      "num_classes": self.fake_num_classes,
+    }

@@ -1,0 +1,114 @@
+"""What the networks are, and what they start from."""
+
+import dataclasses
+import pathlib
+
+from nct_tf import errors, networks
+from nct_tf.options import fields
+
+KERNEL_INITIALIZERS = ("fan_in_uniform", "he_normal")
+POOLS = ("global", "official4")
+
+# The value of `--pretrained_weights` that is no file, and whose weights it is.
+IMAGENET = "imagenet"
+IMAGENET_NETWORK = "inception_resnet_v2"
+TORCHVISION_NETWORK = "resnet50"
+
+_FROM_TORCH = (
+  "numpy.savez('resnet50.npz', **{name: value.numpy() for name, value in "
+  "torch.load(FILE).items()})"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(fields.Options):
+  """The networks of a method, which are alike."""
+
+  TITLE = "network"
+
+  network: str = fields.option(
+    "preact_resnet18",
+    "The backbone. For photographs there are resnet50, torchvision's (v1.5), "
+    "and inception_resnet_v2, that of keras.applications, which needs 75x75 "
+    "pixels.",
+    choices=networks.NAMES,
+  )
+  width: int = fields.option(
+    64,
+    "Channels of the backbone's first layer; for an mlp, units of its layers. "
+    "64 is the paper's, and the only one of inception_resnet_v2.",
+    low=1,
+  )
+  kernel_initializer: str = fields.option(
+    "fan_in_uniform",
+    "How the convolutions of a preact_resnet or of resnet50 start. "
+    "fan_in_uniform is PyTorch's, which the authors use.",
+    choices=KERNEL_INITIALIZERS,
+  )
+  final_bn: bool = fields.option(
+    False,
+    "Whether a preact_resnet has batch norm and ReLU after its last block. The "
+    "authors' network has not.",
+  )
+  pool: str = fields.option(
+    "global",
+    "What a preact_resnet averages at its end. global is the whole map; "
+    "official4 is its top left 4x4, as the authors' code does with images of "
+    "up to 56x56 pixels.",
+    choices=POOLS,
+  )
+  sync_batch_norm: bool = fields.option(
+    False,
+    "Whether batch norm normalises by the statistics of all replicas' parts of "
+    "a batch, not by those of each part alone. preact_resnets, resnet50 and "
+    "simple_cnn can do it.",
+  )
+  pretrained_weights: str | None = fields.option(
+    None,
+    "What the networks start from: a .h5 file of Keras; for resnet50 also a "
+    ".npz file of torchvision's weights; for inception_resnet_v2 also "
+    "`imagenet`, which is downloaded. The last layer starts anew where the "
+    "number of classes differs.",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.pretrained_weights is not None:
+      check_pretrained(self.pretrained_weights, self.network)
+
+  @property
+  def network_options(self):
+    """Arguments of `networks.create` that differ from their defaults."""
+    return {
+      name: getattr(self, name)
+      for name, default in fields.defaults_of(Network).items()
+      if name in networks.OPTIONS and getattr(self, name) != default
+    }
+
+
+def check_pretrained(source, network):
+  """Raises `InvalidInputError` unless a network can start from a source.
+
+  Args:
+    source: str, a file, which need not exist, or `imagenet`.
+    network: str, one of `networks.NAMES`.
+  """
+  suffix = pathlib.Path(source).suffix
+  if source == IMAGENET:
+    if network != IMAGENET_NETWORK:
+      raise errors.InvalidInputError(
+        f"Argument `pretrained_weights`=imagenet is of {IMAGENET_NETWORK} "
+        f"alone: for {TORCHVISION_NETWORK} give torchvision's weights (Keras' "
+        f"are of another network) as a file: {_FROM_TORCH}. Received: "
+        f"network={network}"
+      )
+  elif suffix not in (".h5", ".npz"):
+    raise errors.InvalidInputError(
+      "Argument `pretrained_weights` must be imagenet, a .h5 of Keras or a "
+      f".npz of torchvision's names ({_FROM_TORCH}). Received: {source}"
+    )
+  elif suffix == ".npz" and network != TORCHVISION_NETWORK:
+    raise errors.InvalidInputError(
+      "Argument `pretrained_weights` of torchvision's names (.npz) is of "
+      f"{TORCHVISION_NETWORK} alone. Received: network={network}, {source}"
+    )
