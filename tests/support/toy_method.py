@@ -18,7 +18,7 @@ from tests.support import tiny_run
 # Of 400 examples, 320 are trained on: 10 steps an epoch.
 SETTINGS = {
   "method": "toy",
-  "method_options": {"toy_memory": 0.8},
+  "toy_memory": 0.8,
   "num_train_examples": 400,
   "validation_fraction": 0.2,
   "batch_size": 32,
