@@ -14,6 +14,8 @@ from scripts import cli
 
 FLAG_MODULES = (*config_flags.MODULES, cache_flags, workdir_flags)
 
+_OPTION = "target_variability_max"
+
 
 def main():
   with cli.silence():
@@ -22,8 +24,9 @@ def main():
     from nct_tf.training import run
 
   config = run.TrainConfig(**cli.flag_values(*FLAG_MODULES))
-  scores = tuning.tune(config, [float(v) for v in tune_flags.VALUES.value])
-  print(text_tables.format_tuning(scores))
+  values = [float(value) for value in tune_flags.VALUES.value]
+  scores = tuning.tune(config, _OPTION, values)
+  print(text_tables.format_tuning(_OPTION, scores))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, errors, losses
+from nct_tf import datasets, errors, methods, metrics
 from nct_tf.audit import label_audit, page, thumbnails
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
@@ -105,7 +105,7 @@ def audit_run(
     if num_folds is None:
       examples = noisy.train
       logits = predict(directory, examples, checkpoint, use_ema)
-      scores, warnings = _own_scores(directory, examples)
+      scores, warnings = _own_scores(directory, config.method, examples)
     else:
       examples, logits = predict_folds(
         directory, config, noisy, num_folds, checkpoint, use_ema
@@ -122,15 +122,12 @@ def _describe(dataset, examples, logits, scores, warnings):
     tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy(),
     scores,
   )
-  disagreement = None
-  if len(logits) == 2:
-    divergence = losses.mimicry_loss(logits[1], logits[0], temperature=1.0)
-    disagreement = np.maximum(divergence.numpy(), 0)
+  disagreement = metrics.disagreement(logits)
   return RunAudit(
     dataset=dataset,
     examples=examples,
     audit=audit,
-    disagreement=disagreement,
+    disagreement=None if disagreement is None else disagreement.numpy(),
     warnings=warnings,
     truth=label_audit.compare_with_truth(audit, examples.true_labels),
   )
@@ -194,7 +191,7 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   return noisy.all_train, logits[:, order]
 
 
-def _own_scores(directory, examples):
+def _own_scores(directory, method, examples):
   """Returns the means over the run's epochs, and warnings about them."""
   scores = directory.read_label_scores()
   warnings = []
@@ -208,11 +205,17 @@ def _own_scores(directory, examples):
       f"{directory.label_scores_file} must hold {len(examples)} numbers. "
       f"Received: {len(scores)}"
     )
-  return scores, (*warnings, *_find_warnings(directory.read_history()))
+  remedy = methods.get_options(method).REMEDY
+  return scores, (*warnings, *_find_warnings(directory.read_history(), remedy))
 
 
-def _find_warnings(history):
-  """Yields why a run's scores may not be trusted."""
+def _find_warnings(history, remedy):
+  """Yields why a run's scores may not be trusted.
+
+  Args:
+    history: dict of `Workdir.read_history`.
+    remedy: str, of the run's method, see `MethodOptions`.
+  """
   train, held_out = (
     history[name] for name in ("ensemble_accuracy", "val_ensemble_accuracy")
   )
@@ -227,14 +230,12 @@ def _find_warnings(history):
     yield (
       f"The run reproduces {train[-1]:.0%} of its labels, and only "
       f"{held_out[-1]:.0%} of held-out ones: it has memorised the wrong ones "
-      "too. Train with --method=nct, a larger --target_variability_max or "
-      "fewer epochs, or give --folds"
+      f"too. {remedy}, or give --folds"
     )
   elif held_out[-1] < held_out.max() - _MAX_DROP:
     yield (
       f"The accuracy fell from {held_out.max():.0%} to {held_out[-1]:.0%}: "
-      "the run has begun to memorise wrong labels. A larger "
-      "--target_variability_max or fewer epochs rank better"
+      f"the run has begun to memorise wrong labels. {remedy}"
     )
 
 

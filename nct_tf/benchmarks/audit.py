@@ -27,10 +27,10 @@ _CLEANLAB_SCORES = (
 def benchmark(config, num_steps):
   """Compares average precisions of two rankings of the same labels.
 
-  Ours is of one training of Noisy Concurrent Training. cleanlab's is of
-  predictions out of sample: the same network, trained by plain cross entropy
-  on all but a fifth of the examples, five times, each time until the epoch
-  that predicts the held-out fifth, with its noisy labels, best.
+  Ours is of one training of the config's method. cleanlab's is of predictions
+  out of sample: the same network is trained by plain cross entropy on all but
+  a fifth of the examples, five times. Each time, the epoch is taken that
+  predicts the held-out fifth, with its noisy labels, best.
 
   Args:
     config: a `TrainConfig` with label noise, or a dataset with clean labels.
@@ -38,12 +38,12 @@ def benchmark(config, num_steps):
 
   Returns:
     dict ready for JSON: what was trained; `average_precision`, dict of our
-    mean over the epochs (`nct_mean`), of our predictions after the last
-    (`nct_last`), and of each of cleanlab's scores; `seconds`, dict of what
-    the training steps take, without evaluations: `nct`, `standard_folds`, and
-    `standard_folds_to_best`, until the epochs that were chosen. Steps are timed
-    side by side, in turn, and multiplied by their number: what else the
-    machine does meets both alike.
+    mean over the epochs (`<method>_mean`), of our predictions after the last
+    (`<method>_last`), and of each of cleanlab's scores; `seconds`, dict of what
+    the training steps take, without evaluations: `<method>`, `standard_folds`,
+    and `standard_folds_to_best`, until the epochs that were chosen. Steps are
+    timed side by side, in turn, and multiplied by their number. So whatever
+    else the machine does slows both alike.
 
   Raises:
     InvalidInputError: if cleanlab is not there, or no label is wrong.
@@ -60,11 +60,10 @@ def benchmark(config, num_steps):
       f"validation_fraction={config.validation_fraction}"
     )
   with tempfile.TemporaryDirectory() as folder:
-    directory = layout.Workdir(pathlib.Path(folder) / "nct")
+    directory = layout.Workdir(pathlib.Path(folder) / "own")
     run.train_and_evaluate(
       dataclasses.replace(
         config,
-        method="nct",
         workdir=str(directory.path),
         export_dir=None,
         monitor_every_epochs=0,
@@ -72,10 +71,10 @@ def benchmark(config, num_steps):
     )
     last = run_audit.predict(directory, noisy.train, "last", None)
     own_scores = directory.read_label_scores()
-    folds = layout.Workdir(pathlib.Path(folder) / "standard")
+    folds = layout.Workdir(pathlib.Path(folder) / "folds")
     _, logits = run_audit.predict_folds(
       folds,
-      dataclasses.replace(config, method="standard"),
+      dataclasses.replace(config, method=training_steps.BASELINE),
       noisy,
       _NUM_FOLDS,
       "best",
@@ -89,6 +88,7 @@ def benchmark(config, num_steps):
 
   pred_probs = _probabilities(logits)
   return {
+    "method": config.method,
     "dataset": dataset.name,
     "num_train_examples": len(labels),
     "noise_type": config.noise_type,
@@ -97,11 +97,11 @@ def benchmark(config, num_steps):
     "network": config.network,
     "width": config.width,
     "num_epochs": config.num_epochs,
-    "target_variability_max": config.target_variability_max,
+    "flags": config.to_flags(),
     "tensorflow": tf.__version__,
     "average_precision": {
-      "nct_mean": precision(own_scores),
-      "nct_last": precision(
+      f"{config.method}_mean": precision(own_scores),
+      f"{config.method}_last": precision(
         label_audit.audit(labels, _probabilities(last)).score
       ),
       **{
@@ -147,13 +147,13 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
       result["num_train_examples"], config.batch_size
     )
 
-  nct = count_steps(directory.read_result(), config.num_epochs)
+  own = count_steps(directory.read_result(), config.num_epochs)
   whole = sum(count_steps(result, config.num_epochs) for result in results)
   to_best = sum(
     count_steps(result, result["best_epoch"] + 1) for result in results
   )
   return {
-    "nct": nct * step["nct_step_seconds"],
+    config.method: own * step["step_seconds"],
     "standard_folds": whole * step["single_step_seconds"],
     "standard_folds_to_best": to_best * step["single_step_seconds"],
   }

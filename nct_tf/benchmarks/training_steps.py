@@ -8,29 +8,36 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, errors
+from nct_tf import datasets, errors, methods
 from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
+
+# What a method is compared with: one network, and nothing besides.
+BASELINE = "standard"
 
 _NUM_WARMUP_STEPS = 3
 _PIPELINE_SECONDS = 2.0
 
 
 def benchmark(config, num_steps):
-  """Measures Noisy Concurrent Training against one network alone.
+  """Measures a method against one network alone.
 
   Both are trained side by side, a step each in turn, on the same batch of
-  random images: what else the machine does meets both alike.
+  random images. So whatever else the machine does slows both alike.
 
   Args:
-    config: a `TrainConfig`; its dataset is replaced by `fake`.
+    config: a `TrainConfig` of the method; its dataset is replaced by `fake`.
     num_steps: int, how many steps of each are timed.
 
   Returns:
-    dict ready for JSON: `nct_step_seconds` and `single_step_seconds`, medians;
-    `ratio`, the median over steps of the first over twice the second;
-    `pipeline_images_per_second`, of the input pipeline alone, and
-    `pipeline_ratio`, that over what the step of two networks consumes.
+    dict ready for JSON: `method`, `num_networks`; `step_seconds` of the method
+    and `single_step_seconds` of standard training, medians; `ratio`, the
+    median over steps of the first over as many of the second as the method has
+    networks; `pipeline_images_per_second`, of the input pipeline alone, and
+    `pipeline_ratio`, that over the images that the method consumes.
+
+  Raises:
+    InvalidInputError: if the config's strategy is not `default`.
   """
   if config.strategy != "default":
     raise errors.InvalidInputError(
@@ -49,25 +56,28 @@ def benchmark(config, num_steps):
   batches = make_batches(config, dataset)()
   batch = next(iter(batches))
   steps = [
-    _step_function(dataclasses.replace(config, method=method), dataset, batch)
-    for method in ("nct", "standard")
+    _step_function(each, dataset, batch)
+    for each in (config, dataclasses.replace(config, method=BASELINE))
   ]
   seconds = time_in_turn(steps, num_steps)
-  nct, single = np.median(seconds, axis=0)
+  own, single = np.median(seconds, axis=0)
+  num_networks = methods.get_options(config.method).NUM_NETWORKS
   images_per_second = _pipeline_images_per_second(batches)
   return {
     **describe(config, dataset, num_steps),
-    "nct_step_seconds": float(nct),
+    "num_networks": num_networks,
+    "step_seconds": float(own),
     "single_step_seconds": float(single),
-    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
+    "ratio": float(np.median(seconds[:, 0] / (num_networks * seconds[:, 1]))),
     "pipeline_images_per_second": images_per_second,
-    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
+    "pipeline_ratio": float(images_per_second * own / config.batch_size),
   }
 
 
 def describe(config, dataset, num_steps):
   """Returns dict of what steps were timed, ready for JSON."""
   return {
+    "method": config.method,
     "network": config.network,
     "width": config.width,
     "batch_size": config.batch_size,

@@ -1,16 +1,17 @@
-"""Choosing the largest target variability rate on held-out noisy labels."""
+"""Choosing an option on held-out noisy labels."""
 
 import dataclasses
 import pathlib
 
-from nct_tf import errors
+from nct_tf import errors, methods
+from nct_tf.options import fields
 from nct_tf.training import run as run_lib
 from nct_tf.workdir import layout
 
 NUM_EPOCHS_AVERAGED = 10
 
 
-def tune(config, values):
+def tune(config, name, values):
   """Trains once for each value, and compares them on held-out examples.
 
   A value's score is the mean accuracy of the ensemble on the held-out examples
@@ -18,35 +19,51 @@ def tune(config, values):
   what stays. The test split takes no part.
 
   Args:
-    config: a `TrainConfig` with a `workdir`, the folder of all runs, each of
-      which goes on where it was interrupted, and a `validation_fraction`.
-    values: sequence of float, of `target_variability_max`.
+    config: a `TrainConfig` with a `workdir`, the folder of all runs, and a
+      `validation_fraction`. A run that was interrupted goes on.
+    name: str, an option of the method or of the training.
+    values: sequence of its values.
 
   Returns:
     dict from value to score, in the order of `values`; the best value is the
     first of the highest.
 
   Raises:
-    InvalidInputError: if nothing is held out, or the method is not NCT.
+    InvalidInputError: if nothing is held out, if the method has no such option,
+      or if the option cannot have one of the values.
   """
   if not config.validation_fraction:
     raise errors.InvalidInputError(
       "Argument `validation_fraction` must be above 0, so that values are "
       "compared without the test split. Received: validation_fraction=0"
     )
-  if config.method != "nct":
-    raise errors.InvalidInputError(
-      "Argument `method` must be nct, as no other has target variability. "
-      f"Received: method={config.method}"
+  _check_option(config.method, name)
+  runs = {
+    value: dataclasses.replace(
+      config,
+      **{name: value},
+      workdir=str(pathlib.Path(config.workdir, f"{name}_{value}")),
     )
-  return {value: _score(config, value) for value in values}
+    for value in values
+  }
+  return {value: _score(run) for value, run in runs.items()}
 
 
-def _score(config, value):
-  workdir = pathlib.Path(config.workdir, f"target_variability_{value}")
-  run = dataclasses.replace(
-    config, target_variability_max=value, workdir=str(workdir)
-  )
+def _check_option(method, name):
+  """Raises `InvalidInputError` for an option that only other methods have."""
+  having = [
+    each
+    for each in methods.names()
+    if name in fields.options_of(methods.get_options(each))
+  ]
+  if having and method not in having:
+    raise errors.InvalidInputError(
+      f"Argument `{name}` is an option of --method={' or '.join(having)}. "
+      f"Received: method={method}"
+    )
+
+
+def _score(run):
   run_lib.train_and_evaluate(run)
-  history = layout.Workdir(workdir).read_history()
+  history = layout.Workdir(run.workdir).read_history()
   return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())

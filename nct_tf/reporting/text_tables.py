@@ -71,15 +71,9 @@ def format_evaluation(scores):
     scores: its dict.
   """
   overall = [
-    (name.replace("_", " "), percent(scores[name]))
-    for name in (
-      "ensemble_accuracy",
-      "top5_accuracy",
-      "balanced_accuracy",
-      "network1_accuracy",
-      "network2_accuracy",
-    )
-    if name in scores
+    (name.replace("_", " "), percent(value))
+    for name, value in scores.items()
+    if name.endswith("_accuracy") and name != "per_class_accuracy"
   ]
   overall += [
     (name.replace("_", " "), f"{scores[name]:.4f}")
@@ -125,18 +119,28 @@ def format_benchmark(benchmark):
     benchmark: its dict.
   """
   header = (_describe_steps(benchmark, "batch"), "")
+  num_networks, ratio = {
+    1: ("one network", "the first over the second"),
+    2: ("two networks", "the first over twice the second"),
+  }[benchmark["num_networks"]]
   rows = [
-    ("step of NCT, two networks", f"{benchmark['nct_step_seconds']:.4f} s"),
+    (
+      f"step of {benchmark['method']}, {num_networks}",
+      f"{benchmark['step_seconds']:.4f} s",
+    ),
     (
       "step of one network alone",
       f"{benchmark['single_step_seconds']:.4f} s",
     ),
-    ("the first over twice the second", f"{benchmark['ratio']:.3f}"),
+    (ratio, f"{benchmark['ratio']:.3f}"),
     (
       "input pipeline alone",
       f"{benchmark['pipeline_images_per_second']:,.0f} images/s",
     ),
-    ("that over what NCT consumes", f"{benchmark['pipeline_ratio']:,.0f}"),
+    (
+      f"that over what {benchmark['method']} consumes",
+      f"{benchmark['pipeline_ratio']:,.0f}",
+    ),
   ]
   return format_table(rows, header)
 
@@ -280,19 +284,20 @@ def format_costs(costs):
   return format_table(rows, (*header, "hours a run", "hours in all"))
 
 
-def format_tuning(scores):
+def format_tuning(name, scores):
   """Returns a table of what `tuning.tune` found, and the best value's flag.
 
   Args:
-    scores: its dict.
+    name: str, the option that was tuned.
+    scores: dict of `tuning.tune`.
   """
   best = max(scores, key=scores.get)
   rows = [(str(value), percent(score)) for value, score in scores.items()]
   return "\n".join(
     [
-      format_table(rows, ("target_variability_max", "held-out accuracy")),
+      format_table(rows, (name, "held-out accuracy")),
       "held-out accuracy: on noisy labels, the mean of the last ten epochs",
-      f"--target_variability_max={best}",
+      f"--{name}={best}",
     ]
   )
 
@@ -347,8 +352,9 @@ def format_audit_benchmark(benchmark):
     for name, value in benchmark["average_precision"].items()
   ]
   seconds = benchmark["seconds"]
+  own = seconds[benchmark["method"]]
   times = [
-    (name.replace("_", " "), f"{value:.0f} s", f"{value / seconds['nct']:.2f}")
+    (name.replace("_", " "), f"{value:.0f} s", f"{value / own:.2f}")
     for name, value in seconds.items()
   ]
   return "\n\n".join(

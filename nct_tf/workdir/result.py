@@ -41,8 +41,10 @@ def summarize_history(history):
       if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
     },
     "top5_accuracy": last(f"{split}_ensemble_top5_accuracy"),
-    "network1_accuracy": last(f"{split}_accuracy_1"),
-    "network2_accuracy": last(f"{split}_accuracy_2"),
+    **{
+      f"network{number}_accuracy": last(f"{split}_accuracy_{number}")
+      for number in (1, 2)
+    },
     "train_accuracy_clean": last("train_accuracy_clean"),
     "train_accuracy_noisy": last("train_accuracy_noisy"),
     # The first epoch traces the graph.
