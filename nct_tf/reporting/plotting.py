@@ -210,11 +210,11 @@ def _marks(shown):
     shown: names of methods. Those that are not registered come last.
   """
   return {
-    method: {
+    name: {
       "color": _COLORS[number % len(_COLORS)],
       "marker": _MARKERS[number % len(_MARKERS)],
     }
-    for number, method in enumerate(dict.fromkeys([*methods.names(), *shown]))
+    for number, name in enumerate(dict.fromkeys([*methods.names(), *shown]))
   }
 
 
