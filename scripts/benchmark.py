@@ -22,25 +22,18 @@ def main():
   with cli.silence():
     from nct_tf import config
     from nct_tf.benchmarks import audit, scaling, serving, training_steps
-    from nct_tf.reporting import text_tables
 
-  benchmark, format_table = {
-    "training": (training_steps.benchmark, text_tables.format_benchmark),
-    "serving": (
-      serving.benchmark,
-      text_tables.format_serving_benchmark,
-    ),
-    "scaling": (
-      scaling.benchmark,
-      text_tables.format_scaling_benchmark,
-    ),
-    "audit": (audit.benchmark, text_tables.format_audit_benchmark),
+  suite = {
+    "training": training_steps,
+    "serving": serving,
+    "scaling": scaling,
+    "audit": audit,
   }[benchmark_flags.SUITE.value]
-  measured = benchmark(
+  measured = suite.benchmark(
     config.TrainConfig(**cli.flag_values(*config_flags.MODULES)),
     benchmark_flags.NUM_STEPS.value,
   )
-  print(format_table(measured))
+  print(suite.format_benchmark(measured))
   print(json.dumps(measured))
 
 

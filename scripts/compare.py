@@ -11,18 +11,18 @@ from scripts import cli
 
 def main():
   with cli.silence():
-    from nct_tf.reporting import plotting, text_tables
-    from nct_tf.workdir import layout
+    from nct_tf.reporting import plotting
+    from nct_tf.workdir import layout, result
 
   directories = [layout.Workdir(path) for path in compare_flags.WORKDIRS.value]
   results = [each.read_result() for each in directories]
-  print(text_tables.format_results(results, compare_flags.WORKDIRS.value))
-  print(text_tables.RESULTS_LEGEND)
+  print(result.format_results(results, compare_flags.WORKDIRS.value))
+  print(result.LEGEND)
   if compare_flags.FIGURE.value:
     plotting.plot_memorisation(
       [
-        (each.path.name, result, each.read_history())
-        for each, result in zip(directories, results, strict=True)
+        (each.path.name, own_result, each.read_history())
+        for each, own_result in zip(directories, results, strict=True)
       ],
       compare_flags.FIGURE.value,
     )

@@ -18,7 +18,6 @@ def main():
   with cli.silence():
     from nct_tf import errors
     from nct_tf.experiments import costs, figures, pages, reproduction, tables
-    from nct_tf.reporting import text_tables
 
   scale = experiment_flags.SCALE.value
   seeds = experiment_flags.seeds()
@@ -41,7 +40,7 @@ def main():
   if reproduce_flags.DRY_RUN.value:
     for run in runs:
       print(shlex.join(run.command))
-    print(text_tables.format_costs(costs.estimate(cells, len(seeds))))
+    print(costs.format_costs(costs.estimate(cells, len(seeds))))
     return
   results = reproduction.Results(experiment_flags.RESULTS_DIR.value)
   reproduction.run_all(runs, results, reproduce_flags.JOBS.value)

@@ -20,13 +20,12 @@ _OPTION = "target_variability_max"
 def main():
   with cli.silence():
     from nct_tf.experiments import tuning
-    from nct_tf.reporting import text_tables
     from nct_tf.training import run
 
   config = run.TrainConfig(**cli.flag_values(*FLAG_MODULES))
   values = [float(value) for value in tune_flags.VALUES.value]
   scores = tuning.tune(config, _OPTION, values)
-  print(text_tables.format_tuning(_OPTION, scores))
+  print(tuning.format_tuning(_OPTION, scores))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from nct_tf.audit import label_audit, run_audit
 from nct_tf.benchmarks import training_steps
 from nct_tf.input_pipeline import batching, run_data
 from nct_tf.models import classifier
+from nct_tf.reporting import text_tables
 from nct_tf.training import run
 from nct_tf.workdir import layout
 
@@ -161,3 +162,35 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
 
 def _probabilities(logits):
   return tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy()
+
+
+def format_benchmark(benchmark):
+  """Returns tables of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  precisions = [
+    (name.replace("_", " "), f"{value:.3f}")
+    for name, value in benchmark["average_precision"].items()
+  ]
+  seconds = benchmark["seconds"]
+  wrong = text_tables.percent(benchmark["wrong_rate"])
+  own = seconds[benchmark["method"]]
+  times = [
+    (name.replace("_", " "), f"{value:.0f} s", f"{value / own:.2f}")
+    for name, value in seconds.items()
+  ]
+  return "\n\n".join(
+    [
+      f"{benchmark['dataset']}, {benchmark['num_train_examples']} examples, "
+      f"{benchmark['noise_type']} {benchmark['noise_rate']}: "
+      f"{wrong} of the labels are wrong\n"
+      f"{benchmark['network']}, width {benchmark['width']}, "
+      f"{benchmark['num_epochs']} epochs",
+      text_tables.format_table(
+        precisions, ("wrong labels", "average precision")
+      ),
+      text_tables.format_table(times, ("training", "time", "x ours")),
+    ]
+  )

@@ -11,6 +11,7 @@ import tensorflow as tf
 from nct_tf import datasets, errors, methods
 from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
+from nct_tf.reporting import text_tables
 
 # What a method is compared with: one network, and nothing besides.
 BASELINE = "standard"
@@ -149,3 +150,46 @@ def _pipeline_images_per_second(batches):
     images, _ = next(iterator)
     num_images += int(images.shape[0])
   return num_images / (time.perf_counter() - begin)
+
+
+def format_benchmark(benchmark):
+  """Returns a table of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  header = (format_steps(benchmark, "batch"), "")
+  num_networks, ratio = {
+    1: ("one network", "the first over the second"),
+    2: ("two networks", "the first over twice the second"),
+  }[benchmark["num_networks"]]
+  rows = [
+    (
+      f"step of {benchmark['method']}, {num_networks}",
+      f"{benchmark['step_seconds']:.4f} s",
+    ),
+    (
+      "step of one network alone",
+      f"{benchmark['single_step_seconds']:.4f} s",
+    ),
+    (ratio, f"{benchmark['ratio']:.3f}"),
+    (
+      "input pipeline alone",
+      f"{benchmark['pipeline_images_per_second']:,.0f} images/s",
+    ),
+    (
+      f"that over what {benchmark['method']} consumes",
+      f"{benchmark['pipeline_ratio']:,.0f}",
+    ),
+  ]
+  return text_tables.format_table(rows, header)
+
+
+def format_steps(benchmark, batch):
+  """Returns a line that tells which training steps were timed."""
+  size = "x".join(map(str, benchmark["image_shape"]))
+  return (
+    f"{benchmark['network']}, width {benchmark['width']}, {batch} "
+    f"{benchmark['batch_size']} of {size}, mixed precision "
+    f"{benchmark['mixed_precision']}"
+  )

@@ -5,6 +5,7 @@ import pathlib
 
 from nct_tf import errors, methods
 from nct_tf.options import fields
+from nct_tf.reporting import text_tables
 from nct_tf.training import run as run_lib
 from nct_tf.workdir import layout
 
@@ -67,3 +68,23 @@ def _score(run):
   run_lib.train_and_evaluate(run)
   history = layout.Workdir(run.workdir).read_history()
   return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())
+
+
+def format_tuning(name, scores):
+  """Returns a table of what `tune` found, and the best value's flag.
+
+  Args:
+    name: str, the option that was tuned.
+    scores: dict of `tune`.
+  """
+  best = max(scores, key=scores.get)
+  rows = [
+    (value, text_tables.percent(score)) for value, score in scores.items()
+  ]
+  return "\n".join(
+    [
+      text_tables.format_table(rows, (name, "held-out accuracy")),
+      "held-out accuracy: on noisy labels, the mean of the last ten epochs",
+      f"--{name}={best}",
+    ]
+  )

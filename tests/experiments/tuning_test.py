@@ -6,7 +6,6 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.experiments import tuning
-from nct_tf.reporting import text_tables
 from nct_tf.workdir import history
 from tests.support import tiny_run
 
@@ -42,7 +41,7 @@ class TuningTest(absltest.TestCase):
     # Where all labels are random in the end, nothing is learned.
     self.assertEqual(max(scores, key=scores.get), 0.3)
     self.assertIn(
-      "--target_variability_max=0.3", text_tables.format_tuning(_OPTION, scores)
+      "--target_variability_max=0.3", tuning.format_tuning(_OPTION, scores)
     )
 
   def test_goes_on_where_it_was_interrupted(self):
