@@ -2,6 +2,9 @@
 
 import tabulate
 
+# Headers are as wide as they are: wide tables shall fit a terminal.
+tabulate.MIN_PADDING = 0
+
 
 def percent(fraction):
   """Returns a fraction as text in percent; "-" for None."""

@@ -9,10 +9,10 @@ class TablesTest(absltest.TestCase):
     self.assertEqual(
       text.splitlines(),
       [
-        "x      long",
-        "---  ------",
-        "a      1.50",
-        "bbb      22",
+        "x    long",
+        "---  ----",
+        "a    1.50",
+        "bbb    22",
       ],
     )
 
@@ -23,10 +23,10 @@ class TablesTest(absltest.TestCase):
     self.assertEqual(
       text.splitlines(),
       [
-        "|    | x   |   long |",
-        "|:---|:----|-------:|",
-        "| a  | b   |   1.50 |",
-        "| c  |     |     22 |",
+        "|   | x | long |",
+        "|:--|:--|-----:|",
+        "| a | b | 1.50 |",
+        "| c |   |   22 |",
       ],
     )
 
