@@ -29,6 +29,7 @@ _REQUIREMENTS = [
   "pillow",
   "requests",
   "scikit-learn",
+  "tabulate",
   "tensorflow-datasets==4.9.10",
   "tqdm",
   # tensorflow-datasets imports it, but asks for it on old Pythons only.

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import distribution
+from nct_tf import distribution, losses
 
 
 def correct(logits, labels):
@@ -42,6 +42,26 @@ def correct_within(logits, labels, num_classes):
 def agreement(logits, peer_logits):
   """Whether two networks predict the same class: float32 [batch], 0 or 1."""
   return correct(logits, tf.argmax(peer_logits, axis=-1))
+
+
+def disagreement(logits):
+  """How far apart the predictions of two networks are.
+
+  `KL(softmax(logits[0]) || softmax(logits[1]))`, the Kullback-Leibler
+  divergence.
+
+  Args:
+    logits: sequence of float [batch, num_classes], a network each.
+
+  Returns:
+    float32 [batch], in nats, at least 0; None of one network.
+  """
+  if len(logits) == 1:
+    return None
+  first, second = logits
+  # Mimicry at temperature 1 is the divergence itself.
+  divergence = losses.mimicry_loss(second, first, temperature=1.0)
+  return tf.maximum(divergence, 0.0)  # Rounding.
 
 
 class BalancedAccuracy(keras.metrics.Metric):

@@ -13,8 +13,7 @@ from scripts import cli
 
 def main(options):
   with cli.silence():
-    from nct_tf.audit import run_audit
-    from nct_tf.reporting import text_tables
+    from nct_tf.audit import report, run_audit
     from nct_tf.workdir import layout
 
   directory = layout.Workdir(options.workdir)
@@ -26,7 +25,7 @@ def main(options):
     options.cache,
     options.cache_dir,
   )
-  print(text_tables.format_audit(run_audit.summarize(result)))
+  print(report.format_audit(report.summarize(result)))
   print(f"To look at: {directory.audit_dir / 'index.html'}")
 
 

@@ -25,22 +25,15 @@ _WITHOUT = ("workdir", "export_dir", "cache", "cache_dir")
 def main(config, options):
   with cli.silence():
     from nct_tf.benchmarks import audit, scaling, serving, training_steps
-    from nct_tf.reporting import text_tables
 
-  benchmark, format_table = {
-    "training": (training_steps.benchmark, text_tables.format_benchmark),
-    "serving": (
-      serving.benchmark,
-      text_tables.format_serving_benchmark,
-    ),
-    "scaling": (
-      scaling.benchmark,
-      text_tables.format_scaling_benchmark,
-    ),
-    "audit": (audit.benchmark, text_tables.format_audit_benchmark),
+  suite = {
+    "training": training_steps,
+    "serving": serving,
+    "scaling": scaling,
+    "audit": audit,
   }[options.suite]
-  measured = benchmark(config, options.num_steps)
-  print(format_table(measured))
+  measured = suite.benchmark(config, options.num_steps)
+  print(suite.format_benchmark(measured))
   print(json.dumps(measured))
 
 

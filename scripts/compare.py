@@ -11,18 +11,18 @@ from scripts import cli
 
 def main(options):
   with cli.silence():
-    from nct_tf.reporting import plotting, text_tables
-    from nct_tf.workdir import layout
+    from nct_tf.reporting import plotting
+    from nct_tf.workdir import layout, result
 
   directories = [layout.Workdir(path) for path in options.workdirs]
   results = [each.read_result() for each in directories]
-  print(text_tables.format_results(results, options.workdirs))
-  print(text_tables.RESULTS_LEGEND)
+  print(result.format_results(results, options.workdirs))
+  print(result.LEGEND)
   if options.figure:
     plotting.plot_memorisation(
       [
-        (each.path.name, result, each.read_history())
-        for each, result in zip(directories, results, strict=True)
+        (each.path.name, own_result, each.read_history())
+        for each, own_result in zip(directories, results, strict=True)
       ],
       options.figure,
     )

@@ -11,7 +11,6 @@ from scripts import cli
 def main(options):
   with cli.silence():
     from nct_tf.evaluation import evaluation
-    from nct_tf.reporting import text_tables
     from nct_tf.workdir import layout
 
   directory = layout.Workdir(options.workdir)
@@ -23,7 +22,7 @@ def main(options):
     options.cache_dir,
   )
   directory.write_evaluation(scores)
-  print(text_tables.format_evaluation(scores))
+  print(evaluation.format_evaluation(scores))
   print(f"As JSON: {directory.evaluation_file}")
 
 

@@ -18,7 +18,6 @@ def main(options):
   with cli.silence():
     from nct_tf import errors
     from nct_tf.experiments import costs, figures, pages, reproduction, tables
-    from nct_tf.reporting import text_tables
 
   scale, seeds, figure = options.scale, options.seeds, options.figure
   if (figure is None) == (options.table is None):
@@ -40,7 +39,7 @@ def main(options):
   if options.dry_run:
     for run in runs:
       print(shlex.join(run.command))
-    print(text_tables.format_costs(costs.estimate(cells, len(seeds))))
+    print(costs.format_costs(costs.estimate(cells, len(seeds))))
     return
   results = reproduction.Results(options.results_dir)
   reproduction.run_all(runs, results, options.jobs)

@@ -14,15 +14,15 @@ from scripts import cli
 def main(config, check):
   with cli.silence():
     from nct_tf.audit import data_check
-    from nct_tf.reporting import text_tables
     from nct_tf.training import run
+    from nct_tf.workdir import result as result_lib
 
   if check.check_data:
-    print(text_tables.format_check(data_check.check(config, print)))
+    print(data_check.format_check(data_check.check(config, print)))
     return
   result = run.train_and_evaluate(config)
   if result is not None:  # Of the chief.
-    print(text_tables.format_results([result], [config.workdir]))
+    print(result_lib.format_results([result], [config.workdir]))
     print(f"Everything is in {config.workdir}")
 
 

@@ -13,14 +13,16 @@ from flags import script_flags
 from nct_tf import config as config_lib
 from scripts import cli
 
+_OPTION = "target_variability_max"
+
 
 def main(config, options):
   with cli.silence():
     from nct_tf.experiments import tuning
-    from nct_tf.reporting import text_tables
 
-  scores = tuning.tune(config, options.target_variability_values)
-  print(text_tables.format_tuning(scores))
+  values = options.target_variability_values
+  scores = tuning.tune(config, _OPTION, values)
+  print(tuning.format_tuning(_OPTION, scores))
 
 
 if __name__ == "__main__":

@@ -255,7 +255,9 @@ class WholeTest(ScriptsTestCase):
     )
     measured = json.loads(process.stdout.splitlines()[-1])
     self.assertEqual(measured["num_steps"], 2)
-    self.assertGreater(measured["nct_step_seconds"], 0)
+    self.assertEqual(measured["method"], "nct")
+    self.assertGreater(measured["step_seconds"], 0)
+    self.assertGreater(measured["single_step_seconds"], 0)
     self.assertGreater(measured["pipeline_images_per_second"], 0)
     self.assertIn("the first over twice the second", process.stdout)
 

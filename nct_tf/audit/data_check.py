@@ -4,6 +4,7 @@ import numpy as np
 
 from nct_tf import datasets, errors
 from nct_tf.input_pipeline import run_data
+from nct_tf.reporting import text_tables
 from nct_tf.training import cost
 
 
@@ -50,3 +51,42 @@ def check(config, say):
     "num_epochs": config.num_epochs,
     **cost.estimate(config, dataset, noisy),
   }
+
+
+def format_check(check):
+  """Returns tables of what `check` found.
+
+  Args:
+    check: its dict.
+  """
+  counts = check["counts"].values()
+  classes = [
+    *zip(check["class_names"], *counts, strict=True),
+    ("all", *map(sum, counts)),
+  ]
+  size = "x".join(map(str, check["image_shape"]))
+  rows = [
+    ("images", size),
+    ("parameters", f"{check['num_parameters']:,}"),
+    ("memory", f"{check['memory_bytes'] / 1e9:.1f} GB"),
+    ("an epoch's work", f"{check['epoch_flops'] / 1e12:,.1f} TFLOP"),
+    (
+      "a step",
+      f"{check['step_seconds']:.3f} s, {check['steps_per_epoch']} an epoch",
+    ),
+    (
+      "an epoch",
+      f"{check['epoch_seconds']:.1f} s, "
+      f"{check['evaluation_seconds']:.1f} s of it evaluation",
+    ),
+    (
+      f"all {check['num_epochs']} epochs",
+      f"{check['hours']:.2f} hours on this machine",
+    ),
+  ]
+  return "\n\n".join(
+    [
+      text_tables.format_table(classes, ("class", *check["counts"])),
+      text_tables.format_table(rows, ("training", "")),
+    ]
+  )

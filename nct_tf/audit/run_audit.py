@@ -1,18 +1,15 @@
-"""The audit of a finished run's labels, and the files that it leaves."""
+"""The audit of a finished run's labels: what is scored, and by which model."""
 
-import csv
 import dataclasses
-import json
 import logging
-import shutil
 
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, errors, losses
-from nct_tf.audit import label_audit, page, thumbnails
+from nct_tf import errors, methods, metrics
+from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
-from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.input_pipeline import run_data
 from nct_tf.models import classifier
 from nct_tf.training import run
 from nct_tf.workdir import layout, restoring
@@ -22,49 +19,6 @@ _logger = logging.getLogger(__name__)
 _MIN_EPOCHS = 10
 _MEMORISED = 0.98
 _MAX_DROP = 0.1
-_NUM_SUSPECTS = 1000
-
-_COLUMNS = (
-  "id",
-  "index",
-  "given",
-  "suggested",
-  "given_probability",
-  "suggested_probability",
-  "margin",
-  "disagreement",
-  "score",
-  "rank",
-  "flagged",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class RunAudit:
-  """An audit with what it is of.
-
-  Attributes:
-    dataset: the run's `ImageDataset`.
-    examples: the `noisy_dataset.Examples` that were audited.
-    audit: a `label_audit.LabelAudit`.
-    disagreement: float32 array [num_examples], the Kullback-Leibler divergence
-      of the two networks' predictions in nats; None of one network.
-    warnings: tuple of str, why the scores may not be trusted.
-    truth: dict of `label_audit.compare_with_truth`, or None.
-  """
-
-  dataset: datasets.ImageDataset
-  examples: noisy_dataset.Examples
-  audit: label_audit.LabelAudit
-  disagreement: np.ndarray | None
-  warnings: tuple
-  truth: dict | None
-
-  @property
-  def ids(self):
-    """What each example is called: list of str."""
-    names = self.dataset.ids
-    return [names[number] for number in self.examples.index.tolist()]
 
 
 def audit_run(
@@ -89,7 +43,7 @@ def audit_run(
     cache_dir: str, see there.
 
   Returns:
-    a `RunAudit`.
+    a `report.RunAudit`.
 
   Raises:
     InvalidInputError: if the run has not finished, its data have changed, or
@@ -105,14 +59,14 @@ def audit_run(
     if num_folds is None:
       examples = noisy.train
       logits = predict(directory, examples, checkpoint, use_ema)
-      scores, warnings = _own_scores(directory, examples)
+      scores, warnings = _own_scores(directory, config.method, examples)
     else:
       examples, logits = predict_folds(
         directory, config, noisy, num_folds, checkpoint, use_ema
       )
       scores, warnings = None, ()
     result = _describe(dataset, examples, logits, scores, warnings)
-    _write(directory, result)
+    report.write(directory, result)
   return result
 
 
@@ -122,15 +76,12 @@ def _describe(dataset, examples, logits, scores, warnings):
     tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy(),
     scores,
   )
-  disagreement = None
-  if len(logits) == 2:
-    divergence = losses.mimicry_loss(logits[1], logits[0], temperature=1.0)
-    disagreement = np.maximum(divergence.numpy(), 0)
-  return RunAudit(
+  disagreement = metrics.disagreement(logits)
+  return report.RunAudit(
     dataset=dataset,
     examples=examples,
     audit=audit,
-    disagreement=disagreement,
+    disagreement=None if disagreement is None else disagreement.numpy(),
     warnings=warnings,
     truth=label_audit.compare_with_truth(audit, examples.true_labels),
   )
@@ -194,7 +145,7 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   return noisy.all_train, logits[:, order]
 
 
-def _own_scores(directory, examples):
+def _own_scores(directory, method, examples):
   """Returns the means over the run's epochs, and warnings about them."""
   scores = directory.read_label_scores()
   warnings = []
@@ -208,11 +159,17 @@ def _own_scores(directory, examples):
       f"{directory.label_scores_file} must hold {len(examples)} numbers. "
       f"Received: {len(scores)}"
     )
-  return scores, (*warnings, *_find_warnings(directory.read_history()))
+  remedy = methods.get_options(method).REMEDY
+  return scores, (*warnings, *_find_warnings(directory.read_history(), remedy))
 
 
-def _find_warnings(history):
-  """Yields why a run's scores may not be trusted."""
+def _find_warnings(history, remedy):
+  """Yields why a run's scores may not be trusted.
+
+  Args:
+    history: dict of `Workdir.read_history`.
+    remedy: str, of the run's method, see `MethodOptions`.
+  """
   train, held_out = (
     history[name] for name in ("ensemble_accuracy", "val_ensemble_accuracy")
   )
@@ -227,140 +184,10 @@ def _find_warnings(history):
     yield (
       f"The run reproduces {train[-1]:.0%} of its labels, and only "
       f"{held_out[-1]:.0%} of held-out ones: it has memorised the wrong ones "
-      "too. Train with --method=nct, a larger --target_variability_max or "
-      "fewer epochs, or give --folds"
+      f"too. {remedy}, or give --folds"
     )
   elif held_out[-1] < held_out.max() - _MAX_DROP:
     yield (
       f"The accuracy fell from {held_out.max():.0%} to {held_out[-1]:.0%}: "
-      "the run has begun to memorise wrong labels. A larger "
-      "--target_variability_max or fewer epochs rank better"
+      f"the run has begun to memorise wrong labels. {remedy}"
     )
-
-
-def _write(directory, result):
-  """Writes `audit/`, whole or not at all."""
-  folder = directory.audit_dir
-  temporary = folder.with_name(".audit.tmp")
-  try:
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    _write_labels(temporary / "labels.csv", result)
-    np.save(temporary / "labels.npy", result.audit.labels)
-    np.save(temporary / "pred_probs.npy", result.audit.pred_probs)
-    summary = json.dumps(summarize(result), indent=2) + "\n"
-    (temporary / "audit.json").write_text(summary, encoding="utf-8")
-    _write_page(temporary, directory, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-  except OSError as error:
-    shutil.rmtree(temporary, ignore_errors=True)
-    raise errors.StorageError(
-      f"{folder} cannot be written: {error.strerror}"
-    ) from error
-
-
-def _write_labels(path, result):
-  """Writes a row an example, the most suspicious first."""
-  audit = result.audit
-  names = result.dataset.class_names
-  ids = result.ids
-  header = [*_COLUMNS, *(["true"] if result.truth else [])]
-  with open(path, "w", encoding="utf-8", newline="") as file:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    flagged, margin = audit.flagged, audit.margin
-    given, suggested = audit.given_probability, audit.suggested_probability
-    for index in np.argsort(audit.rank):
-      row = [
-        ids[index],
-        index,
-        names[audit.labels[index]],
-        names[audit.suggested[index]],
-        f"{given[index]:.6f}",
-        f"{suggested[index]:.6f}",
-        f"{margin[index]:.6f}",
-        ""
-        if result.disagreement is None
-        else f"{result.disagreement[index]:.6f}",
-        f"{audit.score[index]:.6f}",
-        audit.rank[index],
-        flagged[index],
-      ]
-      if result.truth:
-        row.append(names[result.examples.true_labels[index]])
-      writer.writerow(row)
-
-
-def summarize(result):
-  """Returns a `RunAudit`'s figures: dict ready for JSON.
-
-  Rates are fractions; intervals are of 95 %.
-  """
-  audit = result.audit
-  return {
-    "num_examples": len(audit.labels),
-    "num_flagged": int(audit.flagged.sum()),
-    "threshold": audit.threshold,
-    "noise_rate": audit.noise_rate.value,
-    "noise_rate_interval": [audit.noise_rate.low, audit.noise_rate.high],
-    "class_names": list(result.dataset.class_names),
-    "transition": audit.transition.value.tolist(),
-    "transition_low": audit.transition.low.tolist(),
-    "transition_high": audit.transition.high.tolist(),
-    "warnings": list(result.warnings),
-    "truth": result.truth,
-  }
-
-
-def _write_page(folder, directory, result):
-  audit = result.audit
-  num_suspects = min(
-    max(2 * int(audit.flagged.sum()), _NUM_SUSPECTS),
-    page.MAX_SUSPECTS,
-    len(audit.labels),
-  )
-  chosen = np.argsort(audit.rank)[:num_suspects]
-  paths = thumbnails.write(
-    folder, result.dataset, result.examples.index[chosen]
-  )
-  ids = result.ids
-  given, suggested = audit.given_probability, audit.suggested_probability
-  suspects = [
-    {
-      "id": ids[index],
-      "given": int(audit.labels[index]),
-      "suggested": int(audit.suggested[index]),
-      "given_probability": float(given[index]),
-      "suggested_probability": float(suggested[index]),
-      "disagreement": None
-      if result.disagreement is None
-      else float(result.disagreement[index]),
-      "score": float(audit.score[index]),
-      "rank": int(audit.rank[index]),
-      "thumbnail": path,
-    }
-    for index, path in zip(chosen, paths, strict=True)
-  ]
-  page.write(
-    folder,
-    page.PageData(
-      title=directory.path.name,
-      command=(
-        "python -m scripts.train "
-        f"--flagfile={directory.flags_file} "
-        f"--label_decisions=decisions.csv --workdir={directory.path}_relabelled"
-      ),
-      noise_rate=float(audit.noise_rate.value),
-      noise_rate_low=float(audit.noise_rate.low),
-      noise_rate_high=float(audit.noise_rate.high),
-      warnings=result.warnings,
-      class_names=result.dataset.class_names,
-      suspects=suspects,
-      scores=audit.score,
-      threshold=audit.threshold,
-      transition=audit.transition.value,
-      transition_low=audit.transition.low,
-      transition_high=audit.transition.high,
-    ),
-  )

@@ -12,6 +12,7 @@ from nct_tf.audit import label_audit, run_audit
 from nct_tf.benchmarks import training_steps
 from nct_tf.input_pipeline import batching, run_data
 from nct_tf.models import classifier
+from nct_tf.reporting import text_tables
 from nct_tf.training import run
 from nct_tf.workdir import layout
 
@@ -27,10 +28,10 @@ _CLEANLAB_SCORES = (
 def benchmark(config, num_steps):
   """Compares average precisions of two rankings of the same labels.
 
-  Ours is of one training of Noisy Concurrent Training. cleanlab's is of
-  predictions out of sample: the same network, trained by plain cross entropy
-  on all but a fifth of the examples, five times, each time until the epoch
-  that predicts the held-out fifth, with its noisy labels, best.
+  Ours is of one training of the config's method. cleanlab's is of predictions
+  out of sample: the same network is trained by plain cross entropy on all but
+  a fifth of the examples, five times. Each time, the epoch is taken that
+  predicts the held-out fifth, with its noisy labels, best.
 
   Args:
     config: a `TrainConfig` with label noise, or a dataset with clean labels.
@@ -38,12 +39,12 @@ def benchmark(config, num_steps):
 
   Returns:
     dict ready for JSON: what was trained; `average_precision`, dict of our
-    mean over the epochs (`nct_mean`), of our predictions after the last
-    (`nct_last`), and of each of cleanlab's scores; `seconds`, dict of what
-    the training steps take, without evaluations: `nct`, `standard_folds`, and
-    `standard_folds_to_best`, until the epochs that were chosen. Steps are timed
-    side by side, in turn, and multiplied by their number: what else the
-    machine does meets both alike.
+    mean over the epochs (`<method>_mean`), of our predictions after the last
+    (`<method>_last`), and of each of cleanlab's scores; `seconds`, dict of what
+    the training steps take, without evaluations: `<method>`, `standard_folds`,
+    and `standard_folds_to_best`, until the epochs that were chosen. Steps are
+    timed side by side, in turn, and multiplied by their number. So whatever
+    else the machine does slows both alike.
 
   Raises:
     InvalidInputError: if cleanlab is not there, or no label is wrong.
@@ -59,16 +60,16 @@ def benchmark(config, num_steps):
       f"noise_type={config.noise_type}, "
       f"validation_fraction={config.validation_fraction}"
     )
-  nct = config.replace(method="nct", export_dir=None, monitor_every_epochs=0)
+  own = config.replace(export_dir=None, monitor_every_epochs=0)
   with tempfile.TemporaryDirectory() as folder:
-    directory = layout.Workdir(pathlib.Path(folder) / "nct")
-    run.train_and_evaluate(nct.replace(workdir=str(directory.path)))
+    directory = layout.Workdir(pathlib.Path(folder) / "own")
+    run.train_and_evaluate(own.replace(workdir=str(directory.path)))
     last = run_audit.predict(directory, noisy.train, "last", None)
     own_scores = directory.read_label_scores()
-    folds = layout.Workdir(pathlib.Path(folder) / "standard")
+    folds = layout.Workdir(pathlib.Path(folder) / "folds")
     _, logits = run_audit.predict_folds(
       folds,
-      config.replace(method="standard"),
+      config.replace(method=training_steps.BASELINE),
       noisy,
       _NUM_FOLDS,
       "best",
@@ -82,6 +83,7 @@ def benchmark(config, num_steps):
 
   pred_probs = _probabilities(logits)
   return {
+    "method": config.method,
     "dataset": dataset.name,
     "num_train_examples": len(labels),
     "noise_type": config.noise_type,
@@ -90,11 +92,11 @@ def benchmark(config, num_steps):
     "network": config.network,
     "width": config.width,
     "num_epochs": config.num_epochs,
-    "target_variability_max": nct.method_options.target_variability_max,
+    "flags": config.to_flags(),
     "tensorflow": tf.__version__,
     "average_precision": {
-      "nct_mean": precision(own_scores),
-      "nct_last": precision(
+      f"{config.method}_mean": precision(own_scores),
+      f"{config.method}_last": precision(
         label_audit.audit(labels, _probabilities(last)).score
       ),
       **{
@@ -140,13 +142,13 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
       result["num_train_examples"], config.batch_size
     )
 
-  nct = count_steps(directory.read_result(), config.num_epochs)
+  own = count_steps(directory.read_result(), config.num_epochs)
   whole = sum(count_steps(result, config.num_epochs) for result in results)
   to_best = sum(
     count_steps(result, result["best_epoch"] + 1) for result in results
   )
   return {
-    "nct": nct * step["nct_step_seconds"],
+    config.method: own * step["step_seconds"],
     "standard_folds": whole * step["single_step_seconds"],
     "standard_folds_to_best": to_best * step["single_step_seconds"],
   }
@@ -154,3 +156,35 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
 
 def _probabilities(logits):
   return tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy()
+
+
+def format_benchmark(benchmark):
+  """Returns tables of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  precisions = [
+    (name.replace("_", " "), f"{value:.3f}")
+    for name, value in benchmark["average_precision"].items()
+  ]
+  seconds = benchmark["seconds"]
+  wrong = text_tables.percent(benchmark["wrong_rate"])
+  own = seconds[benchmark["method"]]
+  times = [
+    (name.replace("_", " "), f"{value:.0f} s", f"{value / own:.2f}")
+    for name, value in seconds.items()
+  ]
+  return "\n\n".join(
+    [
+      f"{benchmark['dataset']}, {benchmark['num_train_examples']} examples, "
+      f"{benchmark['noise_type']} {benchmark['noise_rate']}: "
+      f"{wrong} of the labels are wrong\n"
+      f"{benchmark['network']}, width {benchmark['width']}, "
+      f"{benchmark['num_epochs']} epochs",
+      text_tables.format_table(
+        precisions, ("wrong labels", "average precision")
+      ),
+      text_tables.format_table(times, ("training", "time", "x ours")),
+    ]
+  )

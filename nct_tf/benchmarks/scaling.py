@@ -9,6 +9,7 @@ from nct_tf import datasets, distribution, errors, metrics
 from nct_tf.benchmarks import training_steps
 from nct_tf.methods import building
 from nct_tf.platform import interruption
+from nct_tf.reporting import text_tables
 from nct_tf.training import loop as loop_lib
 
 
@@ -112,3 +113,31 @@ def _all_reduced_bytes(config, dataset, all_devices):
     "gradients": gradients,
     "others": sum(counting.num_bytes) - gradients,
   }
+
+
+def format_benchmark(benchmark):
+  """Returns a table of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  rows = [
+    (
+      replicas["num_replicas"],
+      f"{1 / replicas['step_seconds']:.2f}",
+      f"{replicas['images_per_second']:,.0f}",
+      f"{replicas['ratio']:.2f}",
+    )
+    for replicas in benchmark["replicas"]
+  ]
+  header = ("replicas", "steps/s", "images/s", "x one replica's time")
+  num_bytes = benchmark["all_reduced_bytes"]
+  return "\n".join(
+    [
+      training_steps.format_steps(benchmark, "global batch"),
+      text_tables.format_table(rows, header),
+      "all-reduced in a step, bytes of each replica: "
+      f"{num_bytes['gradients']:,} of gradients, {num_bytes['others']:,} of "
+      "others",
+    ]
+  )

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nct_tf import datasets
 from nct_tf.methods import building
+from nct_tf.reporting import text_tables
 from nct_tf.serving import exporting, session as session_lib, warmup
 
 BATCH_SIZES = (1, 8, 64)
@@ -110,3 +111,35 @@ def _decoding_share(seconds):
     return None
   decoded = seconds["serving_bytes"]
   return float(np.median(1 - seconds["serving_default"] / decoded))
+
+
+def format_benchmark(benchmark):
+  """Returns a table of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  rows = [
+    (
+      latency["signature"],
+      latency["batch_size"],
+      f"{1000 * latency['p50_seconds']:.2f} ms",
+      f"{1000 * latency['p99_seconds']:.2f} ms",
+      f"{latency['images_per_second']:,.0f}",
+      f"{latency['ratio']:.2f}",
+    )
+    for latency in benchmark["latencies"]
+  ]
+  header = ("signature", "batch", "p50", "p99", "images/s", "x one network")
+  shares = ", ".join(
+    f"{text_tables.percent(share)} at batch {size}"
+    for size, share in benchmark["decoding_share"].items()
+  )
+  size = "x".join(map(str, benchmark["image_shape"]))
+  return "\n".join(
+    [
+      f"{benchmark['network']}, width {benchmark['width']}, images of {size}",
+      text_tables.format_table(rows, header),
+      f"decoding's share of serving_bytes: {shares}",
+    ]
+  )

@@ -8,9 +8,13 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, errors
+from nct_tf import datasets, errors, methods
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
+from nct_tf.reporting import text_tables
+
+# What a method is compared with: one network, and nothing besides.
+BASELINE = "standard"
 
 _NUM_WARMUP_STEPS = 3
 _PIPELINE_SECONDS = 2.0
@@ -18,20 +22,24 @@ _FOREVER = 10**9
 
 
 def benchmark(config, num_steps):
-  """Measures Noisy Concurrent Training against one network alone.
+  """Measures a method against one network alone.
 
   Both are trained side by side, a step each in turn, on the same batch of
-  random images: what else the machine does meets both alike.
+  random images. So whatever else the machine does slows both alike.
 
   Args:
-    config: a `TrainConfig`; its dataset is replaced by `fake`.
+    config: a `TrainConfig` of the method; its dataset is replaced by `fake`.
     num_steps: int, how many steps of each are timed.
 
   Returns:
-    dict ready for JSON: `nct_step_seconds` and `single_step_seconds`, medians;
-    `ratio`, the median over steps of the first over twice the second;
-    `pipeline_images_per_second`, of the input pipeline alone, and
-    `pipeline_ratio`, that over what the step of two networks consumes.
+    dict ready for JSON: `method`, `num_networks`; `step_seconds` of the method
+    and `single_step_seconds` of standard training, medians; `ratio`, the
+    median over steps of the first over as many of the second as the method has
+    networks; `pipeline_images_per_second`, of the input pipeline alone, and
+    `pipeline_ratio`, that over the images that the method consumes.
+
+  Raises:
+    InvalidInputError: if the config's strategy is not `default`.
   """
   if config.strategy != "default":
     raise errors.InvalidInputError(
@@ -50,25 +58,28 @@ def benchmark(config, num_steps):
   batches = make_batches(config, dataset)()
   batch = next(iter(batches))
   steps = [
-    _step_function(config.replace(method=method), dataset, batch)
-    for method in ("nct", "standard")
+    _step_function(each, dataset, batch)
+    for each in (config, config.replace(method=BASELINE))
   ]
   seconds = time_in_turn(steps, num_steps)
-  nct, single = np.median(seconds, axis=0)
+  own, single = np.median(seconds, axis=0)
+  num_networks = methods.get_options(config.method).NUM_NETWORKS
   images_per_second = _pipeline_images_per_second(batches)
   return {
     **describe(config, dataset, num_steps),
-    "nct_step_seconds": float(nct),
+    "num_networks": num_networks,
+    "step_seconds": float(own),
     "single_step_seconds": float(single),
-    "ratio": float(np.median(seconds[:, 0] / (2 * seconds[:, 1]))),
+    "ratio": float(np.median(seconds[:, 0] / (num_networks * seconds[:, 1]))),
     "pipeline_images_per_second": images_per_second,
-    "pipeline_ratio": float(images_per_second * nct / config.batch_size),
+    "pipeline_ratio": float(images_per_second * own / config.batch_size),
   }
 
 
 def describe(config, dataset, num_steps):
   """Returns dict of what steps were timed, ready for JSON."""
   return {
+    "method": config.method,
     "network": config.network,
     "width": config.width,
     "batch_size": config.batch_size,
@@ -137,3 +148,46 @@ def _pipeline_images_per_second(batches):
     images, _ = next(iterator)
     num_images += int(images.shape[0])
   return num_images / (time.perf_counter() - begin)
+
+
+def format_benchmark(benchmark):
+  """Returns a table of what `benchmark` measured.
+
+  Args:
+    benchmark: its dict.
+  """
+  header = (format_steps(benchmark, "batch"), "")
+  num_networks, ratio = {
+    1: ("one network", "the first over the second"),
+    2: ("two networks", "the first over twice the second"),
+  }[benchmark["num_networks"]]
+  rows = [
+    (
+      f"step of {benchmark['method']}, {num_networks}",
+      f"{benchmark['step_seconds']:.4f} s",
+    ),
+    (
+      "step of one network alone",
+      f"{benchmark['single_step_seconds']:.4f} s",
+    ),
+    (ratio, f"{benchmark['ratio']:.3f}"),
+    (
+      "input pipeline alone",
+      f"{benchmark['pipeline_images_per_second']:,.0f} images/s",
+    ),
+    (
+      f"that over what {benchmark['method']} consumes",
+      f"{benchmark['pipeline_ratio']:,.0f}",
+    ),
+  ]
+  return text_tables.format_table(rows, header)
+
+
+def format_steps(benchmark, batch):
+  """Returns a line that tells which training steps were timed."""
+  size = "x".join(map(str, benchmark["image_shape"]))
+  return (
+    f"{benchmark['network']}, width {benchmark['width']}, {batch} "
+    f"{benchmark['batch_size']} of {size}, mixed precision "
+    f"{benchmark['mixed_precision']}"
+  )

@@ -10,9 +10,12 @@ import tensorflow as tf
 from nct_tf import metrics
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.reporting import text_tables
 from nct_tf.workdir import restoring
 
 _NUM_CALIBRATION_BINS = 15
+# A confusion matrix of more classes fills no screen.
+_MAX_MATRIX_CLASSES = 20
 
 
 def evaluate_run(
@@ -148,3 +151,49 @@ def expected_calibration_error(
     for number in range(1, num_bins + 1)
   ]
   return float(np.sum(gaps) / len(labels))
+
+
+def format_evaluation(scores):
+  """Returns tables of what `evaluate_run` measured.
+
+  Args:
+    scores: its dict.
+  """
+  classes = scores["per_class_accuracy"]
+  parts = [
+    text_tables.format_table(
+      _format_overall(scores), ("on the test split", scores["method"])
+    )
+  ]
+  if scores.get("extra_tests"):
+    rows = [
+      (
+        name,
+        text_tables.percent(each["ensemble_accuracy"]),
+        text_tables.percent(each.get("top5_accuracy")),
+      )
+      for name, each in scores["extra_tests"].items()
+    ]
+    header = ("further test split", "ensemble accuracy", "top5 accuracy")
+    parts.append(text_tables.format_table(rows, header))
+  rows = [(name, text_tables.percent(share)) for name, share in classes.items()]
+  parts.append(text_tables.format_table(rows, ("class", "accuracy")))
+  if len(classes) <= _MAX_MATRIX_CLASSES:
+    matrix = scores["confusion_matrix"]
+    rows = [(name, *row) for name, row in zip(classes, matrix, strict=True)]
+    header = ("label \\ predicted", *classes)
+    parts.append(text_tables.format_table(rows, header))
+  return "\n\n".join(parts)
+
+
+def _format_overall(scores):
+  """Returns the rows of a table: pairs of str."""
+  accuracies = [
+    (name.replace("_", " "), text_tables.percent(value))
+    for name, value in scores.items()
+    if name.endswith("_accuracy") and name != "per_class_accuracy"
+  ]
+  others = ("cohen_kappa", "matthews_correlation", "expected_calibration_error")
+  return accuracies + [
+    (name.replace("_", " "), f"{scores[name]:.4f}") for name in others
+  ]

@@ -6,6 +6,7 @@ import multiprocessing
 from nct_tf import datasets
 from nct_tf.experiments import tables
 from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.reporting import text_tables
 from nct_tf.training import cost
 
 _NUM_EXAMPLES = 256  # Random images; steps take as long as with others.
@@ -76,3 +77,27 @@ def _estimate(config, cells, num_seeds):
     "cells": [cell.name for cell in cells],
     "all_hours": estimated["hours"] * num_seeds * len(cells),
   }
+
+
+def format_costs(costs):
+  """Returns a table of what cells of the paper's tables would cost.
+
+  Args:
+    costs: list of dicts of `estimate`.
+  """
+  rows = [
+    (
+      ", ".join(cost["cells"]),
+      f"{cost['num_parameters']:,}",
+      f"{cost['memory_bytes'] / 1e9:.1f} GB",
+      f"{cost['image_bytes'] / 1e9:.1f} GB",
+      f"{cost['epoch_flops'] / 1e12:,.1f} TFLOP",
+      f"{cost['step_seconds']:.3f} s",
+      f"{cost['hours']:,.2f}",
+      f"{cost['all_hours']:,.2f}",
+    )
+    for cost in costs
+  ]
+  header = ("cells", "parameters", "memory", "images", "an epoch", "a step")
+  header += ("hours a run", "hours in all")
+  return text_tables.format_table(rows, header)

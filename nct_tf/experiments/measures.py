@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from nct_tf import methods
 from nct_tf.experiments import tables
 from nct_tf.workdir import layout
 
@@ -53,8 +54,8 @@ def accuracies(result):
   Args:
     result: dict of `result.json`.
   """
-  if result["method"] == "standard":  # A network is no ensemble.
-    return ("ensemble",)
+  if methods.get_options(result["method"]).NUM_NETWORKS == 1:
+    return ("ensemble",)  # It is the one network.
   return tables.ACCURACIES
 
 

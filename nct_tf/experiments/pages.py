@@ -9,54 +9,60 @@ from nct_tf.platform import files
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import layout
 
+# What the page of a cell tells of each run.
+_CELL_MEASURES = ("best", "last", "last10", "memorised")
+
 
 def format_table(table, cells, found, seeds):
-  """Returns a table as the paper has it: a row a method and measure.
+  """Returns a table as the paper has it: a row for each method and measure.
 
-  What was measured links to the page of its cell; what was not run is empty.
+  A figure that was measured links to the page of its cell. A cell that was not
+  run is empty.
 
   Args:
-    table: an `tables.Table`.
+    table: a `tables.Table`.
     cells: sequence of its `Cell`s.
     found: dict from cell's name to the folders of its finished runs.
     seeds: sequence of int, those that were asked for.
   """
   columns = list(dict.fromkeys(cell.column for cell in cells))
-  by_place = {(cell.row, cell.column): cell for cell in cells}
-  measured = {
-    cell.name: measures_lib.measure(cell, table.measures, found[cell.name])
-    for cell in cells
-  }
+  has_paper = any(cell.paper for cell in cells)
+  header = ["", ""]
+  for column in columns:
+    header += [column, "paper"] if has_paper else [column]
   chosen_on = {
     layout.Workdir(folder).read_result()["best_selected_on"]
     for folders in found.values()
     for folder in folders
   }
-  has_paper = any(cell.paper for cell in cells)
+  caption = f"**{_caption(table, len(seeds))}** {_explain_best(chosen_on)}"
+  lines = _format_rows(table, cells, columns, found, len(seeds), has_paper)
+  markdown = text_tables.format_markdown(lines, header, "ll")
+  return f"{caption.rstrip()}\n\n{markdown}"
+
+
+def _format_rows(table, cells, columns, found, num_seeds, has_paper):
+  """Returns the rows that are not empty: lists of str."""
+  by_place = {(cell.row, cell.column): cell for cell in cells}
+  measured = {
+    cell.name: measures_lib.measure(cell, table.measures, found[cell.name])
+    for cell in cells
+  }
   decimals = _paper_decimals(cells)
-  header = ["", ""]
-  for column in columns:
-    header += [column, "paper"] if has_paper else [column]
-  lines = [header, ["---", "---"] + ["---:"] * (len(header) - 2)]
-  for row in dict.fromkeys(cell.row for cell in cells):
+  rows = []
+  for title in dict.fromkeys(cell.row for cell in cells):
     for measure in table.measures:
-      line = [row, tables.MEASURES[measure]]
+      figures = []
       for column in columns:
-        cell = by_place.get((row, column))
+        cell = by_place.get((title, column))
         statistic = measured[cell.name].get(measure) if cell else None
         folders = found[cell.name] if cell else ()
-        line.append(_format_own(statistic, folders, len(seeds)))
+        figures.append(_format_own(statistic, folders, num_seeds))
         if has_paper:
-          line.append(_format_paper(cell, measure, decimals))
-      if any(line[2:]):
-        lines.append(line)
-  return "\n".join(
-    [
-      f"**{_caption(table, len(seeds))}** {_explain_best(chosen_on)}".rstrip(),
-      "",
-      *(f"| {' | '.join(line)} |" for line in lines),
-    ]
-  )
+          figures.append(_format_paper(cell, measure, decimals))
+      if any(figures):
+        rows.append([title, tables.MEASURES[measure], *figures])
+  return rows
 
 
 def _caption(table, num_seeds):
@@ -110,51 +116,63 @@ def write_cell_page(folder, table, cell):
   """Writes `README.md` of a cell: its commands, histories and figure.
 
   Args:
-    folder: `pathlib.Path` of the cell, in which its finished runs are, each in
-      a folder that is called as its seed.
-    table: an `tables.Table`.
+    folder: `pathlib.Path` of the cell. Each finished run is in a folder there
+      that is called after its seed.
+    table: a `tables.Table`.
     cell: its `Cell`.
   """
-  measures = ("best", "last", "last10", "memorised")
-  titles = [tables.MEASURES[measure] for measure in measures]
+  directories = [
+    layout.Workdir(path.parent)
+    for path in sorted(folder.glob("seed*/result.json"))
+  ]
+  titles = [tables.MEASURES[measure] for measure in _CELL_MEASURES]
   header = ["seed", "accuracy of", *titles, "time", ""]
-  lines = [header, ["---"] * 2 + ["---:"] * 5 + ["---"]]
-  commands, figures, chosen_on = [], [], set()
-  for path in sorted(folder.glob("seed*/result.json")):
-    directory = layout.Workdir(path.parent)
-    name = directory.path.name
-    result, history = directory.read_result(), directory.read_history()
-    chosen_on.add(result["best_selected_on"])
-    workdir = f"runs/{table.folder}/{cell.name}/{name}"
-    config = dataclasses.replace(directory.read_config(), workdir=workdir)
-    commands.append(
-      shlex.join(["python", "-m", "scripts.train", *config.to_flags()])
-    )
-    own_files = (
-      directory.history_file,
-      directory.result_file,
-      directory.flags_file,
-    )
-    links = [f"[{file.name}]({name}/{file.name})" for file in own_files]
-    time = f"{result['seconds']:.0f} s"
-    for accuracy in measures_lib.accuracies(result):
-      measured = measures_lib.measure_run(accuracy, result, history)
-      values = [text_tables.percent(measured[measure]) for measure in measures]
-      seed = name.removeprefix("seed")
-      lines.append([seed, accuracy, *values, time, " ".join(links)])
-    if directory.memorisation_file.exists():
-      figures.append(f"![What it memorised]({name}/memorisation.png)")
+  rows = [row for each in directories for row in _format_run(each)]
+  chosen_on = {each.read_result()["best_selected_on"] for each in directories}
+  figures = [
+    f"![What it memorised]({each.path.name}/{each.memorisation_file.name})"
+    for each in directories
+    if each.memorisation_file.exists()
+  ]
   text = [
     f"# {cell.row}, {cell.column} ({table.title})",
     "",
-    *(f"| {' | '.join(line)} |" for line in lines),
+    text_tables.format_markdown(rows, header, "llrrrrrl"),
     "",
     _explain_best(chosen_on),
     "",
     "```shell",
-    *commands,
+    *(_command(each, f"{table.folder}/{cell.name}") for each in directories),
     "```",
     "",
     *figures[:1],
   ]
   files.write_atomically(folder / "README.md", "\n".join(text).strip() + "\n")
+
+
+def _format_run(directory):
+  """Returns the rows of a run, one for each accuracy that it tells."""
+  name = directory.path.name
+  result, history = directory.read_result(), directory.read_history()
+  links = " ".join(
+    f"[{file.name}]({name}/{file.name})"
+    for file in (
+      directory.history_file,
+      directory.result_file,
+      directory.flags_file,
+    )
+  )
+  rows = []
+  for accuracy in measures_lib.accuracies(result):
+    measured = measures_lib.measure_run(accuracy, result, history)
+    values = [text_tables.percent(measured[each]) for each in _CELL_MEASURES]
+    time = f"{result['seconds']:.0f} s"
+    rows.append([name.removeprefix("seed"), accuracy, *values, time, links])
+  return rows
+
+
+def _command(directory, cell_folder):
+  """Returns the command that makes a run, in a folder below `runs/`: str."""
+  workdir = f"runs/{cell_folder}/{directory.path.name}"
+  config = dataclasses.replace(directory.read_config(), workdir=workdir)
+  return shlex.join(["python", "-m", "scripts.train", *config.to_flags()])

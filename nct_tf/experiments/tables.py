@@ -27,10 +27,11 @@ MEASURES = {
   "ilsvrc12_top5": "ILSVRC12 top-5",
   "memorised": "Memorised",
 }
+# Whose accuracy a cell may tell. The first network stands for "one of two".
 ACCURACIES = ("ensemble", "network1")
 
 _FOLDER = pathlib.Path(__file__).parent / "presets"
-_MAIN_ROW = "nct"
+_MAIN_ROW = "nct"  # A row of the presets; its cells are named after columns.
 
 
 @dataclasses.dataclass(frozen=True)

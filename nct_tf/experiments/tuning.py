@@ -1,17 +1,16 @@
-"""Choosing the largest target variability rate on held-out noisy labels."""
+"""Choosing an option on held-out noisy labels."""
 
 import pathlib
 
-from nct_tf import errors, methods
+from nct_tf import errors
+from nct_tf.reporting import text_tables
 from nct_tf.training import run as run_lib
 from nct_tf.workdir import layout
 
 NUM_EPOCHS_AVERAGED = 10
 
-_OPTION = "target_variability_max"
 
-
-def tune(config, values):
+def tune(config, name, values):
   """Trains once for each value, and compares them on held-out examples.
 
   A value's score is the mean accuracy of the ensemble on the held-out examples
@@ -19,35 +18,55 @@ def tune(config, values):
   what stays. The test split takes no part.
 
   Args:
-    config: a `TrainConfig` with a `workdir`, the folder of all runs, each of
-      which goes on where it was interrupted, and a `validation_fraction`.
-    values: sequence of float, of `target_variability_max`.
+    config: a `TrainConfig` with a `workdir`, the folder of all runs, and a
+      `validation_fraction`. A run that was interrupted goes on.
+    name: str, an option of the method or of the training.
+    values: sequence of its values.
 
   Returns:
     dict from value to score, in the order of `values`; the best value is the
     first of the highest.
 
   Raises:
-    InvalidInputError: if nothing is held out, or the method has no target
-      variability.
+    InvalidInputError: if nothing is held out, if the method has no such option,
+      or if the option cannot have one of the values.
   """
   if not config.validation_fraction:
     raise errors.InvalidInputError(
       "Argument `validation_fraction` must be above 0, so that values are "
       "compared without the test split. Received: validation_fraction=0"
     )
-  takers = methods.having(_OPTION)
-  if config.method not in takers:
-    raise errors.InvalidInputError(
-      f"Argument `method` must be {' or '.join(takers)}, as no other has "
-      f"target variability. Received: method={config.method}"
+  runs = {
+    value: config.replace(
+      **{name: value},
+      workdir=str(pathlib.Path(config.workdir, f"{name}_{value}")),
     )
-  return {value: _score(config, value) for value in values}
+    for value in values
+  }
+  return {value: _score(run) for value, run in runs.items()}
 
 
-def _score(config, value):
-  workdir = pathlib.Path(config.workdir, f"target_variability_{value}")
-  run = config.replace(**{_OPTION: value}, workdir=str(workdir))
+def _score(run):
   run_lib.train_and_evaluate(run)
-  history = layout.Workdir(workdir).read_history()
+  history = layout.Workdir(run.workdir).read_history()
   return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())
+
+
+def format_tuning(name, scores):
+  """Returns a table of what `tune` found, and the best value's flag.
+
+  Args:
+    name: str, the option that was tuned.
+    scores: dict of `tune`.
+  """
+  best = max(scores, key=scores.get)
+  rows = [
+    (value, text_tables.percent(score)) for value, score in scores.items()
+  ]
+  return "\n".join(
+    [
+      text_tables.format_table(rows, (name, "held-out accuracy")),
+      "held-out accuracy: on noisy labels, the mean of the last ten epochs",
+      f"--{name}={best}",
+    ]
+  )

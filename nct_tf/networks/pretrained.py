@@ -120,8 +120,8 @@ def _tell(path, model, is_whole):
   _logger.info("Starts from %s, the last layer included", path)
   if len(model.networks) > 1:
     _logger.warning(
-      "Both networks start alike: random targets (--target_variability_max) "
-      "are all that sets them apart"
+      "The networks start alike, and stay alike unless the method trains each "
+      "of them differently"
     )
 
 

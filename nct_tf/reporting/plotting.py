@@ -1,15 +1,29 @@
 """Figures of runs, from their files."""
 
+import math
 import pathlib
 
 from matplotlib import figure, ticker
 import numpy as np
 
-from nct_tf import errors, schedules
+from nct_tf import errors, methods, schedules
 
-# Of Okabe and Ito's palette; told apart by the colour-blind and in print, as
-# the line styles differ too.
-_LINES = {
+# The palette of Okabe and Ito, which the colour-blind can tell apart; without
+# its yellow, which is too faint on white. Line styles and markers differ too,
+# for who prints without colour.
+_COLORS = (
+  "#0072B2",
+  "#D55E00",
+  "#009E73",
+  "#CC79A7",
+  "#E69F00",
+  "#56B4E9",
+  "#000000",
+)
+# Their number has no divisor in common with the number of colours. So a pair
+# of both returns only after all pairs have been used.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+_PARTS = {
   "clean": {"color": "#0072B2", "linestyle": "-", "label": "clean labels"},
   "noisy": {"color": "#D55E00", "linestyle": "--", "label": "wrong labels"},
 }
@@ -19,14 +33,8 @@ _SETTINGS = (
   {"color": "#009E73", "linestyle": "-."},
   {"color": "#000000", "linestyle": ":"},
 )
-_METHOD_MARKS = {
-  "standard": {"color": "#D55E00", "marker": "s"},
-  "nct": {"color": "#0072B2", "marker": "o"},
-}
-_METHOD_TITLES = {
-  "nct": "Noisy Concurrent Training",
-  "standard": "Standard training",
-}
+_LEGEND_COLUMNS = 3  # Below the axes.
+_LEGEND_ROW_INCHES = 0.21
 
 
 def plot_memorisation(runs, path):
@@ -46,7 +54,7 @@ def plot_memorisation(runs, path):
   axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
   for column, (name, result, history) in enumerate(runs):
     _plot_run(axes[:, column], history)
-    title = _METHOD_TITLES.get(result["method"], result["method"])
+    title = _title(result["method"])
     if num_runs > 1:
       title += f"\n{name}"
     axes[0, column].set_title(title, fontsize=10)
@@ -130,8 +138,7 @@ def plot_compression(measurements, path):
   axes[0].set_ylim(bottom=0)
   axes[0].yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
   axes[0].set_ylabel("training error on random labels")
-  axes[0].legend(frameon=False, fontsize=9)
-  canvas.tight_layout()
+  _finish_with_legend(canvas, axes[0])
   _save(canvas, path)
 
 
@@ -142,24 +149,73 @@ def _plot_random_label_errors(ax, measurements, quantity, noises):
     by_noise.setdefault(_noise_name(measured), []).append(
       measured[quantity][-1]
     )
-  shift = -0.06
-  for method, by_noise in errors_of.items():
+  marks = _marks(errors_of)
+  # Methods stand side by side, all of them within 0.7 of the way to the next.
+  distance = min(0.12, 0.7 / len(errors_of))
+  for number, (method, by_noise) in enumerate(errors_of.items()):
     values = [by_noise.get(noise, [np.nan]) for noise in noises]
+    shift = distance * (number - (len(errors_of) - 1) / 2)
     ax.errorbar(
       np.arange(len(noises)) + shift,
       [np.mean(each) for each in values],
       yerr=[np.std(each, ddof=1) if len(each) > 1 else 0 for each in values],
-      label=_METHOD_TITLES.get(method, method),
+      label=_title(method),
       linestyle="none",
       capsize=4,
       markersize=7,
-      **_METHOD_MARKS.get(method, {}),
+      **marks[method],
     )
-    shift = -shift
   ax.set_xticks(range(len(noises)), noises)
   ax.set_xlim(-0.5, len(noises) - 0.5)
   ax.set_xlabel("label noise in training")
   _tidy(ax)
+
+
+def _finish_with_legend(canvas, ax):
+  """Lays the figure out; many entries of a legend stand below the axes."""
+  handles, labels = ax.get_legend_handles_labels()
+  if len(handles) <= _LEGEND_COLUMNS:
+    ax.legend(frameon=False, fontsize=9)
+    canvas.tight_layout()
+    return
+  num_rows = math.ceil(len(handles) / _LEGEND_COLUMNS)
+  width, height = canvas.get_size_inches()
+  legend_height = _LEGEND_ROW_INCHES * (num_rows + 1)
+  canvas.set_size_inches(width, height + legend_height)
+  canvas.legend(
+    handles,
+    labels,
+    loc="lower center",
+    ncols=_LEGEND_COLUMNS,
+    frameon=False,
+    fontsize=9,
+  )
+  share = legend_height / (height + legend_height)
+  canvas.tight_layout(rect=(0, share, 1, 1))
+
+
+def _title(method):
+  """Returns a method's title; its name where it is not registered here."""
+  if method not in methods.names():
+    return method
+  return methods.get_options(method).TITLE
+
+
+def _marks(shown):
+  """Returns dict from method to its colour and marker.
+
+  A method has the same ones in every figure, by its place in the registry.
+
+  Args:
+    shown: names of methods. Those that are not registered come last.
+  """
+  return {
+    name: {
+      "color": _COLORS[number % len(_COLORS)],
+      "marker": _MARKERS[number % len(_MARKERS)],
+    }
+    for number, name in enumerate(dict.fromkeys([*methods.names(), *shown]))
+  }
 
 
 def _noise_name(run):
@@ -187,7 +243,7 @@ def _save(canvas, path):
 def _plot_run(axes, history):
   epochs = history["epoch"] + 1
   for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-    for part, style in _LINES.items():
+    for part, style in _PARTS.items():
       values = history.get(f"train_{quantity}_{part}")
       if values is not None:
         measured = np.isfinite(values)

@@ -1,21 +1,13 @@
 """What an export tells people about itself."""
 
+import textwrap
+
 import tensorflow as tf
 
-from nct_tf import label_noise
+from nct_tf import label_noise, methods
 from nct_tf.reporting import text_tables
 
 FILE = "MODEL_CARD.md"
-
-_METHODS = {
-  "nct": (
-    "Noisy Concurrent Training (Sarfraz, Arani, Zonooz, WACV 2021): two\n"
-    "networks that learn together, each from its labels and from the other's\n"
-    "predictions. The prediction is that of their ensemble, the softmax of\n"
-    "the mean of their logits."
-  ),
-  "standard": "One network trained with plain cross entropy.",
-}
 
 _CARD = """\
 # {name}, version {version}
@@ -61,7 +53,7 @@ The best epoch was chosen on {best_selected_on}.
 
 ## Limits
 
-* {probabilities}
+{advice}
 * It knows the classes above and no others; whatever it is shown, it names one
   of them.
 {disagreement}\
@@ -87,17 +79,6 @@ _DISAGREEMENT = """\
   those that they were trained on, and no proof.
 """
 
-_PROBABILITIES = {
-  "nct": (
-    "The probabilities rank well, but are no frequencies: who learns from\n"
-    "  soft and from random labels is never sure."
-  ),
-  "standard": (
-    "The probabilities are no frequencies: a network that learned wrong\n"
-    "  labels by heart is sure of itself."
-  ),
-}
-
 _MAX_NAMED_CLASSES = 20
 
 
@@ -111,6 +92,7 @@ def format_card(config, result, name, version):
     version: int.
   """
   height, width, channels = result["image_shape"]
+  method = methods.get_options(result["method"])
   return _CARD.format(
     **{
       **result,
@@ -122,20 +104,45 @@ def format_card(config, result, name, version):
       "num_classes": len(result["class_names"]),
       "class_names": _list(result["class_names"]),
       "noise": _noise(result),
-      "method": _METHODS[result["method"]],
+      "method": _method(method),
       "network_width": result["width"],
       "flags": config.to_flagfile(),
-      "scores": _scores(result),
+      "scores": _scores(result, method.NUM_NETWORKS),
       "resizing": _resizing(result),
       "best_selected_on": {
         "test": "the test split itself, so its accuracy is optimistic",
         "validation": "validation examples apart from the test split",
       }[result["best_selected_on"]],
-      "probabilities": _PROBABILITIES[result["method"]],
-      "disagreement": _DISAGREEMENT if result["method"] == "nct" else "",
+      "advice": _wrap(method.ADVICE, "* "),
+      "disagreement": _DISAGREEMENT if method.NUM_NETWORKS > 1 else "",
       "git_commit": result["git_commit"] or "unknown",
       "exported_tensorflow": tf.__version__,
     }
+  )
+
+
+def _method(method):
+  """Returns what a method's options class says of it, as a paragraph."""
+  title = method.TITLE
+  if method.REFERENCE:
+    title += f" ({method.REFERENCE})"
+  text = f"{title}. {method.SUMMARY}"
+  if method.USES:
+    text += (
+      f" It was told {' and '.join(method.USES)}, which nobody knows of real "
+      "data."
+    )
+  return _wrap(text)
+
+
+def _wrap(text, bullet=""):
+  return textwrap.fill(
+    text,
+    80,
+    initial_indent=bullet,
+    subsequent_indent=" " * len(bullet),
+    break_long_words=False,
+    break_on_hyphens=False,
   )
 
 
@@ -169,13 +176,15 @@ def _noise(result):
   return f"{kind}; {text_tables.percent(actual_rate)} of the labels are wrong"
 
 
-def _scores(result):
+def _scores(result, num_networks):
   named = {
     "last epoch": "last_accuracy",
     "mean of the last ten epochs": "last10_accuracy",
     "best epoch": "best_accuracy",
-    "network 1 alone": "network1_accuracy",
-    "network 2 alone": "network2_accuracy",
+    **{
+      f"network {number} alone": f"network{number}_accuracy"
+      for number in range(1, num_networks + 1)
+    },
     "right training labels that are reproduced": "train_accuracy_clean",
     "wrong training labels that are reproduced": "train_accuracy_noisy",
   }

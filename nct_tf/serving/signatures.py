@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from nct_tf import losses, preprocessing
+from nct_tf import metrics, preprocessing
 from nct_tf.models import classifier
 
 # Of images that come encoded: 8192 x 8192. What is larger would not be a
@@ -153,10 +153,9 @@ class _Questions:
       "class_name": tf.gather(self._class_names, class_id),
       "score": tf.reduce_max(probabilities, axis=-1),
     }
-    if len(logits) == 2:
-      # Mimicry at temperature 1 is the divergence itself.
-      divergence = losses.mimicry_loss(logits[1], logits[0], temperature=1.0)
-      answer["disagreement"] = tf.maximum(divergence, 0.0)  # Rounding.
+    disagreement = metrics.disagreement(logits)
+    if disagreement is not None:
+      answer["disagreement"] = disagreement
     return answer
 
 

@@ -47,6 +47,30 @@ class Workdir:
     self.checkpoints_dir = self.path / "checkpoints"
     self.tensorboard_dir = self.path / "tensorboard"
 
+  @property
+  def run_files(self):
+    """All that belongs to a run, and that `--overwrite` deletes: a tuple.
+
+    The lock is not among it: who deletes holds it. What else is in the folder
+    is somebody else's.
+    """
+    return (
+      self.audit_dir,
+      self.checkpoints_dir,
+      self.compression_file,
+      self.evaluation_file,
+      self.flags_file,
+      self.folds_dir,
+      self.history_file,
+      self.label_scores_file,
+      self.memorisation_file,
+      self.noise_file,
+      self.pretrained_file,
+      self.result_file,
+      self.tensorboard_dir,
+      self.warmup_images_file,
+    )
+
   def find_run(self, config):
     """Looks for a run of a config.
 
@@ -75,15 +99,12 @@ class Workdir:
     return "finished" if self.result_file.exists() else "unfinished"
 
   def _check_no_files(self):
-    for file in sorted(self._files()):
+    for file in self.run_files:
       if file.exists():
         raise errors.InvalidInputError(
           f"Workdir {self.path} holds {file.name}, though no run: choose "
           "another one, or give --overwrite to delete that"
         )
-
-  def _files(self):
-    return set(vars(self).values()) - {self.path, self.lock_file}
 
   def _differences(self, config):
     """Returns in what the folder's run differs from a config: list of str."""
@@ -169,7 +190,7 @@ class Workdir:
     noise = noise_arrays(noisy)
     try:
       if self.find_run(config) == "none":
-        for file in self._files():
+        for file in self.run_files:
           if file.is_dir():
             shutil.rmtree(file)
           else:

@@ -2,7 +2,15 @@
 
 import numpy as np
 
+from nct_tf.reporting import text_tables
 from nct_tf.workdir import history as history_lib
+
+LEGEND = """\
+best, last, last 10: accuracy on the clean test split, of the best epoch
+(chosen on that split, or on held-out noisy labels where there are any), of
+the last one, and the mean of the last ten;
+balanced: the mean of the classes' accuracies, of the last epoch;
+memorised: the share of wrong training labels that the ensemble reproduces."""
 
 
 def summarize_history(history):
@@ -41,8 +49,10 @@ def summarize_history(history):
       if column.startswith(f"{split}_{history_lib.CLASS_ACCURACY}")
     },
     "top5_accuracy": last(f"{split}_ensemble_top5_accuracy"),
-    "network1_accuracy": last(f"{split}_accuracy_1"),
-    "network2_accuracy": last(f"{split}_accuracy_2"),
+    **{
+      f"network{number}_accuracy": last(f"{split}_accuracy_{number}")
+      for number in (1, 2)
+    },
     "train_accuracy_clean": last("train_accuracy_clean"),
     "train_accuracy_noisy": last("train_accuracy_noisy"),
     # The first epoch traces the graph.
@@ -51,3 +61,28 @@ def summarize_history(history):
     ),
     "seconds": float(history["seconds"].sum()),
   }
+
+
+def format_results(results, names):
+  """Returns a table of runs.
+
+  Args:
+    results: sequence of dicts of `result.json`.
+    names: sequence of str, what to call each of them.
+  """
+  rows = [
+    (
+      name,
+      result["method"],
+      result["num_epochs"],
+      text_tables.percent(result["best_accuracy"]),
+      text_tables.percent(result["last_accuracy"]),
+      text_tables.percent(result["last10_accuracy"]),
+      text_tables.percent(result.get("balanced_accuracy")),
+      text_tables.percent(result["train_accuracy_noisy"]),
+      f"{result['seconds']:.0f} s",
+    )
+    for name, result in zip(names, results, strict=True)
+  ]
+  figures = ("best", "last", "last 10", "balanced", "memorised", "time")
+  return text_tables.format_table(rows, ("run", "method", "epochs", *figures))

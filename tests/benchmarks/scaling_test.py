@@ -2,7 +2,6 @@ from absl.testing import absltest
 
 from nct_tf import config as config_lib, errors
 from nct_tf.benchmarks import scaling
-from nct_tf.reporting import text_tables
 from tests.support import virtual_devices
 
 _CONFIG = config_lib.TrainConfig(
@@ -28,7 +27,7 @@ class ScalingBenchmarkTest(absltest.TestCase):
     self.assertEqual(num_bytes["gradients"], 4 * parameters)
     # The size of the batch twice, and a number a metric.
     self.assertBetween(num_bytes["others"], 8, 100)
-    text = text_tables.format_scaling_benchmark(measured)
+    text = scaling.format_benchmark(measured)
     self.assertIn(f"{4 * parameters:,} of gradients", text)
 
   def test_refuses_one_device(self):

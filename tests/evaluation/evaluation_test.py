@@ -5,7 +5,6 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf.evaluation import evaluation
-from nct_tf.reporting import text_tables
 
 NAMES = ("ant", "bee", "cow")
 
@@ -55,7 +54,7 @@ class EvaluateTest(absltest.TestCase):
     scores = evaluation.evaluate(logits[:, keep], labels[keep], NAMES)
     self.assertIsNone(scores["per_class_accuracy"]["bee"])
     self.assertIn(
-      "-", text_tables.format_evaluation({**scores, "method": "nct"})
+      "-", evaluation.format_evaluation({**scores, "method": "nct"})
     )
 
   def test_one_network(self):
@@ -63,6 +62,34 @@ class EvaluateTest(absltest.TestCase):
     scores = evaluation.evaluate(logits[:1], labels, NAMES)
     self.assertEqual(scores["ensemble_accuracy"], scores["network1_accuracy"])
     self.assertNotIn("network2_accuracy", scores)
+
+
+class FormatEvaluationTest(absltest.TestCase):
+  def test_a_matrix_of_many_classes_is_left_to_the_file(self):
+    names = [f"class{i}" for i in range(30)]
+    scores = {
+      "method": "nct",
+      "ensemble_accuracy": 1.0,
+      "cohen_kappa": 1.0,
+      "matthews_correlation": 1.0,
+      "expected_calibration_error": 0.0,
+      "per_class_accuracy": dict.fromkeys(names, 1.0),
+      "confusion_matrix": [[0] * 30] * 30,
+    }
+    text = evaluation.format_evaluation(scores)
+    self.assertIn("class29", text)
+    self.assertNotIn("predicted", text)
+
+  def test_the_matrix_of_few_classes_and_each_network_alone(self):
+    logits, labels = random_predictions()
+    scores = {"method": "nct", **evaluation.evaluate(logits, labels, NAMES)}
+    text = evaluation.format_evaluation(scores)
+    for name, row in zip(NAMES, scores["confusion_matrix"], strict=True):
+      self.assertRegex(text, rf"{name} +{row[0]} +{row[1]} +{row[2]}")
+    for name in ("ensemble", "balanced", "network1", "network2"):
+      self.assertRegex(
+        text, rf"{name} accuracy +{100 * scores[f'{name}_accuracy']:.1f} %"
+      )
 
 
 class ExpectedCalibrationErrorTest(absltest.TestCase):

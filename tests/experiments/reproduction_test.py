@@ -98,11 +98,11 @@ class ReproductionTest(absltest.TestCase):
     best = max(float(row["val_ensemble_accuracy"]) for row in rows)
     self.assertRegex(
       text,
-      rf"\| NCT \| Best \| \[{100 * best:.1f} \(1\)\]\(.*/digits/\)"
-      r" \| 90.7 ± 0.3 \|",
+      rf"\| NCT +\| Best +\| +\[{100 * best:.1f} \(1\)\]\(.*/digits/\)"
+      r" \| +90.7 ± 0.3 \|",
     )
     last = float(rows[-1]["val_accuracy_1"])
-    self.assertRegex(text, rf"\| One network \| Last \| \[{100 * last:.1f} ")
+    self.assertRegex(text, rf"\| One network +\| Last +\| +\[{100 * last:.1f} ")
 
     # With no workdir left, training would have to begin anew.
     for run in self.plan():

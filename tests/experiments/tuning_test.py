@@ -6,9 +6,10 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.experiments import tuning
-from nct_tf.reporting import text_tables
 from nct_tf.workdir import history
 from tests.support import tiny_run
+
+_OPTION = "target_variability_max"
 
 
 class TuningTest(absltest.TestCase):
@@ -27,10 +28,10 @@ class TuningTest(absltest.TestCase):
     )
 
   def test_scores_are_of_held_out_noisy_labels(self):
-    scores = tuning.tune(self.config(), [0.3, 1.0])
+    scores = tuning.tune(self.config(), _OPTION, [0.3, 1.0])
     for value, score in scores.items():
       columns = history.History(
-        self.folder / "runs" / f"target_variability_{value}" / "history.csv"
+        self.folder / "runs" / f"{_OPTION}_{value}" / "history.csv"
       ).columns()
       # There is a test split beside, which is not looked at.
       self.assertIn("test_ensemble_accuracy", columns)
@@ -40,14 +41,14 @@ class TuningTest(absltest.TestCase):
     # Where all labels are random in the end, nothing is learned.
     self.assertEqual(max(scores, key=scores.get), 0.3)
     self.assertIn(
-      "--target_variability_max=0.3", text_tables.format_tuning(scores)
+      "--target_variability_max=0.3", tuning.format_tuning(_OPTION, scores)
     )
 
   def test_goes_on_where_it_was_interrupted(self):
-    first = tuning.tune(self.config(), [0.3])
-    folder = self.folder / "runs" / "target_variability_0.3"
+    first = tuning.tune(self.config(), _OPTION, [0.3])
+    folder = self.folder / "runs" / f"{_OPTION}_0.3"
     before = (folder / "result.json").stat().st_mtime_ns
-    both = tuning.tune(self.config(), [0.3, 0.5])
+    both = tuning.tune(self.config(), _OPTION, [0.3, 0.5])
     self.assertEqual(both[0.3], first[0.3])
     self.assertEqual((folder / "result.json").stat().st_mtime_ns, before)
 
@@ -55,10 +56,18 @@ class TuningTest(absltest.TestCase):
     with self.assertRaisesRegex(
       errors.InvalidInputError, "`validation_fraction` must be above 0"
     ):
-      tuning.tune(tiny_run.tiny_config(workdir="unused"), [0.3])
-    with self.assertRaisesRegex(errors.InvalidInputError, "`method`.*nct"):
-      tuning.tune(self.config(method="standard"), [0.3])
+      tuning.tune(tiny_run.tiny_config(workdir="unused"), _OPTION, [0.3])
+    with self.assertRaisesRegex(errors.InvalidInputError, f"{_OPTION}.*nct"):
+      tuning.tune(self.config(method="standard"), _OPTION, [0.3])
+    # A bad value is refused before the good one before it is tried.
+    with self.assertRaisesRegex(errors.InvalidInputError, _OPTION):
+      tuning.tune(self.config(), _OPTION, [0.3, 1.5])
     self.assertFalse((self.folder / "runs").exists())
+
+  def test_an_option_of_training_of_any_method(self):
+    config = self.config(method="standard")
+    scores = tuning.tune(config, "learning_rate", [0.1, 1e-9])
+    self.assertEqual(max(scores, key=scores.get), 0.1)
 
 
 if __name__ == "__main__":

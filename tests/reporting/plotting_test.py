@@ -1,11 +1,13 @@
 import json
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
-from matplotlib import colors, image
+from matplotlib import colors, figure, image
 import numpy as np
 
+from nct_tf import methods
 from nct_tf.reporting import plotting
 from nct_tf.workdir import layout
 
@@ -64,17 +66,83 @@ class PlotMemorisationTest(parameterized.TestCase):
     self.assertTrue((folder / "figure.png").exists())
 
 
+def measured(method, error=0.2, rate=0.2):
+  """Returns a made-up dict of `information_compression.measure`."""
+  return {
+    "method": method,
+    "noise_type": "symmetric_inclusive",
+    "noise_rate": rate,
+    "training_error": [0.5, error],
+    "training_error_standardised": [0.5, 0.4 - error],
+  }
+
+
 class PlotCompressionTest(absltest.TestCase):
+  def draw(self, names):
+    """Draws methods; returns the `matplotlib` figure, and checks its file."""
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    with mock.patch.object(
+      figure.Figure,
+      "savefig",
+      autospec=True,
+      side_effect=figure.Figure.savefig,
+    ) as save:
+      plotting.plot_compression(
+        [
+          measured(name, 0.01 * number, rate)
+          for number, name in enumerate(names)
+          for rate in (0.0, 0.2, 0.5)
+        ],
+        folder / "figure.png",
+      )
+    self.assertTrue((folder / "figure.png").exists())
+    (canvas, _), _ = save.call_args
+    return canvas
+
+  def test_all_registered_methods_are_named_by_their_titles(self):
+    canvas = self.draw(methods.names())
+    legends = [*canvas.legends, canvas.axes[0].get_legend()]
+    (legend,) = filter(None, legends)
+    texts = [text.get_text() for text in legend.get_texts()]
+    self.assertEqual(
+      texts, [methods.get_options(name).TITLE for name in methods.names()]
+    )
+
+  def test_any_number_of_methods_is_told_apart(self):
+    names = [*methods.names(), *(f"another_{n}" for n in range(20))]
+    canvas = self.draw(names)
+    (legend,) = canvas.legends
+    self.assertLen(legend.get_texts(), len(names))
+    for ax in canvas.axes:
+      marks = [
+        (container.lines[0].get_color(), container.lines[0].get_marker())
+        for container in ax.containers
+      ]
+      self.assertLen(set(marks), len(names))
+    # The legend covers nothing, and nothing of it is cut off.
+    box = legend.get_window_extent()
+    for ax in canvas.axes:
+      self.assertFalse(box.overlaps(ax.get_tightbbox()))
+    self.assertTrue(canvas.bbox.containsx(box.x0), box)
+    self.assertTrue(canvas.bbox.containsx(box.x1), box)
+    self.assertTrue(canvas.bbox.containsy(box.y0), box)
+
+  def test_a_method_looks_alike_in_every_figure(self):
+    for names in (["nct"], ["standard", "nct"], methods.names()):
+      canvas = self.draw(names)
+      for name, container in zip(names, canvas.axes[0].containers, strict=True):
+        color, marker = {
+          "nct": ("#0072B2", "o"),
+          "standard": ("#D55E00", "s"),
+        }.get(name, (None, None))
+        if color:
+          self.assertEqual(container.lines[0].get_color(), color)
+          self.assertEqual(container.lines[0].get_marker(), marker)
+
   def test_higher_errors_stand_higher_in_each_half(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     measurements = [
-      {
-        "method": method,
-        "noise_type": "symmetric_inclusive",
-        "noise_rate": rate,
-        "training_error": [0.5, error + 0.01 * seed],
-        "training_error_standardised": [0.5, 0.4 - error + 0.01 * seed],
-      }
+      measured(method, error + 0.01 * seed, rate)
       for method, error in (("standard", 0.1), ("nct", 0.3))
       for rate in (0.0, 0.2, 0.5)
       for seed in range(3)

@@ -316,6 +316,7 @@ class ExportRunTest(parameterized.TestCase):
     ):
       self.assertIn(text, card)
     self.assertEqual("disagreement" in card, method == "nct")
+    self.assertEqual("| network 2 alone |" in card, method == "nct")
     self.assertNotIn("None", card)
 
   def test_keep(self):

@@ -14,7 +14,6 @@ from nct_tf.audit import run_audit
 from nct_tf.evaluation import evaluation
 from nct_tf.input_pipeline import run_data
 from nct_tf.platform import addons
-from nct_tf.reporting import text_tables
 from nct_tf.training import fitting, loop, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
 from tests.support import virtual_devices
@@ -276,7 +275,7 @@ class ExtraTestsTest(RunTestCase):
       "top5_accuracy": hits[:70, :5].sum(1).mean(),
     }.items():
       self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
-    self.assertRegex(text_tables.format_evaluation(scores), r"some  +\d+\.\d %")
+    self.assertRegex(evaluation.format_evaluation(scores), r"some  +\d+\.\d %")
 
   def test_a_run_that_is_stopped_while_testing_goes_on(self):
     digits = run_data.load_dataset(CONFIG)

@@ -1,0 +1,231 @@
+"""What an audit of a run found: its files, its page and its figures."""
+
+import csv
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+
+from nct_tf import datasets, errors
+from nct_tf.audit import label_audit, page, thumbnails
+from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.reporting import text_tables
+
+_NUM_SUSPECTS = 1000  # At least, where there are so many examples.
+
+_COLUMNS = (
+  "id",
+  "index",
+  "given",
+  "suggested",
+  "given_probability",
+  "suggested_probability",
+  "margin",
+  "disagreement",
+  "score",
+  "rank",
+  "flagged",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunAudit:
+  """An audit with what it is of.
+
+  Attributes:
+    dataset: the run's `ImageDataset`.
+    examples: the `noisy_dataset.Examples` that were audited.
+    audit: a `label_audit.LabelAudit`.
+    disagreement: float32 array [num_examples] of `metrics.disagreement`; None
+      of one network.
+    warnings: tuple of str, why the scores may not be trusted.
+    truth: dict of `label_audit.compare_with_truth`, or None.
+  """
+
+  dataset: datasets.ImageDataset
+  examples: noisy_dataset.Examples
+  audit: label_audit.LabelAudit
+  disagreement: np.ndarray | None
+  warnings: tuple
+  truth: dict | None
+
+  def describe_examples(self, order):
+    """Yields what is known of each example: a dict of plain values.
+
+    Args:
+      order: integer array, positions among the examples.
+    """
+    audit, names = self.audit, self.dataset.ids
+    given, suggested = audit.given_probability, audit.suggested_probability
+    margin, flagged = audit.margin, audit.flagged
+    for position in order.tolist():
+      disagreement = None
+      if self.disagreement is not None:
+        disagreement = float(self.disagreement[position])
+      yield {
+        "id": names[int(self.examples.index[position])],
+        "index": position,
+        "given": int(audit.labels[position]),
+        "suggested": int(audit.suggested[position]),
+        "given_probability": float(given[position]),
+        "suggested_probability": float(suggested[position]),
+        "margin": float(margin[position]),
+        "disagreement": disagreement,
+        "score": float(audit.score[position]),
+        "rank": int(audit.rank[position]),
+        "flagged": bool(flagged[position]),
+      }
+
+
+def summarize(result):
+  """Returns a `RunAudit`'s figures: dict ready for JSON.
+
+  Rates are fractions; intervals are of 95 %.
+  """
+  audit = result.audit
+  return {
+    "num_examples": len(audit.labels),
+    "num_flagged": int(audit.flagged.sum()),
+    "threshold": audit.threshold,
+    "noise_rate": audit.noise_rate.value,
+    "noise_rate_interval": [audit.noise_rate.low, audit.noise_rate.high],
+    "class_names": list(result.dataset.class_names),
+    "transition": audit.transition.value.tolist(),
+    "transition_low": audit.transition.low.tolist(),
+    "transition_high": audit.transition.high.tolist(),
+    "warnings": list(result.warnings),
+    "truth": result.truth,
+  }
+
+
+def write(directory, result):
+  """Writes a run's `audit/`, whole or not at all.
+
+  Args:
+    directory: the run's `Workdir`.
+    result: a `RunAudit`.
+
+  Raises:
+    StorageError: if it cannot be written; an earlier audit stays then.
+  """
+  folder = directory.audit_dir
+  temporary = folder.with_name(".audit.tmp")
+  try:
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    _write_labels(temporary / "labels.csv", result)
+    np.save(temporary / "labels.npy", result.audit.labels)
+    np.save(temporary / "pred_probs.npy", result.audit.pred_probs)
+    summary = json.dumps(summarize(result), indent=2) + "\n"
+    (temporary / "audit.json").write_text(summary, encoding="utf-8")
+    _write_page(temporary, directory, result)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+  except OSError as error:
+    shutil.rmtree(temporary, ignore_errors=True)
+    raise errors.StorageError(
+      f"{folder} cannot be written: {error.strerror}"
+    ) from error
+
+
+def _write_labels(path, result):
+  """Writes a row an example, the most suspicious first."""
+  class_names = result.dataset.class_names
+  order = np.argsort(result.audit.rank)
+  columns = [*_COLUMNS, *(["true"] if result.truth else [])]
+  with open(path, "w", encoding="utf-8", newline="") as file:
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    for example in result.describe_examples(order):
+      row = {name: _format(value) for name, value in example.items()}
+      for name in ("given", "suggested"):
+        row[name] = class_names[example[name]]
+      if result.truth:
+        true_label = result.examples.true_labels[example["index"]]
+        row["true"] = class_names[true_label]
+      writer.writerow(row)
+
+
+def _format(value):
+  return f"{value:.6f}" if isinstance(value, float) else value
+
+
+def _write_page(folder, directory, result):
+  audit = result.audit
+  num_suspects = min(
+    max(2 * int(audit.flagged.sum()), _NUM_SUSPECTS),
+    page.MAX_SUSPECTS,
+    len(audit.labels),
+  )
+  chosen = np.argsort(audit.rank)[:num_suspects]
+  paths = thumbnails.write(
+    folder, result.dataset, result.examples.index[chosen]
+  )
+  suspects = [
+    {**example, "thumbnail": path}
+    for example, path in zip(
+      result.describe_examples(chosen), paths, strict=True
+    )
+  ]
+  page_data = page.PageData(
+    title=directory.path.name,
+    command=(
+      f"python -m scripts.train --flagfile={directory.flags_file} "
+      f"--label_decisions=decisions.csv --workdir={directory.path}_relabelled"
+    ),
+    noise_rate=float(audit.noise_rate.value),
+    noise_rate_low=float(audit.noise_rate.low),
+    noise_rate_high=float(audit.noise_rate.high),
+    warnings=result.warnings,
+    class_names=result.dataset.class_names,
+    suspects=suspects,
+    scores=audit.score,
+    threshold=audit.threshold,
+    transition=audit.transition.value,
+    transition_low=audit.transition.low,
+    transition_high=audit.transition.high,
+  )
+  page.write(folder, page_data)
+
+
+def format_audit(summary):
+  """Returns tables of an audit.
+
+  Args:
+    summary: dict of `summarize`.
+  """
+  low, high = (100 * end for end in summary["noise_rate_interval"])
+  noise_rate = text_tables.percent(summary["noise_rate"])
+  rows = [
+    ("training examples", f"{summary['num_examples']:,}"),
+    ("wrong labels, estimated", f"{noise_rate} ({low:.1f} to {high:.1f})"),
+    ("flagged", f"{summary['num_flagged']:,}"),
+  ]
+  parts = [text_tables.format_table(rows, ("labels", ""))]
+  if summary["truth"]:
+    rows = _format_truth(summary["truth"])
+    parts.append(text_tables.format_table(rows, ("as the truth is known", "")))
+  parts += [f"Warning: {warning}." for warning in summary["warnings"]]
+  return "\n\n".join(parts)
+
+
+def _format_truth(truth):
+  """Returns the rows of a table: pairs of str."""
+  percent = text_tables.percent
+  return [
+    ("wrong labels", percent(truth["noise_rate"])),
+    ("average precision", f"{truth['average_precision']:.3f}"),
+    (
+      "precision among as many as are wrong",
+      percent(truth["precision_at_wrong"]),
+    ),
+    ("precision of the flagged", percent(truth["flagged_precision"])),
+    ("recall of the flagged", percent(truth["flagged_recall"])),
+    ("right suggestions", percent(truth["suggestion_accuracy"])),
+    ("error of the rate", f"{100 * truth['noise_rate_error']:+.1f} points"),
+    (
+      "mean error of the transition matrix",
+      f"{100 * truth['transition_error']:.1f} points",
+    ),
+  ]

@@ -1,0 +1,64 @@
+from absl.testing import absltest, parameterized
+
+from nct_tf import config, methods
+from nct_tf.serving import model_card
+
+_RESULT = {
+  "dataset": "digits",
+  "num_train_examples": 100,
+  "image_shape": [8, 8, 1],
+  "class_names": ["zero", "one|two"],
+  "noise_type": "pair_flip",
+  "noise_rate": 0.3,
+  "actual_noise_rate": 0.25,
+  "noise_seed": 0,
+  "network": "mlp",
+  "width": 8,
+  "num_parameters": 12345,
+  "num_epochs": 2,
+  "seed": 0,
+  "best_accuracy": 0.9,
+  "best_selected_on": "test",
+  "last_accuracy": 0.8,
+  "last10_accuracy": 0.85,
+  "network1_accuracy": 0.7,
+  "network2_accuracy": None,
+  "train_accuracy_clean": 0.6,
+  "train_accuracy_noisy": None,
+  "git_commit": None,
+  "nct_tf": "1.0",
+  "tensorflow": "2.0",
+  "keras": "3.0",
+}
+
+
+class FormatCardTest(parameterized.TestCase):
+  @parameterized.parameters(*methods.names())
+  def test_says_what_the_method_says_of_itself(self, method):
+    options = methods.get_options(method)
+    result = {**_RESULT, "method": method}
+    if options.NUM_NETWORKS == 2:
+      result["network2_accuracy"] = 0.75
+    card = model_card.format_card(config.TrainConfig(), result, "digits", 3)
+    text = " ".join(card.split())  # However its lines are wrapped.
+    for part in (
+      "# digits, version 3",
+      f"{options.TITLE}",
+      options.REFERENCE,
+      options.SUMMARY,
+      f"* {options.ADVICE}",
+      "| network 1 alone | 70.0 % |",
+      *options.USES,
+    ):
+      self.assertIn(part, text)
+    self.assertEqual("disagreement" in text, options.NUM_NETWORKS == 2)
+    self.assertEqual(
+      "| network 2 alone | 75.0 % |" in text, options.NUM_NETWORKS == 2
+    )
+    self.assertNotIn("None", text)
+    paragraph = card[card.index("## Method") : card.index("| network |")]
+    self.assertLessEqual(max(map(len, paragraph.splitlines())), 80)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,29 @@
+from absl.testing import absltest
+
+from nct_tf.workdir import result as result_lib
+
+
+class FormatResultsTest(absltest.TestCase):
+  def test_a_row_a_run(self):
+    result = {
+      "method": "nct",
+      "num_epochs": 40,
+      "best_accuracy": 0.95,
+      "last_accuracy": 0.9,
+      "last10_accuracy": 0.912,
+      "balanced_accuracy": 0.88,
+      "train_accuracy_noisy": None,
+      "seconds": 12.3,
+    }
+    lines = result_lib.format_results([result, result], "ab").splitlines()
+    self.assertEqual(
+      " ".join(lines[0].split()),
+      "run method epochs best last last 10 balanced memorised time",
+    )
+    self.assertEqual(
+      " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % 88.0 % - 12 s"
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()
