@@ -125,22 +125,22 @@ py_library(
     self.assertIn('py_library(\n    name = "said",', scripts)
 
   def test_the_folder_names_its_init_unless_a_module_does(self):
-    self.add("nct_tf/networks/__init__.py", "A = 1\n")
-    self.add("nct_tf/serving/__init__.py", "B = 1\n")
-    self.add("nct_tf/serving/serving.py")
+    self.add("nct_tf/options/__init__.py", "A = 1\n")
+    self.add("nct_tf/platform/__init__.py", "B = 1\n")
+    self.add("nct_tf/platform/platform.py")
     self.add(
       "nct_tf/high.py",
-      "from nct_tf import networks\n"
-      "from nct_tf.serving import B\n"
-      "import nct_tf.serving.serving\n",
+      "from nct_tf import options\n"
+      "from nct_tf.platform import B\n"
+      "import nct_tf.platform.platform\n",
     )
     self.write_build_files()
     self.assertIn(
       """\
     deps = [
-        "//nct_tf/networks",
-        "//nct_tf/serving",
-        "//nct_tf/serving:__init__",
+        "//nct_tf/options",
+        "//nct_tf/platform",
+        "//nct_tf/platform:__init__",
     ],
 """,
       self.read("nct_tf/BUILD"),
@@ -280,8 +280,8 @@ exports_files(["page.css"])
     )
 
   def test_writing_twice_changes_nothing(self):
-    self.add("nct_tf/networks/small.py")
-    self.add("nct_tf/a.py", "from nct_tf.networks import small\n")
+    self.add("nct_tf/options/small.py")
+    self.add("nct_tf/a.py", "from nct_tf.options import small\n")
     self.write_build_files()
     before = self.all_build_files()
     self.assertEmpty(self.write_build_files())
@@ -311,7 +311,7 @@ exports_files(["page.css"])
     ("_a_test", "scripts", "from tests.deep import it", "stands above"),
     ("_beside", "scripts", "from examples import it", "does not list examples"),
     ("_others_flags", "examples", "from flags import it", "leaves flags to"),
-    ("_more_than_absl", "flags", "import os", "ONLY_FROM_OUTSIDE"),
+    ("_more_than_absl", "flags", "import numpy", "ONLY_FROM_OUTSIDE"),
     ("_tensorflow", "flags", "from nct_tf import heavy", "loads tensorflow in"),
     ("_nothing", "scripts", "from nct_tf import gone", "no such thing"),
   )

@@ -10,6 +10,9 @@ import pathlib
 import sys
 import typing
 
+# It names modules all over the house, which are loaded where they are used.
+# Who uses them has them among its own imports.
+_PUBLIC_FACE = "nct_tf/__init__.py"
 # Where a statement has statements inside.
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -76,6 +79,8 @@ def read(root: pathlib.Path, paths: list[str]) -> dict[str, PythonFile]:
       Import(name, _file_of(name, trees), at_load)
       for name, at_load in _imported_names(tree, path)
     ]
+    if path != _PUBLIC_FACE and any(i.name == "importlib" for i in imports):
+      imports += _lazy_imports(tree, trees)
     files[path] = PythonFile(imports, any(map(_is_main_guard, tree.body)))
   return files
 
@@ -95,6 +100,15 @@ def _imported_names(tree, path):
       module = [*above, node.module] if node.module else above
       for alias in node.names:
         yield ".".join([*module, alias.name]), at_load
+
+
+def _lazy_imports(tree, trees):
+  """Yields the modules that texts name: `importlib` loads them later."""
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+      name = node.value
+      if "." in name and (path := _module(name, trees)):
+        yield Import(name, path, at_load=False)
 
 
 def _statements(node, at_load):

@@ -5,7 +5,8 @@ import logging
 
 from nct_tf import errors, methods
 from nct_tf.methods import options as methods_options
-from nct_tf.options import data, fields, network, noise, run, training
+from nct_tf.networks import options as network_options
+from nct_tf.options import data, fields, noise, run, training
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class TrainConfig(
   run.Run,
   training.Training,
   Method,
-  network.Network,
+  network_options.Network,
   data.Fake,
   training.Sampling,
   noise.Noise,

@@ -23,7 +23,7 @@ def conv(x, filters, kernel_size, strides, initializer, name):
     filters: int, channels of what it gives.
     kernel_size: int, odd.
     strides: int.
-    initializer: str, one of `options.network.KERNEL_INITIALIZERS`.
+    initializer: str, one of `choices.KERNEL_INITIALIZERS`.
     name: str, the layer's.
 
   Returns:

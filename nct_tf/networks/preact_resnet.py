@@ -10,8 +10,7 @@ padding at stride 2, and no batch norm after the last block.
 import keras
 
 from nct_tf import errors
-from nct_tf.networks import layers
-from nct_tf.options import network as network_options
+from nct_tf.networks import choices, layers
 
 
 def _batch_norm_relu(x, name, synchronized):
@@ -65,9 +64,9 @@ def _preact_resnet(
   errors.check_choice(
     "kernel_initializer",
     kernel_initializer,
-    network_options.KERNEL_INITIALIZERS,
+    choices.KERNEL_INITIALIZERS,
   )
-  errors.check_choice("pool", pool, network_options.POOLS)
+  errors.check_choice("pool", pool, choices.POOLS)
   images = keras.Input(input_shape, name="images")
   x = layers.conv(images, width, 3, 1, kernel_initializer, "stem")
   for group in range(4):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from nct_tf import distribution, errors
-from nct_tf.options import network as network_options
+from nct_tf.networks import options
 
 _logger = logging.getLogger(__name__)
 
@@ -50,9 +50,7 @@ def find(source):
   Raises:
     InvalidInputError: if the file is not there, or cannot be downloaded.
   """
-  path = (
-    _download() if source == network_options.IMAGENET else pathlib.Path(source)
-  )
+  path = _download() if source == options.IMAGENET else pathlib.Path(source)
   if not path.is_file():
     raise errors.InvalidInputError(
       f"Argument `pretrained_weights` must be a file or imagenet. Received: "
@@ -69,7 +67,7 @@ def load(model, source, moments):
 
   Args:
     model: a `Classifier`, its networks of `networks.create`.
-    source: str, see `options.network.check_pretrained`.
+    source: str, see `options.check_pretrained`.
     moments: pair of float [channels], the mean and the standard deviation that
       the networks' inputs are normalised by, see `ImageDataset.moments`.
 
@@ -80,15 +78,13 @@ def load(model, source, moments):
     InvalidInputError: if the file cannot be had or read, or does not fit.
   """
   network = model.networks[0]
-  network_options.check_pretrained(source, network.name)
+  options.check_pretrained(source, network.name)
   path = find(source)
   content = _read(path, network)
   is_whole = _fits(path, network, content)
   num_layers = len(_layers(network)) - (not is_whole)
   chosen = content[:num_layers]
-  if network.name == network_options.IMAGENET_NETWORK and _is_of_applications(
-    content
-  ):
+  if network.name == options.IMAGENET_NETWORK and _is_of_applications(content):
     chosen = _fold_scaling(chosen, *moments)
   for each in model.networks:
     for layer, (_, arrays) in zip(_layers(each), chosen, strict=False):

@@ -11,8 +11,7 @@ its convolutions have biases.)
 import keras
 
 from nct_tf import errors
-from nct_tf.networks import layers
-from nct_tf.options import network as network_options
+from nct_tf.networks import choices, layers
 
 _NUM_BLOCKS = (3, 4, 6, 3)
 _EXPANSION = 4  # Channels that a block gives, over those within it.
@@ -64,7 +63,7 @@ def resnet50(
   errors.check_choice(
     "kernel_initializer",
     kernel_initializer,
-    network_options.KERNEL_INITIALIZERS,
+    choices.KERNEL_INITIALIZERS,
   )
   images = keras.Input(input_shape, name="images")
   x = layers.conv(images, width, 7, 2, kernel_initializer, "conv1")

@@ -15,12 +15,12 @@ from nct_tf.platform import tensorflow_files
 from nct_tf.serving import (
   model_card,
   server_config,
+  serving_api,
   session as session_lib,
   signatures,
   version_folders,
   warmup,
 )
-from nct_tf.serving.clients import serving_api
 from nct_tf.workdir import restoring
 
 _logger = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import errors
-from nct_tf.serving.clients import refusals, serving_api
+from nct_tf.serving import serving_api
+from nct_tf.serving.clients import refusals
 
 _MAX_REQUEST_BYTES = 2**30
 

@@ -4,10 +4,8 @@ import dataclasses
 import pathlib
 
 from nct_tf import errors, networks
+from nct_tf.networks import choices
 from nct_tf.options import fields
-
-KERNEL_INITIALIZERS = ("fan_in_uniform", "he_normal")
-POOLS = ("global", "official4")
 
 # The value of `--pretrained_weights` that is no file, and whose weights it is.
 IMAGENET = "imagenet"
@@ -43,7 +41,7 @@ class Network(fields.Options):
     "fan_in_uniform",
     "How the convolutions of a preact_resnet or of resnet50 start. "
     "fan_in_uniform is PyTorch's, which the authors use.",
-    choices=KERNEL_INITIALIZERS,
+    choices=choices.KERNEL_INITIALIZERS,
   )
   final_bn: bool = fields.option(
     False,
@@ -55,7 +53,7 @@ class Network(fields.Options):
     "What a preact_resnet averages at its end. global is the whole map; "
     "official4 is its top left 4x4, as the authors' code does with images of "
     "up to 56x56 pixels.",
-    choices=POOLS,
+    choices=choices.POOLS,
   )
   sync_batch_norm: bool = fields.option(
     False,
