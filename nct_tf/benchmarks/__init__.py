@@ -1,1 +1,4 @@
-"""What is measured: training steps, serving, scaling, label audits."""
+"""What is measured: training steps, serving, several devices, label audits.
+
+It may import everything in `nct_tf` but `experiments`.
+"""

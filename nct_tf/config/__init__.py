@@ -1,4 +1,8 @@
-"""TrainConfig: all that defines a run, and its form as a flag file."""
+"""TrainConfig: all that defines a run, and its form as a flag file.
+
+It puts the groups of `options`, `networks.options` and `methods.options`
+together, and imports no TensorFlow.
+"""
 
 import dataclasses
 import logging

@@ -1,4 +1,8 @@
-"""Image classification datasets by name."""
+"""Image classification datasets by name.
+
+`load` finds who loads a name; a new kind of dataset begins there. It may import
+the packages below it, `platform`, and `nct_tf`'s own modules.
+"""
 
 from nct_tf import errors
 from nct_tf.datasets import digits, fake

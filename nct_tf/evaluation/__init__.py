@@ -1,1 +1,4 @@
-"""How good a finished run is."""
+"""How good a finished run is, and what it predicts.
+
+It may import `training`, and what it stands on.
+"""

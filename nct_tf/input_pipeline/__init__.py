@@ -1,1 +1,4 @@
-"""From a dataset to batches: noise, label decisions, sampling, augmentation."""
+"""From a dataset to batches: label noise, decisions, sampling, augmentation.
+
+It may import `datasets`, and what it stands on.
+"""

@@ -1,8 +1,8 @@
 """The training methods: name -> method. A method is one file here.
 
 A method is a `models.classifier.Classifier`; its options and what is said of
-it stand in `options.py`. Methods may import `models` and what lies below it,
-and each other's formulas.
+it stand in `options.py`. Methods may import `models`, `networks` and what they
+stand on, and each other's formulas.
 """
 
 import importlib

@@ -1,4 +1,8 @@
-"""Backbones by name: Keras models from images to logits."""
+"""Backbones by name: Keras models from images to logits.
+
+A new network is a function in a module here, and a line below. It may import
+`options` and `nct_tf`'s own modules.
+"""
 
 import importlib
 

@@ -1,6 +1,7 @@
-"""What a run is made of: options in groups, each said once.
+"""The options of a run, each said once, in groups.
 
-An option is a field of a frozen dataclass. Its default, range, unit, choices
-and help stand in the field; flags, checks and documentation come from there.
-Nothing here imports TensorFlow, so that `--help` answers at once.
+An option is a field of a frozen dataclass. Its default, range, choices and
+help stand in the field; flags, checks and documentation come from there.
+Nothing here imports TensorFlow, so that `--help` answers at once. It may import
+`nct_tf`'s own modules and `platform`.
 """

@@ -1,1 +1,4 @@
-"""What TF Serving needs of a trained model, and clients that ask it."""
+"""What TF Serving needs of a trained model: the export, and what is beside it.
+
+It may import `workdir` and what it stands on; the clients are in `clients/`.
+"""

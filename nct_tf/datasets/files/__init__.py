@@ -1,1 +1,4 @@
-"""One's own pictures: folders, CSV files, npz files."""
+"""One's own pictures: folders, CSV files and npz files.
+
+It may import `datasets` and `datasets.storage`, and what they stand on.
+"""

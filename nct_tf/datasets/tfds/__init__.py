@@ -1,1 +1,4 @@
-"""Datasets of tensorflow-datasets."""
+"""Datasets of tensorflow-datasets.
+
+It may import `datasets`, `datasets.storage` and the builders below it.
+"""

@@ -1,1 +1,4 @@
-"""Clients of a served model: local, REST, gRPC."""
+"""Clients of a served model: local, REST and gRPC.
+
+They may import `serving`, and what it stands on.
+"""

@@ -1,4 +1,7 @@
-"""Datasets that tensorflow-datasets lacks; an import registers them there."""
+"""Datasets that tensorflow-datasets lacks; an import registers them there.
+
+The builders may import `nct_tf`'s own modules, and no other datasets.
+"""
 
 from nct_tf.datasets.tfds.builders.clothing1m import Clothing1M
 from nct_tf.datasets.tfds.builders.tiny_imagenet import TinyImagenet
