@@ -65,7 +65,10 @@ def benchmark(config, num_steps):
 def _create(config, dataset, strategy):
   with strategy.scope():
     return building.create_compiled(
-      config, dataset.image_shape, dataset.num_classes
+      config,
+      dataset.image_shape,
+      dataset.num_classes,
+      len(dataset.train_labels),
     )
 
 

@@ -108,7 +108,10 @@ def make_batches(config, dataset):
 def _step_function(config, dataset, batch):
   """Returns a function that makes one training step and waits for it."""
   model = building.create_compiled(
-    config, dataset.image_shape, dataset.num_classes
+    config,
+    dataset.image_shape,
+    dataset.num_classes,
+    len(dataset.train_labels),
   )
   with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
     model.optimizer.build(model.trainable_variables)

@@ -87,7 +87,7 @@ class TrainConfig(
 
   @classmethod
   def from_flags(cls, **values):
-    """Makes a config of options by their names, those of the method included.
+    """Makes a config of options by their names, also those of the method.
 
     Args:
       **values: dict from the name of a flag to its value. None stands for the

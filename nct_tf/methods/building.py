@@ -43,8 +43,19 @@ def create(config, image_shape, num_classes):
   )
 
 
-def create_compiled(config, image_shape, num_classes):
-  """As `create`, in the config's precision, and with its optimizer."""
+def create_compiled(config, image_shape, num_classes, num_examples):
+  """As `create`, ready to train: with an optimizer, in the config's precision.
+
+  Args:
+    config: a `TrainConfig`.
+    image_shape: see `create`.
+    num_classes: int.
+    num_examples: int, of the training data, of which a method may remember
+      something each.
+
+  Returns:
+    a compiled `Classifier`.
+  """
   with _precision(config.mixed_precision):
     model = create(config, image_shape, num_classes)
     model.compile(
@@ -56,6 +67,7 @@ def create_compiled(config, image_shape, num_classes):
       ),
       jit_compile=False,  # On the CPU, XLA makes convolutions slower.
     )
+    model.remember(num_examples, num_classes, config.batch_size)
   return model
 
 

@@ -46,7 +46,7 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
   strategy = distribution.create(**config.strategy_options)
   with strategy.scope():
     model = building.create_compiled(
-      config, dataset.image_shape, dataset.num_classes
+      config, dataset.image_shape, dataset.num_classes, len(noisy.train)
     )
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)

@@ -44,7 +44,7 @@ def fit(model, config, data, directory, interruption):
   average = None
   if config.ema_decay:
     average = weight_average.WeightAverage(model, config.ema_decay)
-  scores = _remember(model, config, data)
+  scores = _label_scores(model, config, data)
   state = state_lib.TrainingState(model, average, scores)
   if phases.any_restart:
     state.keep_start()
@@ -107,14 +107,12 @@ def fit(model, config, data, directory, interruption):
   return extra_tests
 
 
-def _remember(model, config, data):
-  """Makes what is kept of each example; returns the `LabelScores`, or None."""
-  num_examples = len(data.noisy.train)
+def _label_scores(model, config, data):
+  """Makes the `LabelScores` that the config asks for; None for none."""
+  if not config.label_scores:
+    return None
   with model.distribute_strategy.scope():
-    model.remember(num_examples, data.dataset.num_classes, config.batch_size)
-    if not config.label_scores:
-      return None
-    scores = label_scores.LabelScores(num_examples, config.batch_size)
+    scores = label_scores.LabelScores(len(data.noisy.train), config.batch_size)
   model.track(scores)
   return scores
 

@@ -96,7 +96,10 @@ def _run(config, directory, strategy, interruption):
   keras.utils.set_random_seed(config.seed)
   with strategy.scope():
     model = building.create_compiled(
-      config, data.dataset.image_shape, data.dataset.num_classes
+      config,
+      data.dataset.image_shape,
+      data.dataset.num_classes,
+      len(data.noisy.train),
     )
   pretrained_sha256 = _load_pretrained(config, data, model, goes_on)
   if is_chief:

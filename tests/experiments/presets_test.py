@@ -70,7 +70,7 @@ class PresetsTest(parameterized.TestCase):
       dataset, noise_type=config.noise_type, noise_rate=config.noise_rate
     )
     model = building.create_compiled(
-      config, dataset.image_shape, dataset.num_classes
+      config, dataset.image_shape, dataset.num_classes, len(noisy.train)
     )
     before = [variable.numpy() for variable in model.trainable_variables]
     loop = loop_lib.TrainingLoop(model, interruption.Interruption())

@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,13 @@ from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow as tf
 
+from nct_tf.audit import run_audit
+from nct_tf.benchmarks import training_steps
+from nct_tf.reporting import plotting
+from nct_tf.serving import exporting
+from nct_tf.serving.clients import local_client
 from nct_tf.training import run
-from nct_tf.workdir import layout
+from nct_tf.workdir import layout, result as result_lib
 from tests.support import interrupted_runs, tiny_run, toy_method
 
 
@@ -79,6 +85,49 @@ class ToyMethodTest(parameterized.TestCase):
     )
     self.assertEqual(self.column("weight_1")[0] <= 1, True)
     self.assertLess(self.column("weight_2")[-1], 1)
+
+  def test_its_labels_are_audited(self):
+    directory = layout.Workdir(self.folder / "audited")
+    shutil.copytree(self.directory.path, directory.path)
+    result = run_audit.audit_run(directory)
+    self.assertLen(result.examples, 320)
+    self.assertGreater(result.truth["average_precision"], 0.3)
+    self.assertNotEqual(result.disagreement.max(), 0)
+    page = (directory.audit_dir / "index.html").read_text()
+    self.assertIn("wrong", page)
+
+  def test_it_is_exported_and_predicts(self):
+    folder = self.folder / "exports"
+    version = exporting.export_run(self.directory, str(folder), members=True)
+    card = (version / "MODEL_CARD.md").read_text()
+    self.assertIn(
+      "Two networks turn away from examples", " ".join(card.split())
+    )
+    self.assertIn("Nobody, 2026", card)
+    client = local_client.LocalClient(str(folder))
+    pixels = np.zeros([8, 8, 1], np.uint8)
+    png = tf.io.encode_png(pixels).numpy()
+    answer = client.predict([png, png])
+    self.assertLen(answer["class_name"], 2)
+    self.assertIn("disagreement", answer)
+
+  def test_it_is_compared_and_drawn(self):
+    result = self.directory.read_result()
+    self.assertEqual(result["method"], "toy")
+    self.assertIn("toy", result_lib.format_results([result], ["run"]))
+    figure = self.folder / "figure.png"
+    plotting.plot_memorisation(
+      [("run", result, self.directory.read_history())], figure
+    )
+    self.assertGreater(figure.stat().st_size, 10_000)
+
+  def test_it_is_measured(self):
+    config = self.directory.read_config().replace(
+      batch_size=8, fake_image_size=8, fake_num_train_examples=16
+    )
+    measured = training_steps.benchmark(config, num_steps=1)
+    self.assertEqual(measured["method"], "toy")
+    self.assertIn("toy", training_steps.format_benchmark(measured))
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ class Float16Test(parameterized.TestCase):
     )
     keras.utils.set_random_seed(2)
     with strategy.scope():
-      model = building.create_compiled(config, SHAPE, NUM_CLASSES)
+      model = building.create_compiled(config, SHAPE, NUM_CLASSES, NUM_EXAMPLES)
       model.optimizer.build(model.trainable_variables)
 
     @tf.function

@@ -1,0 +1,81 @@
+from absl.testing import absltest, parameterized
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import distribution
+from nct_tf.models import example_table
+from tests.support import virtual_devices
+
+NUM_EXAMPLES = 7
+# Of a global batch of at most 5.
+BATCHES = ([3, 0, 6, 1, 5], [2, 6], [4, 3, 0])
+
+
+def strategy_of(num_replicas):
+  if num_replicas == 1:
+    return tf.distribute.get_strategy()
+  return distribution.create(
+    "mirrored", num_virtual_cpus=virtual_devices.NUM_DEVICES
+  )
+
+
+def shares(strategy, batch):
+  """Returns each replica's part of a batch as `Strategy.run` takes it."""
+  num_replicas = strategy.num_replicas_in_sync
+
+  def part(context):
+    replica = context.replica_id_in_sync_group
+    begin, end = (
+      len(batch) * number // num_replicas for number in (replica, replica + 1)
+    )
+    return {
+      "example": tf.constant(batch[begin:end], tf.int32),
+      "position": tf.range(begin, end),
+    }
+
+  return strategy.experimental_distribute_values_from_function(part)
+
+
+class ExampleTableTest(parameterized.TestCase):
+  @parameterized.parameters(1, virtual_devices.NUM_DEVICES)
+  def test_is_what_a_slow_loop_makes(self, num_replicas):
+    strategy = strategy_of(num_replicas)
+    with strategy.scope():
+      table = example_table.ExampleTable(NUM_EXAMPLES, 2, batch_size=5)
+    slow = np.zeros([NUM_EXAMPLES, 2], np.float32)
+
+    @tf.function(autograph=False)
+    def add(targets):
+      rows = tf.stack([targets["example"], targets["position"] + 1], axis=1)
+      table.add(tf.cast(rows, tf.float32), targets)
+
+    @tf.function(autograph=False)
+    def halve(targets):
+      table.assign(table.gather(targets) / 2 + 0.1, targets)
+
+    for batch in BATCHES:
+      strategy.run(add, args=(shares(strategy, batch),))
+      for position, example in enumerate(batch):
+        slow[example] += (example, position + 1)
+    strategy.run(halve, args=(shares(strategy, BATCHES[1]),))
+    slow[BATCHES[1]] = slow[BATCHES[1]] / 2 + 0.1
+    np.testing.assert_allclose(table.get_state(), slow, rtol=1e-6)
+    for own in distribution.local_components(strategy, table.variable):
+      np.testing.assert_allclose(own.numpy(), slow, rtol=1e-6)
+
+  def test_a_state_is_taken_back(self):
+    table = example_table.ExampleTable(3, 1)
+    table.set_state(np.float32([[1], [2], [3]]))
+    rows = table.gather({"example": tf.constant([2, 0])})
+    np.testing.assert_array_equal(rows, [[3], [1]])
+
+  def test_says_that_it_needs_numbers(self):
+    table = example_table.ExampleTable(3, 1)
+    with self.assertRaisesRegex(
+      ValueError, 'pass `fit` the targets .*"example"'
+    ):
+      table.add(tf.zeros([1, 1]), {"label": tf.constant([0])})
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,43 @@
+from absl.testing import absltest, parameterized
+
+from nct_tf import errors
+from nct_tf.models import classifier
+from nct_tf.training import phases
+
+BEGIN = classifier.Phase("begin", 2)
+SLOW = classifier.Phase("slow", 1, learning_rate=0.1)
+AGAIN = classifier.Phase("again", 3, restart=True)
+
+
+class PhasesTest(parameterized.TestCase):
+  def test_each_epoch_has_one(self):
+    all_phases = phases.Phases([BEGIN, SLOW, AGAIN], 6)
+    self.assertLen(all_phases, 3)
+    self.assertEqual(
+      [all_phases.number(epoch) for epoch in range(8)],
+      [0, 0, 1, 2, 2, 2, 2, 2],
+    )
+    self.assertEqual(
+      [all_phases.learning_rate(epoch) for epoch in range(4)],
+      [None, None, 0.1, None],
+    )
+    self.assertEqual(
+      [epoch for epoch in range(6) if all_phases.restarts(epoch)], [3]
+    )
+    self.assertTrue(all_phases.any_restart)
+    self.assertFalse(phases.Phases([BEGIN, SLOW], 3).any_restart)
+
+  @parameterized.parameters(
+    ([BEGIN, SLOW], 4),
+    ([BEGIN, SLOW], 2),
+    ([BEGIN, classifier.Phase("empty", 0)], 2),
+  )
+  def test_refuses_other_numbers_of_epochs(self, chosen, num_epochs):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, r"each phase .*begin 2.*num_epochs=\d"
+    ):
+      phases.Phases(chosen, num_epochs)
+
+
+if __name__ == "__main__":
+  absltest.main()
