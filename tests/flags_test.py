@@ -346,7 +346,7 @@ class MethodOptionsTest(parameterized.TestCase):
     (
       "of_another_method",
       methods.get_options("standard")(),
-      "must be a NCT where `method` is nct. Received: a Standard",
+      "of the class NCT where `method` is nct. Received: Standard",
     ),
   )
   def test_refuses_options(self, options, message):

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -138,8 +139,70 @@ class BadFlagsTest(ScriptsTestCase):
 
   def test_help_tells_ranges_and_choices(self):
     text = " ".join(run("train", "--help").stdout.split())
-    for part in ("--noise_rate:", "range [0.0, 1.0]", "<nct|standard|"):
+    for part in (
+      "--noise_rate:",
+      "range [0.0, 1.0]",
+      "<nct|standard|",
+      "(pixels; a positive integer)",
+      "a number above 0.0; default: 4.0)",
+      "--[no]final_bn:",
+    ):
       self.assertIn(part, text)
+
+  def test_help_is_grouped(self):
+    lines = run("train", "--help").stdout.splitlines()
+    headings = [line for line in lines if re.fullmatch(r"\w[\w: ]*:", line)]
+    self.assertContainsSubsequence(
+      headings,
+      [
+        "data:",
+        "noise:",
+        "network:",
+        "method:",
+        "method: nct:",
+        "method: bootstrap:",
+        "training:",
+        "run:",
+      ],
+    )
+    nct = lines[lines.index("method: nct:") :]
+    self.assertStartsWith(nct[1], "  --temperature: ")
+
+  @parameterized.parameters(
+    "train", "tune", "benchmark", "launch_local_cluster"
+  )
+  def test_methods_and_datasets_are_listed(self, script):
+    for flag, patterns in (
+      (
+        "--method=help",
+        (
+          r"(?m)^nct +Noisy Concurrent Training: Two .*\. \(2 networks\)$",
+          r"(?m)^standard +Standard training: One .*\. \(1 network\)$",
+        ),
+      ),
+      (
+        "--dataset=help",
+        (r"(?m)^digits  .*", r"(?m)^folder:PATH  .*", "list_builders"),
+      ),
+    ):
+      process = run(script, flag)
+      self.assertEqual(process.returncode, 0, process.stderr)
+      self.assertEqual(process.stderr, "")
+      for pattern in patterns:
+        self.assertRegex(process.stdout, pattern)
+
+  def test_an_option_of_another_method_is_refused(self):
+    self.assert_one_line(
+      run("train", "--workdir=x", "--method=standard", "--temperature=2"),
+      "^train: Argument `temperature` belongs to the methods nct. Received: "
+      "method=standard\n$",
+    )
+
+  def test_messages_do_not_hide_white_space(self):
+    self.assert_one_line(
+      run("train", "--workdir=x", "--pretrained_weights=a  b\tc\n\u00a0d"),
+      r"Received: a  b\\tc\\n\\xa0d\n$",
+    )
 
 
 class WholeTest(ScriptsTestCase):

@@ -47,8 +47,8 @@ class Method(fields.Options):
       return wanted(**given)
     if type(given) is not wanted:
       raise errors.InvalidInputError(
-        f"Argument `method_options` must be a {wanted.__name__} where `method` "
-        f"is {self.method}. Received: a {type(given).__name__}"
+        f"Argument `method_options` must be of the class {wanted.__name__} "
+        f"where `method` is {self.method}. Received: {type(given).__name__}"
       )
     return given
 
@@ -227,11 +227,9 @@ def _check_has_option(method, name):
   """Raises `InvalidInputError` unless a method has an option."""
   takers = methods.having(name)
   if method not in takers:
+    owners = f"the methods {', '.join(takers)}" if takers else "no method"
     raise errors.InvalidInputError(
-      f"Argument `{name}` belongs to the methods {', '.join(takers)}. "
-      f"Received: method={method}"
-      if takers
-      else f"Argument `{name}` belongs to no method. Received: method={method}"
+      f"Argument `{name}` belongs to {owners}. Received: method={method}"
     )
 
 

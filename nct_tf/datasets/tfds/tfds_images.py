@@ -10,7 +10,10 @@ import tensorflow_datasets as tfds
 from nct_tf import errors, label_noise
 from nct_tf.datasets import image_dataset
 from nct_tf.datasets.storage import image_cache, image_keeping, image_storage
-from nct_tf.datasets.tfds import tfds_source
+from nct_tf.datasets.tfds import (
+  builders,  # noqa: F401 An import registers them.
+  tfds_source,
+)
 
 _logger = logging.getLogger(__name__)
 
