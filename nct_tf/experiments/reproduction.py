@@ -1,5 +1,6 @@
 """Running the cells of the paper's tables, and keeping what comes out."""
 
+from concurrent import futures
 import dataclasses
 import logging
 import os
@@ -7,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
+import threading
 
 from nct_tf import config as config_lib, errors
 from nct_tf.evaluation import information_compression
@@ -16,8 +17,6 @@ from nct_tf.platform import files, interruption
 from nct_tf.workdir import layout
 
 _logger = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,11 +138,15 @@ def run_all(runs, results, num_jobs=1):
     "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
   )
   failed = []
-  with interruption.catch(), _Children() as children:
-    while pending or children.running:
-      while pending and len(children.running) < num_jobs:
-        children.start(pending.pop(0), num_jobs)
-      run, code = children.wait()
+  children = _Children(num_jobs)
+  with (
+    interruption.catch(),
+    futures.ThreadPoolExecutor(num_jobs) as pool,
+    children,
+  ):
+    tasks = {pool.submit(children.train, run): run for run in pending}
+    for task in futures.as_completed(tasks):
+      run, code = tasks[task], task.result()
       if code == 0:
         results.keep(run)
         _logger.info("%s: %s", run.name, _describe(results, run))
@@ -196,46 +199,53 @@ def _is_finished(run, results):
 
 
 class _Children:
-  """Trainings in processes of their own, which end with this one."""
+  """Trainings in processes of their own, which end with this context.
 
-  def __init__(self):
-    self.running = []
+  Args:
+    num_jobs: int, how many of them share the processors.
+  """
+
+  def __init__(self, num_jobs):
+    self._environment = dict(os.environ)
+    if num_jobs > 1:
+      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
+      for kind in ("INTRAOP", "INTEROP"):
+        self._environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
+    self._lock = threading.Lock()
+    self._is_over = False
+    self._processes = []
 
   def __enter__(self):
     return self
 
   def __exit__(self, *_):
-    for _, process in self.running:
-      process.terminate()
-    for _, process in self.running:
-      process.wait()
+    with self._lock:
+      self._is_over = True
+      for process in self._processes:
+        process.terminate()
 
-  def start(self, run, num_jobs):
-    """Starts a run with its share of the processors."""
+  def train(self, run):
+    """Trains in a process, and waits for its end. Any thread may call this.
+
+    Args:
+      run: a `Run`.
+
+    Returns:
+      int, the exit code; `RESTART_CODE` for a run that does not start any more.
+    """
     run.log_file.parent.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ)
-    if num_jobs > 1:
-      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
-      for kind in ("INTRAOP", "INTEROP"):
-        environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
     with open(run.log_file, "w", encoding="utf-8") as log:
-      process = subprocess.Popen(
-        [sys.executable, *run.command[1:]],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env=environment,
-      )
-    self.running.append((run, process))
-
-  def wait(self):
-    """Waits for one to end; returns the `Run` and its exit code."""
-    while True:
-      for pair in self.running:
-        run, process = pair
-        if process.poll() is not None:
-          self.running.remove(pair)
-          return run, process.returncode
-      time.sleep(_POLL_SECONDS)
+      with self._lock:
+        if self._is_over:
+          return errors.RESTART_CODE
+        process = subprocess.Popen(
+          [sys.executable, *run.command[1:]],
+          stdout=log,
+          stderr=subprocess.STDOUT,
+          env=self._environment,
+        )
+        self._processes.append(process)
+      return process.wait()
 
 
 def _describe(results, run):

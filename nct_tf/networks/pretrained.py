@@ -178,10 +178,7 @@ def _read(path, network):
   try:
     if path.suffix == ".npz":
       return _read_torchvision(path, network)
-    with h5py.File(path, "r") as file:
-      if "layers" in file:
-        return _read_by_class(file["layers"], network)
-      return _read_in_order(file.get("model_weights", file))
+    return _read_keras(path, network)
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
     raise errors.InvalidInputError(
       f"Weights {path} cannot be read: {_first_line(error)}"
@@ -221,47 +218,59 @@ def _to_keras_layout(array):
   return array.astype(np.float32)
 
 
-def _read_by_class(groups, network):
-  """The .weights.h5 of Keras: a layer's name is its class and number there."""
-  groups = {
-    key: group["vars"]
-    for key, group in groups.items()
+def _read_keras(path, network):
+  """A layer's weights are a group, whose place depends on Keras' version."""
+  with h5py.File(path, "r") as file:
+    if "layers" in file:
+      groups = _find_by_class(file["layers"], network)
+    else:
+      groups = _find_in_order(file.get("model_weights", file))
+    return [
+      _Layer(name, [np.asarray(group[key], np.float32) for key in keys])
+      for name, group, keys in groups
+    ]
+
+
+def _find_by_class(groups, network):
+  """Yields name, group and keys of each layer in a .weights.h5 file.
+
+  There, a layer's name is its class and its number among those of that class.
+  """
+  found = {
+    name: group["vars"]
+    for name, group in groups.items()
     if len(group.get("vars", ()))
   }
   counts = collections.Counter()
-  keys = []
+  names = []
   for layer in network.layers:
     kind = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__)
-    key = kind.lower() + (f"_{counts[kind]}" if counts[kind] else "")
+    name = kind.lower() + (f"_{counts[kind]}" if counts[kind] else "")
     counts[kind] += 1
     if layer.weights:
-      keys.append(key)
-  keys += sorted(set(groups) - set(keys))
-  return [_read_group(groups.get(key), key) for key in keys]
+      names.append(name)
+  for name in [*names, *sorted(set(found) - set(names))]:
+    if name in found:
+      group = found[name]
+      # Keras 3 keeps the name that the layer has in its model.
+      own_name = group.attrs.get("name", name)
+      yield own_name, group, [str(number) for number in range(len(group))]
+    else:
+      yield name, {}, []
 
 
-def _read_group(group, key):
-  if group is None:
-    return _Layer(key, [])
-  arrays = [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
-  return _Layer(group.attrs.get("name", key), arrays)  # Keras 3 has it.
+def _find_in_order(groups):
+  """Yields name, group and keys of each layer in an older .h5 file.
 
-
-def _read_in_order(file):
-  """The older .h5 of Keras: layers by any name, in the order of a network."""
-  if "layer_names" not in file.attrs:
+  There, layers have any names, and stand in the order of their network.
+  """
+  if "layer_names" not in groups.attrs:
     raise ValueError("there are no layers of Keras in it")
-  content = []
-  for name in file.attrs["layer_names"]:
-    group = file[name]
-    arrays = [
-      np.asarray(group[weight], np.float32)
-      for weight in group.attrs["weight_names"]
-    ]
-    if arrays:
-      name = name.decode() if isinstance(name, bytes) else name
-      content.append(_Layer(name, arrays))
-  return content
+  for name in groups.attrs["layer_names"]:
+    keys = groups[name].attrs["weight_names"]
+    if len(keys):
+      text = name.decode() if isinstance(name, bytes) else name
+      yield text, groups[name], keys
 
 
 def _fits(path, network, content):
