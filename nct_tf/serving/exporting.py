@@ -87,18 +87,7 @@ def export(
   Raises:
     InvalidInputError: if the version exists, or if nothing can be written.
   """
-  for argument, value, high in (
-    ("version", version, version_folders.MAX_VERSION),
-    ("keep", keep, float("inf")),
-    ("top_k", top_k, float("inf")),
-  ):
-    if value is not None:
-      errors.check_range(argument, value, 1, high)
-  if members and len(model.networks) == 1:
-    raise errors.InvalidInputError(
-      f"Argument `members` needs two networks, and the method "
-      f"{result['method']} has one, which serving_default is"
-    )
+  _check_options(model, result, version, keep, members, top_k)
   check_writable(export_dir)
   base = pathlib.Path(export_dir)
   name = server_config.model_name(base)
@@ -114,6 +103,21 @@ def export(
     _tidy(base, version, keep)
   _logger.info("Exported version %d to %s", version, base / str(version))
   return base / str(version)
+
+
+def _check_options(model, result, version, keep, members, top_k):
+  for argument, value, high in (
+    ("version", version, version_folders.MAX_VERSION),
+    ("keep", keep, float("inf")),
+    ("top_k", top_k, float("inf")),
+  ):
+    if value is not None:
+      errors.check_range(argument, value, 1, high)
+  if members and len(model.networks) == 1:
+    raise errors.InvalidInputError(
+      f"Argument `members` needs two networks, and the method "
+      f"{result['method']} has one, which serving_default is"
+    )
 
 
 def check_writable(export_dir):
