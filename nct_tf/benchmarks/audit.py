@@ -1,4 +1,4 @@
-"""How well an audit finds wrong labels, beside cleanlab, and what it costs."""
+"""Compares the audit with cleanlab: how well wrong labels are found, and time."""
 
 import dataclasses
 import pathlib

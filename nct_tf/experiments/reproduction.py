@@ -1,4 +1,4 @@
-"""Running the cells of the paper's tables, and keeping what comes out."""
+"""Runs the cells of the paper's tables, and keeps their results."""
 
 from concurrent import futures
 import dataclasses
@@ -45,12 +45,12 @@ class Run:
 
   @property
   def command(self):
-    """The command that makes it: list of str."""
+    """The command that trains it: list of str."""
     return ["python", "-m", "scripts.train", *self.config.to_flags()]
 
   @property
   def log_file(self):
-    """What it prints: `pathlib.Path`, beside its workdir."""
+    """The file of what it prints: `pathlib.Path`, beside its workdir."""
     return pathlib.Path(f"{self.config.workdir}.log")
 
 
@@ -58,14 +58,14 @@ def plan(table, cells, seeds, runs_dir, **circumstances):
   """Lists the runs of some cells, those of the first seed first.
 
   Args:
-    table: an `tables.Table`.
+    table: a `tables.Table`.
     cells: sequence of its `Cell`s.
     seeds: sequence of int.
     runs_dir: str, the folder of all workdirs.
     **circumstances: fields of the config that no result depends on.
 
   Returns:
-    list of `Run`, no two of equal results.
+    list of `Run`. Of cells whose runs would be equal, only the first has one.
   """
   runs = {}
   for seed in seeds:
@@ -77,7 +77,7 @@ def plan(table, cells, seeds, runs_dir, **circumstances):
 
 
 class Results:
-  """The finished runs of a folder: a small part of each one's files.
+  """The finished runs that a folder keeps, each by a few small files.
 
   Args:
     folder: str; need not exist.
@@ -91,7 +91,11 @@ class Results:
       self._runs.setdefault(config.without_circumstances(), path.parent)
 
   def find(self, config):
-    """Returns the `pathlib.Path` of a run of equal results, or None."""
+    """Returns the `pathlib.Path` of a kept run that equals one, or None.
+
+    Args:
+      config: the `TrainConfig` of the run that is wanted.
+    """
     return self._runs.get(config.without_circumstances())
 
   def of_cells(self, cells, seeds):
@@ -120,9 +124,9 @@ class Results:
 
 
 def run_all(runs, results, num_jobs=1):
-  """Trains what is not in the results yet, some at a time.
+  """Trains the runs that are not in the results yet, some at a time.
 
-  A run that was interrupted goes on from its last checkpoint.
+  A run that was interrupted before goes on from its last checkpoint.
 
   Args:
     runs: sequence of `Run`.
@@ -130,8 +134,9 @@ def run_all(runs, results, num_jobs=1):
     num_jobs: int, how many train at a time, sharing the processors.
 
   Raises:
-    TrainingInterrupted: if it was asked to stop; what is done is kept.
-    InvalidInputError: if a run failed, after the others have ended.
+    TrainingInterrupted: if this process or a training was asked to stop. All
+      trainings have ended then, and finished ones are kept.
+    InvalidInputError: if a run failed. All others have ended before.
   """
   pending = [run for run in runs if not _is_finished(run, results)]
   _logger.info(
@@ -163,7 +168,7 @@ def run_all(runs, results, num_jobs=1):
 
 
 def measure_compression(runs, results):
-  """Measures of finished runs what Figure 3 shows, where it is not known yet.
+  """Measures what Figure 3 shows, for finished runs that lack it.
 
   Args:
     runs: sequence of `Run`.
@@ -175,7 +180,7 @@ def measure_compression(runs, results):
   for run in runs:
     kept = layout.Workdir(results.find(run.config))
     if not kept.compression_file.exists():
-      # Another table may have made it.
+      # It may be a run of another table.
       name = kept.path.relative_to(results.folder)
       directory = layout.Workdir(run.runs_dir / name)
       if not directory.result_file.exists():
@@ -188,7 +193,7 @@ def measure_compression(runs, results):
 
 
 def _is_finished(run, results):
-  """Whether a run need not be trained; keeps it if it is not kept yet."""
+  """Returns whether a run need not be trained, and sees that it is kept."""
   if results.find(run.config):
     return True
   directory = layout.Workdir(run.config.workdir)
