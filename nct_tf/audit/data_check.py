@@ -1,4 +1,4 @@
-"""A look at a dataset before anybody trains on it."""
+"""Checks a dataset, and estimates a training on it, before any training."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from nct_tf.training import cost
 
 
 def check(config, say):
-  """Tells all that is amiss with a dataset, and what training would cost.
+  """Reports what is wrong with a dataset, and estimates a training on it.
 
   Args:
-    config: a `TrainConfig`; a workdir is not needed.
-    say: function that takes a line or more of text to print.
+    config: a `TrainConfig`; it needs no workdir.
+    say: function that gets each finding, one or more lines of text.
 
   Returns:
     dict ready for JSON: `class_names`; `image_shape`; `counts`, dict from split
@@ -21,7 +21,7 @@ def check(config, say):
     `cost.estimate`.
 
   Raises:
-    InvalidInputError: if the dataset is refused, after all else was told.
+    InvalidInputError: if the dataset is refused; all findings were said before.
   """
   findings = datasets.examine(
     config.dataset, config.test_fraction, config.cache_dir

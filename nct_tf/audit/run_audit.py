@@ -31,12 +31,14 @@ def audit_run(
 ):
   """Ranks the training examples of a finished run, and writes `audit/`.
 
+  An example's score is its mean over the epochs of the run itself. With
+  `num_folds` the method is trained that many times more instead: each time on
+  all examples but one part, which the model then scores without having seen
+  it. All parts together are all examples, held-out ones included.
+
   Args:
     directory: the run's `Workdir`.
-    num_folds: int, to train the method so many times more, each time on all
-      but one part of the examples, held-out ones included, and to score that
-      part by what a model that never saw it predicts. None takes the mean
-      over the epochs of the run itself.
+    num_folds: int, see above; None for the scores of the run itself.
     checkpoint: str, whose predictions are taken, `last` or `best`.
     use_ema: bool, see `restoring.restore`.
     cache: str, see `datasets.load`.
@@ -104,11 +106,14 @@ def predict(directory, examples, checkpoint, use_ema):
 
 
 def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
-  """Trains once for each fold, and predicts it; goes on where it was stopped.
+  """Trains once for each fold, and predicts the examples of that fold.
+
+  What was trained before is not trained again, and a training that was stopped
+  goes on.
 
   Args:
     directory: a `Workdir`; the runs are in its `folds_dir`.
-    config: the `TrainConfig` of each training, but for what it holds out.
+    config: the `TrainConfig` of each training; what it holds out is set here.
     noisy: the `NoisyDataset` of it.
     num_folds: int.
     checkpoint: str, see `restoring.restore`.

@@ -1,4 +1,4 @@
-"""How well an audit finds wrong labels, beside cleanlab, and what it costs."""
+"""Compares the audit with cleanlab: how well wrong labels are found, and time."""
 
 import dataclasses
 import pathlib
@@ -60,28 +60,21 @@ def benchmark(config, num_steps):
       f"noise_type={config.noise_type}, "
       f"validation_fraction={config.validation_fraction}"
     )
-  own = config.replace(export_dir=None, monitor_every_epochs=0)
   with tempfile.TemporaryDirectory() as folder:
     directory = layout.Workdir(pathlib.Path(folder) / "own")
-    run.train_and_evaluate(own.replace(workdir=str(directory.path)))
-    last = run_audit.predict(directory, noisy.train, "last", None)
-    own_scores = directory.read_label_scores()
     folds = layout.Workdir(pathlib.Path(folder) / "folds")
-    _, logits = run_audit.predict_folds(
-      folds,
-      config.replace(method=training_steps.BASELINE),
-      noisy,
-      _NUM_FOLDS,
-      "best",
-      None,
-    )
+    own_scores, last = _train_once(config, noisy, directory)
+    pred_probs = _train_folds(config, noisy, folds)
     seconds = _training_seconds(config, dataset, num_steps, directory, folds)
   labels = noisy.train.given_labels
-
-  def precision(scores):
-    return float(metrics.average_precision_score(wrong, scores))
-
-  pred_probs = _probabilities(logits)
+  scores = {
+    f"{config.method}_mean": own_scores,
+    f"{config.method}_last": label_audit.audit(labels, last).score,
+    **{
+      f"cleanlab_{name}": -score_labels(labels, pred_probs, method=name)
+      for name in _CLEANLAB_SCORES
+    },
+  }
   return {
     "method": config.method,
     "dataset": dataset.name,
@@ -95,19 +88,38 @@ def benchmark(config, num_steps):
     "flags": config.to_flags(),
     "tensorflow": tf.__version__,
     "average_precision": {
-      f"{config.method}_mean": precision(own_scores),
-      f"{config.method}_last": precision(
-        label_audit.audit(labels, _probabilities(last)).score
-      ),
-      **{
-        f"cleanlab_{name}": precision(
-          -score_labels(labels, pred_probs, method=name)
-        )
-        for name in _CLEANLAB_SCORES
-      },
+      name: float(metrics.average_precision_score(wrong, values))
+      for name, values in scores.items()
     },
     "seconds": seconds,
   }
+
+
+def _train_once(config, noisy, directory):
+  """Returns the label scores of a run, and what it predicts in the end."""
+  run.train_and_evaluate(
+    dataclasses.replace(
+      config,
+      workdir=str(directory.path),
+      export_dir=None,
+      monitor_every_epochs=0,
+    )
+  )
+  logits = run_audit.predict(directory, noisy.train, "last", None)
+  return directory.read_label_scores(), _probabilities(logits)
+
+
+def _train_folds(config, noisy, folds):
+  """Returns what standard training predicts of examples it did not see."""
+  _, logits = run_audit.predict_folds(
+    folds,
+    config.replace(method=training_steps.BASELINE),
+    noisy,
+    _NUM_FOLDS,
+    "best",
+    None,
+  )
+  return _probabilities(logits)
 
 
 def _import_cleanlab():

@@ -1,4 +1,4 @@
-"""What a training step costs on one device and split among several."""
+"""Times a training step on one device and split among several."""
 
 import functools
 
@@ -16,8 +16,8 @@ from nct_tf.training import loop as loop_lib
 def benchmark(config, num_steps):
   """Measures steps of the same global batch on one device and on several.
 
-  Both are trained side by side, a step each in turn, data and all: what else
-  the machine does meets both alike.
+  Both are trained side by side, a step each in turn, the input pipeline
+  included. So whatever else the machine does slows both alike.
 
   Args:
     config: a `TrainConfig` of --strategy=mirrored; its dataset is replaced by
@@ -80,7 +80,7 @@ def _step_function(model, config, dataset):
 
 
 class _CountingReduction(tf.distribute.ReductionToOneDevice):
-  """Counts the bytes of what is reduced while a graph is made."""
+  """Counts the bytes of all values that a graph reduces, when it is traced."""
 
   def __init__(self):
     super().__init__()
@@ -101,7 +101,7 @@ class _CountingReduction(tf.distribute.ReductionToOneDevice):
 
 
 def _all_reduced_bytes(config, dataset, all_devices):
-  """Returns dict of the bytes of a step, by what they are."""
+  """Returns how many bytes a step reduces: dict of `gradients`, `others`."""
   counting = _CountingReduction()
   strategy = tf.distribute.MirroredStrategy(
     all_devices.extended.worker_devices, cross_device_ops=counting

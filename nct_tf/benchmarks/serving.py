@@ -1,4 +1,4 @@
-"""How fast an exported model answers, and what its second network costs."""
+"""Times the answers of an exported model, and those of one network alone."""
 
 import pathlib
 import tempfile
@@ -21,9 +21,8 @@ _ALONE = "serving_network1"
 def benchmark(config, num_requests):
   """Measures each signature of an export, beside one network alone.
 
-  The weights are random, and the images, too. The signatures are asked in
-  turn, one after another in each round: what else the machine does meets all
-  alike.
+  The weights and the images are random. In each round, the signatures are
+  asked one after another. So whatever else the machine does slows all alike.
 
   Args:
     config: a `TrainConfig`, of which the network and the `fake_...` matter.

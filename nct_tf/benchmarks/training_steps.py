@@ -120,7 +120,9 @@ def _step_function(config, dataset, batch):
 
 
 def time_in_turn(steps, num_rounds):
-  """Times functions, one after the other in each round, after a few untimed.
+  """Times functions, one after the other in each round.
+
+  A few rounds come before that are not timed.
 
   Args:
     steps: list of functions without arguments.

@@ -15,31 +15,31 @@ _NUM_EXAMPLES = 256  # Random images; steps take as long as with others.
 def estimate(cells, num_seeds):
   """Measures some seconds of training for each kind of run.
 
-  The dataset need not be there: random images of its size stand for it. What
-  the disk and decoding add is not in it.
+  The dataset need not be there: random images of its size take its place. So
+  the times leave out the disk and decoding.
 
   Args:
     cells: sequence of `tables.Cell`.
     num_seeds: int, the runs of a cell.
 
   Returns:
-    list of dicts, one for cells of equal cost: `cells`, list of their names;
-    those of `cost.estimate`, of one run; `image_bytes`, of all images, decoded,
-    which are held in memory besides, or on the disk; `all_hours`, of all their
-    runs.
+    list of dicts, one for all cells of equal cost. `cells` is a list of their
+    names; `image_bytes` is the size of all decoded images, which are held in
+    memory besides or on the disk; `all_hours` is the time of all their runs.
+    The other keys are those of `cost.estimate`, for one run.
   """
   kinds = {}
   for cell in cells:
     kinds.setdefault(_cost_config(cell), []).append(cell)
   arguments = [(config, same, num_seeds) for config, same in kinds.items()]
-  # Each in a process of its own: the most memory that one has held only rises.
+  # Each in a process of its own, as a process' peak of memory never falls.
   spawning = multiprocessing.get_context("spawn")
   with spawning.Pool(1, maxtasksperchild=1) as pool:
     return pool.starmap(_estimate, arguments, chunksize=1)
 
 
 def _cost_config(cell):
-  """Returns the cell's `TrainConfig` without what costs nothing."""
+  """Returns a `TrainConfig` that is equal for cells of equal cost."""
   config = cell.config(0, pretrained_weights=None)
   return dataclasses.replace(
     config,
@@ -80,7 +80,7 @@ def _estimate(config, cells, num_seeds):
 
 
 def format_costs(costs):
-  """Returns a table of what cells of the paper's tables would cost.
+  """Returns a table of what `estimate` measured.
 
   Args:
     costs: list of dicts of `estimate`.

@@ -1,4 +1,4 @@
-"""The paper's figures, of the runs of its experiments."""
+"""Draws the paper's figures from the runs of its experiments."""
 
 import pathlib
 
@@ -14,15 +14,15 @@ def draw(number, scale, results, seeds, path=None):
   Args:
     number: int, 1 to 3.
     scale: str, of `tables.SCALES`.
-    results: the `reproduction.Results` with its runs; 2 needs none.
-    seeds: sequence of int, of its runs; see `seeds_of`.
-    path: str, the PNG file; None for the results' own place.
+    results: the `reproduction.Results` with its runs. Figure 2 needs no runs.
+    seeds: sequence of int, those of the runs; see `seeds_of`.
+    path: str, the PNG file; None for its place in the folder of the results.
 
   Returns:
     `pathlib.Path` of the file.
 
   Raises:
-    InvalidInputError: if a run is not there, or the file cannot be written.
+    InvalidInputError: if a run is missing, or the file cannot be written.
   """
   path = pathlib.Path(path or results.folder / scale / f"figure{number}.png")
   seeds = seeds_of(number, seeds)
@@ -44,7 +44,7 @@ def draw(number, scale, results, seeds, path=None):
 
 
 def seeds_of(number, seeds):
-  """Returns those of the seeds that a figure shows: Figure 1 the first."""
+  """Returns the seeds that a figure shows: Figure 1 shows only the first."""
   return seeds[:1] if number == 1 else seeds
 
 

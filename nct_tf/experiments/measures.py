@@ -1,4 +1,4 @@
-"""What came out of the runs of a cell: means over seeds."""
+"""Measures of a cell's runs: means over seeds."""
 
 import dataclasses
 
@@ -15,8 +15,8 @@ class Statistic:
 
   Attributes:
     mean: float, a fraction.
-    std: float, the sample standard deviation (divided by n - 1); None of one
-      seed.
+    std: float, the sample standard deviation (divided by n - 1); None where
+      there is one seed.
     num_seeds: int, n.
   """
 
@@ -29,12 +29,12 @@ def measure(cell, measures, folders):
   """Measures a cell.
 
   Args:
-    cell: an `tables.Cell`.
+    cell: a `tables.Cell`.
     measures: sequence of str, of `tables.MEASURES`.
     folders: sequence of the folders of its finished runs, one a seed.
 
   Returns:
-    dict from measure to `Statistic`; without those that not every run has.
+    dict from measure to `Statistic`, for the measures that every run has.
   """
   directories = [layout.Workdir(folder) for folder in folders]
   runs = [
@@ -49,13 +49,13 @@ def measure(cell, measures, folders):
 
 
 def accuracies(result):
-  """Returns whose accuracy a run tells, of `tables.ACCURACIES`.
+  """Returns whose accuracies are known of a run, from `tables.ACCURACIES`.
 
   Args:
     result: dict of `result.json`.
   """
   if methods.get_options(result["method"]).NUM_NETWORKS == 1:
-    return ("ensemble",)  # It is the one network.
+    return ("ensemble",)  # The one network alone would be the same.
   return tables.ACCURACIES
 
 
@@ -63,18 +63,19 @@ def measure_run(accuracy, result, history):
   """Measures a run.
 
   Args:
-    accuracy: str, whose, of `tables.ACCURACIES`.
+    accuracy: str, whose accuracy to take, one of `tables.ACCURACIES`.
     result: dict of `result.json`.
     history: dict of `Workdir.read_history`.
 
   Returns:
-    dict from measure to fraction, or None for what it has not.
+    dict from measure to fraction; None for a measure that the run lacks.
   """
   column = "ensemble_accuracy"
   is_ensemble = accuracy == "ensemble"
   if not is_ensemble:
     column = f"accuracy_{accuracy.removeprefix('network')}"
-  # Chosen and told on the test split, unless examples were held out.
+  # The epoch is chosen on held-out examples; on the test split where there
+  # are none.
   chosen_on = history[f"val_{column}"]
   values = history.get(f"test_{column}", chosen_on)
   measures = {

@@ -78,7 +78,10 @@ def _caption(table, num_seeds):
 
 
 def _explain_best(splits):
-  """Says on what best epochs were chosen: the test split is an optimist's."""
+  """Says on which splits the best epochs were chosen.
+
+  It matters: an epoch chosen on the test split looks better than it is.
+  """
   if not splits:
     return ""
   names = " or ".join(sorted(splits))
@@ -97,7 +100,10 @@ def _format_own(statistic, folders, num_seeds):
 
 
 def _paper_decimals(cells):
-  """Returns how many the paper's figures have: JSON drops a last zero."""
+  """Returns how many decimals the paper's figures have.
+
+  It is the most that any figure has, as JSON drops a last zero.
+  """
   numbers = [
     str(number)
     for cell in cells

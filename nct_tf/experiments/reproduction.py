@@ -1,5 +1,6 @@
-"""Running the cells of the paper's tables, and keeping what comes out."""
+"""Runs the cells of the paper's tables, and keeps their results."""
 
+from concurrent import futures
 import dataclasses
 import logging
 import os
@@ -7,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
+import threading
 
 from nct_tf import config as config_lib, errors
 from nct_tf.evaluation import information_compression
@@ -16,8 +17,6 @@ from nct_tf.platform import files, interruption
 from nct_tf.workdir import layout
 
 _logger = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +45,12 @@ class Run:
 
   @property
   def command(self):
-    """The command that makes it: list of str."""
+    """The command that trains it: list of str."""
     return ["python", "-m", "scripts.train", *self.config.to_flags()]
 
   @property
   def log_file(self):
-    """What it prints: `pathlib.Path`, beside its workdir."""
+    """The file of what it prints: `pathlib.Path`, beside its workdir."""
     return pathlib.Path(f"{self.config.workdir}.log")
 
 
@@ -59,14 +58,14 @@ def plan(table, cells, seeds, runs_dir, **circumstances):
   """Lists the runs of some cells, those of the first seed first.
 
   Args:
-    table: an `tables.Table`.
+    table: a `tables.Table`.
     cells: sequence of its `Cell`s.
     seeds: sequence of int.
     runs_dir: str, the folder of all workdirs.
     **circumstances: fields of the config that no result depends on.
 
   Returns:
-    list of `Run`, no two of equal results.
+    list of `Run`. Of cells whose runs would be equal, only the first has one.
   """
   runs = {}
   for seed in seeds:
@@ -78,7 +77,7 @@ def plan(table, cells, seeds, runs_dir, **circumstances):
 
 
 class Results:
-  """The finished runs of a folder: a small part of each one's files.
+  """The finished runs that a folder keeps, each by a few small files.
 
   Args:
     folder: str; need not exist.
@@ -92,7 +91,11 @@ class Results:
       self._runs.setdefault(config.without_circumstances(), path.parent)
 
   def find(self, config):
-    """Returns the `pathlib.Path` of a run of equal results, or None."""
+    """Returns the `pathlib.Path` of a kept run that equals one, or None.
+
+    Args:
+      config: the `TrainConfig` of the run that is wanted.
+    """
     return self._runs.get(config.without_circumstances())
 
   def of_cells(self, cells, seeds):
@@ -121,9 +124,9 @@ class Results:
 
 
 def run_all(runs, results, num_jobs=1):
-  """Trains what is not in the results yet, some at a time.
+  """Trains the runs that are not in the results yet, some at a time.
 
-  A run that was interrupted goes on from its last checkpoint.
+  A run that was interrupted before goes on from its last checkpoint.
 
   Args:
     runs: sequence of `Run`.
@@ -131,19 +134,24 @@ def run_all(runs, results, num_jobs=1):
     num_jobs: int, how many train at a time, sharing the processors.
 
   Raises:
-    TrainingInterrupted: if it was asked to stop; what is done is kept.
-    InvalidInputError: if a run failed, after the others have ended.
+    TrainingInterrupted: if this process or a training was asked to stop. All
+      trainings have ended then, and finished ones are kept.
+    InvalidInputError: if a run failed. All others have ended before.
   """
   pending = [run for run in runs if not _is_finished(run, results)]
   _logger.info(
     "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
   )
   failed = []
-  with interruption.catch(), _Children() as children:
-    while pending or children.running:
-      while pending and len(children.running) < num_jobs:
-        children.start(pending.pop(0), num_jobs)
-      run, code = children.wait()
+  children = _Children(num_jobs)
+  with (
+    interruption.catch(),
+    futures.ThreadPoolExecutor(num_jobs) as pool,
+    children,
+  ):
+    tasks = {pool.submit(children.train, run): run for run in pending}
+    for task in futures.as_completed(tasks):
+      run, code = tasks[task], task.result()
       if code == 0:
         results.keep(run)
         _logger.info("%s: %s", run.name, _describe(results, run))
@@ -160,7 +168,7 @@ def run_all(runs, results, num_jobs=1):
 
 
 def measure_compression(runs, results):
-  """Measures of finished runs what Figure 3 shows, where it is not known yet.
+  """Measures what Figure 3 shows, for finished runs that lack it.
 
   Args:
     runs: sequence of `Run`.
@@ -172,7 +180,7 @@ def measure_compression(runs, results):
   for run in runs:
     kept = layout.Workdir(results.find(run.config))
     if not kept.compression_file.exists():
-      # Another table may have made it.
+      # It may be a run of another table.
       name = kept.path.relative_to(results.folder)
       directory = layout.Workdir(run.runs_dir / name)
       if not directory.result_file.exists():
@@ -185,7 +193,7 @@ def measure_compression(runs, results):
 
 
 def _is_finished(run, results):
-  """Whether a run need not be trained; keeps it if it is not kept yet."""
+  """Returns whether a run need not be trained, and sees that it is kept."""
   if results.find(run.config):
     return True
   directory = layout.Workdir(run.config.workdir)
@@ -196,46 +204,53 @@ def _is_finished(run, results):
 
 
 class _Children:
-  """Trainings in processes of their own, which end with this one."""
+  """Trainings in processes of their own, which end with this context.
 
-  def __init__(self):
-    self.running = []
+  Args:
+    num_jobs: int, how many of them share the processors.
+  """
+
+  def __init__(self, num_jobs):
+    self._environment = dict(os.environ)
+    if num_jobs > 1:
+      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
+      for kind in ("INTRAOP", "INTEROP"):
+        self._environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
+    self._lock = threading.Lock()
+    self._is_over = False
+    self._processes = []
 
   def __enter__(self):
     return self
 
   def __exit__(self, *_):
-    for _, process in self.running:
-      process.terminate()
-    for _, process in self.running:
-      process.wait()
+    with self._lock:
+      self._is_over = True
+      for process in self._processes:
+        process.terminate()
 
-  def start(self, run, num_jobs):
-    """Starts a run with its share of the processors."""
+  def train(self, run):
+    """Trains in a process, and waits for its end. Any thread may call this.
+
+    Args:
+      run: a `Run`.
+
+    Returns:
+      int, the exit code; `RESTART_CODE` for a run that does not start any more.
+    """
     run.log_file.parent.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ)
-    if num_jobs > 1:
-      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
-      for kind in ("INTRAOP", "INTEROP"):
-        environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
     with open(run.log_file, "w", encoding="utf-8") as log:
-      process = subprocess.Popen(
-        [sys.executable, *run.command[1:]],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env=environment,
-      )
-    self.running.append((run, process))
-
-  def wait(self):
-    """Waits for one to end; returns the `Run` and its exit code."""
-    while True:
-      for pair in self.running:
-        run, process = pair
-        if process.poll() is not None:
-          self.running.remove(pair)
-          return run, process.returncode
-      time.sleep(_POLL_SECONDS)
+      with self._lock:
+        if self._is_over:
+          return errors.RESTART_CODE
+        process = subprocess.Popen(
+          [sys.executable, *run.command[1:]],
+          stdout=log,
+          stderr=subprocess.STDOUT,
+          env=self._environment,
+        )
+        self._processes.append(process)
+      return process.wait()
 
 
 def _describe(results, run):

@@ -1,9 +1,9 @@
 """The paper's tables, cell by cell, as configurations.
 
-A table is a file under `experiments/`, for one of two scales: `paper`, with
-the paper's settings and figures, and `cpu`, the same at a size that two cores
-carry. Columns are data with their noise, rows are methods; a cell is the one
-with the other.
+A table is a file under `presets/`, in one of two scales. `paper` has the
+paper's settings and figures; `cpu` is the same at a size that two cores can
+train. A column is a dataset with its label noise, and a row is a method. So a
+cell is a method on data.
 """
 
 import dataclasses

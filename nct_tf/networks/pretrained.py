@@ -1,4 +1,4 @@
-"""Weights to start training from, of files that others or earlier runs made."""
+"""Starts a training from weights in a file, of others or of earlier runs."""
 
 import collections
 import hashlib
@@ -62,20 +62,21 @@ def find(source):
 def load(model, source, moments):
   """Gives each network of a model the weights of a file.
 
-  The last layer stays as it is where the file has none, or one for another
-  number of classes.
+  Where the file has no last layer, or one for another number of classes, the
+  model keeps its own.
 
   Args:
     model: a `Classifier`, its networks of `networks.create`.
     source: str, see `options.check_pretrained`.
-    moments: pair of float [channels], the mean and the standard deviation that
-      the networks' inputs are normalised by, see `ImageDataset.moments`.
+    moments: pair of float [channels]: the mean and the standard deviation by
+      which the networks' inputs are normalised, see `ImageDataset.moments`.
 
   Returns:
     str, the SHA-256 of the file.
 
   Raises:
-    InvalidInputError: if the file cannot be had or read, or does not fit.
+    InvalidInputError: if the file cannot be found, downloaded or read, or does
+      not fit.
   """
   network = model.networks[0]
   options.check_pretrained(source, network.name)
@@ -142,10 +143,7 @@ def _read(path, network):
   try:
     if path.suffix == ".npz":
       return _read_torchvision(path, network)
-    with h5py.File(path, "r") as file:
-      if "layers" in file:
-        return _read_by_class(file["layers"], network)
-      return _read_in_order(file.get("model_weights", file))
+    return _read_keras(path, network)
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
     raise errors.InvalidInputError(
       f"Weights {path} cannot be read: {_first_line(error)}"
@@ -157,7 +155,10 @@ def _first_line(error):
 
 
 def _read_torchvision(path, network):
-  """An array a name; the names of what belongs to no layer come last."""
+  """Reads a .npz with an array for each name of torchvision's.
+
+  Arrays that belong to no layer of the network come last.
+  """
   if not zipfile.is_zipfile(path):
     raise ValueError("it is no .npz file")
   with np.load(path) as archive:
@@ -177,7 +178,10 @@ def _read_torchvision(path, network):
 
 
 def _to_keras_layout(array):
-  """Kernels have [outputs, inputs, height, width] or [outputs, inputs]."""
+  """Returns an array of PyTorch's in Keras' order of axes.
+
+  PyTorch's kernels are [outputs, inputs, height, width] or [outputs, inputs].
+  """
   if array.ndim == 4:
     array = array.transpose(2, 3, 1, 0)
   elif array.ndim == 2:
@@ -185,51 +189,70 @@ def _to_keras_layout(array):
   return array.astype(np.float32)
 
 
-def _read_by_class(groups, network):
-  """The .weights.h5 of Keras: a layer's name is its class and number there."""
-  groups = {
-    key: group["vars"]
-    for key, group in groups.items()
+def _read_keras(path, network):
+  """Reads a .h5 of Keras, in which each layer's weights are a group.
+
+  How the groups are found depends on the version of Keras that wrote the file.
+  """
+  with h5py.File(path, "r") as file:
+    if "layers" in file:
+      groups = _find_by_class(file["layers"], network)
+    else:
+      groups = _find_in_order(file.get("model_weights", file))
+    return [
+      _Layer(name, [np.asarray(group[key], np.float32) for key in keys])
+      for name, group, keys in groups
+    ]
+
+
+def _find_by_class(groups, network):
+  """Yields name, group and keys of each layer in a .weights.h5 file.
+
+  There, a layer's name is its class and its number among those of that class.
+  """
+  found = {
+    name: group["vars"]
+    for name, group in groups.items()
     if len(group.get("vars", ()))
   }
   counts = collections.Counter()
-  keys = []
+  names = []
   for layer in network.layers:
     kind = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__)
-    key = kind.lower() + (f"_{counts[kind]}" if counts[kind] else "")
+    name = kind.lower() + (f"_{counts[kind]}" if counts[kind] else "")
     counts[kind] += 1
     if layer.weights:
-      keys.append(key)
-  keys += sorted(set(groups) - set(keys))
-  return [_read_group(groups.get(key), key) for key in keys]
+      names.append(name)
+  for name in [*names, *sorted(set(found) - set(names))]:
+    if name in found:
+      group = found[name]
+      # Keras 3 keeps the name that the layer has in its model.
+      own_name = group.attrs.get("name", name)
+      yield own_name, group, [str(number) for number in range(len(group))]
+    else:
+      yield name, {}, []
 
 
-def _read_group(group, key):
-  if group is None:
-    return _Layer(key, [])
-  arrays = [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
-  return _Layer(group.attrs.get("name", key), arrays)  # Keras 3 has it.
+def _find_in_order(groups):
+  """Yields name, group and keys of each layer in an older .h5 file.
 
-
-def _read_in_order(file):
-  """The older .h5 of Keras: layers by any name, in the order of a network."""
-  if "layer_names" not in file.attrs:
+  There, layers have any names, and stand in the order of their network.
+  """
+  if "layer_names" not in groups.attrs:
     raise ValueError("there are no layers of Keras in it")
-  content = []
-  for name in file.attrs["layer_names"]:
-    group = file[name]
-    arrays = [
-      np.asarray(group[weight], np.float32)
-      for weight in group.attrs["weight_names"]
-    ]
-    if arrays:
-      name = name.decode() if isinstance(name, bytes) else name
-      content.append(_Layer(name, arrays))
-  return content
+  for name in groups.attrs["layer_names"]:
+    keys = groups[name].attrs["weight_names"]
+    if len(keys):
+      text = name.decode() if isinstance(name, bytes) else name
+      yield text, groups[name], keys
 
 
 def _fits(path, network, content):
-  """Returns whether the last layer fits too; raises if another one does not."""
+  """Returns whether the last layer fits, too.
+
+  Raises:
+    InvalidInputError: if another layer does not fit.
+  """
   layers = [_Layer(layer.name, layer.weights) for layer in _layers(network)]
   is_whole = True
   pairs = itertools.zip_longest(layers, content, fillvalue=_Layer("", []))
@@ -251,19 +274,23 @@ def _differs_in_classes(ours, theirs):
 
 
 def _is_of_applications(content):
-  """Whether an Inception-ResNet-v2 is from there: with their head, or none."""
+  """Returns whether a file of Inception-ResNet-v2 is of keras.applications.
+
+  Such a file has their head, or none.
+  """
   return content[-1].name in ("conv_7b_bn", "predictions") or (
     not content[-1].arrays
   )
 
 
 def _fold_scaling(content, mean, std):
-  """Makes weights for pixels in [-1, 1] ones for normalised pixels.
+  """Turns weights for pixels in [-1, 1] into weights for normalised pixels.
 
-  What keras.applications scales to 2 p - 1 is (p - mean) / std here, z: with
-  2 p - 1 = 2 std z + 2 mean - 1 the first kernel is multiplied, and what the
-  constant adds to each channel is taken from the batch norm after it. Nothing
-  is padded before that convolution, so that this is exact.
+  keras.applications scales a pixel p to 2 p - 1. Here the networks get
+  z = (p - mean) / std, so 2 p - 1 = 2 std z + (2 mean - 1). The factor 2 std
+  goes into the first kernel. The constant adds the same to each output channel,
+  and is subtracted from the moving mean of the batch norm that follows. This is
+  exact, as that convolution pads nothing.
   """
   (name, [kernel]), (bn_name, [beta, moving_mean, variance]) = content[:2]
   mean, std = (np.asarray(value, np.float32) for value in (mean, std))

@@ -40,9 +40,10 @@ _LEGEND_ROW_INCHES = 0.21
 def plot_memorisation(runs, path):
   """Draws Figure 1 of the paper for one or more runs, side by side.
 
-  Upper row: mean cross entropy of the ensemble on the training examples with
-  clean and with wrong labels, against the labels given; lower row: accuracy,
-  likewise. A run in which neither was measured has empty axes.
+  The upper row shows the mean cross entropy of the ensemble on the training
+  examples, those with clean and those with wrong labels apart. It is measured
+  against the given labels. The lower row shows the accuracy in the same way. A
+  run in which neither was measured has empty axes.
 
   Args:
     runs: sequence of triples: the run's name; dict, of `result.json`; dict, of
@@ -115,11 +116,11 @@ def plot_schedules(path, num_epochs=200):
 
 
 def plot_compression(measurements, path):
-  """Draws Figure 3 of the paper, and beside it the same of scaled features.
+  """Draws Figure 3 of the paper, and beside it the same for scaled features.
 
-  For each label noise, the share of random labels that a perceptron on frozen
-  features does not reproduce after its last epoch: mean and sample standard
-  deviation over the runs.
+  A perceptron was trained on frozen features to reproduce random labels. The
+  figure shows the share of them that it does not reproduce after its last
+  epoch, for each label noise: mean and sample standard deviation over the runs.
 
   Args:
     measurements: sequence of dicts of `information_compression.measure`.

@@ -66,18 +66,19 @@ def export(
 ):
   """Publishes a model as `export_dir/<version>/`.
 
-  The version appears there whole or not at all, and is tried out before it
-  does. Beside the versions stand TF Serving's configuration files.
+  The version is tried out first, and then appears there whole or not at all.
+  TF Serving's configuration files are written beside the versions.
 
   Args:
     model: a `Classifier` in float32, outside of any strategy.
     config: the `TrainConfig` it was trained by.
     result: dict, of `result.json`.
-    images: uint8 array [num_images, height, width, channels], to try it with.
+    images: uint8 array [num_images, height, width, channels], to try the
+      version with.
     export_dir: str, the folder of all versions.
     version: int, at least 1; None for the next that is free.
-    keep: int, at least 1; how many versions stay, this one and the highest
-      of the others. None for all.
+    keep: int, at least 1; how many versions stay: this one, and the highest of
+      the others. None for all.
     members: bool, whether to offer each network alone, too.
     top_k: int, at least 1, see `signatures.create`.
 
@@ -87,18 +88,7 @@ def export(
   Raises:
     InvalidInputError: if the version exists, or if nothing can be written.
   """
-  for argument, value, high in (
-    ("version", version, version_folders.MAX_VERSION),
-    ("keep", keep, float("inf")),
-    ("top_k", top_k, float("inf")),
-  ):
-    if value is not None:
-      errors.check_range(argument, value, 1, high)
-  if members and len(model.networks) == 1:
-    raise errors.InvalidInputError(
-      f"Argument `members` needs two networks, and the method "
-      f"{result['method']} has one, which serving_default is"
-    )
+  _check_options(model, result, version, keep, members, top_k)
   check_writable(export_dir)
   base = pathlib.Path(export_dir)
   name = server_config.model_name(base)
@@ -114,6 +104,21 @@ def export(
     _tidy(base, version, keep)
   _logger.info("Exported version %d to %s", version, base / str(version))
   return base / str(version)
+
+
+def _check_options(model, result, version, keep, members, top_k):
+  for argument, value, high in (
+    ("version", version, version_folders.MAX_VERSION),
+    ("keep", keep, float("inf")),
+    ("top_k", top_k, float("inf")),
+  ):
+    if value is not None:
+      errors.check_range(argument, value, 1, high)
+  if members and len(model.networks) == 1:
+    raise errors.InvalidInputError(
+      f"Argument `members` needs two networks, and the method "
+      f"{result['method']} has one, which serving_default is"
+    )
 
 
 def check_writable(export_dir):
@@ -136,7 +141,7 @@ def _explain(export_dir):
 
 
 def write_saved_model(model, result, path, top_k=5, members=False):
-  """Writes a SavedModel with the signatures of `signatures.create`, no more.
+  """Writes a SavedModel with the signatures of `signatures.create` alone.
 
   Args:
     model: a `Classifier`.
@@ -146,9 +151,9 @@ def write_saved_model(model, result, path, top_k=5, members=False):
     top_k: int, see `signatures.create`.
     members: bool, see there.
   """
-  # `tf.saved_model.save` of a Keras 3 model would load in Python alone; and
-  # were the networks tracked, it would write each variable twice. What the
-  # signatures use is written anyway.
+  # What `tf.saved_model.save` writes of a Keras 3 model can be loaded in Python
+  # alone. The archive does not track the networks, or it would write each
+  # variable twice; it writes the variables that the signatures use anyway.
   archive = keras.export.ExportArchive()
   functions = signatures.create(model, result, top_k, members)
   for name, (function, spec) in functions.items():
@@ -169,10 +174,10 @@ def _write_texts(path, config, result, name, version):
 
 
 def _try_out(path, model, result, images, batch_sizes):
-  """Asks the SavedModel all that it is to be warmed up with.
+  """Sends the SavedModel all requests of its warm-up.
 
-  A server would refuse to load a version that answers one of them by an
-  error, so such a version must not come to stand.
+  A server refuses to load a version that answers one of them by an error. So
+  such a version must not be published.
 
   Returns:
     the requests.
@@ -205,7 +210,7 @@ def _warm_up(path, requests, name):
 
 
 def _tidy(base, version, keep):
-  """Brings what stands beside a new version in line with it."""
+  """Sets the labels for a new version, and removes versions beyond `keep`."""
   versions = version_folders.find(base)
   others = sorted(set(versions) - {version})
   doomed = others[: -(keep - 1) or None] if keep else []

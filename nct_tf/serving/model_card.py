@@ -1,4 +1,4 @@
-"""What an export tells people about itself."""
+"""The model card of an export: what people should know before they use it."""
 
 import textwrap
 

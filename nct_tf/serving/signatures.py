@@ -1,12 +1,12 @@
-"""What an exported model can be asked: its signatures, as graphs."""
+"""The signatures of an exported model, as graphs."""
 
 import tensorflow as tf
 
 from nct_tf import metrics, preprocessing
 from nct_tf.models import classifier
 
-# Of images that come encoded: 8192 x 8192. What is larger would not be a
-# picture, but an attack on the server's memory.
+# The largest encoded image: 8192 x 8192. A larger one could use up the server's
+# memory.
 MAX_PIXELS = 2**26
 
 # Channels that the decoder can make of any picture.
@@ -29,9 +29,9 @@ _HEADER_SIZE = 24  # Up to the end of a PNG's width and height.
 def create(model, result, top_k=5, members=False):
   """Returns the functions that a SavedModel of this model offers.
 
-  All take a batch of any size but 0 and hold the preprocessing. Where there
-  are two networks, `serving_default` and `serving_bytes` answer for their
-  ensemble.
+  Each takes a batch of one or more, and includes the preprocessing. Where there
+  are two networks, all but `serving_network1` and `serving_network2` answer for
+  their ensemble.
 
   * `serving_default`: `images`, uint8 [batch, height, width, channels].
   * `serving_bytes`: `image_bytes`, string [batch], JPEG or PNG of any size.
@@ -55,9 +55,8 @@ def create(model, result, top_k=5, members=False):
 
   Returns:
     dict from the signature's name to a pair: a function of a tensor that
-    returns a dict of tensors, and the `tf.TensorSpec` of its argument. Without
-    the signatures that decode where the images have other than 1 or 3
-    channels.
+    returns a dict of tensors, and the `tf.TensorSpec` of its argument. Where
+    the images have other than 1 or 3 channels, no signature decodes.
   """
   images = tf.TensorSpec(
     [None, *result["image_shape"]], tf.uint8, name="images"
@@ -85,8 +84,8 @@ def create(model, result, top_k=5, members=False):
 def _network_function(network, images, result):
   """Returns a function from images to logits, float32 [batch, num_classes].
 
-  It is traced once, so that the network stands in the SavedModel once, however
-  many signatures use it.
+  It is traced once. So the SavedModel holds the network once, however many
+  signatures use it.
   """
 
   @tf.function(input_signature=[images])
@@ -100,7 +99,7 @@ def _network_function(network, images, result):
 
 
 class _Questions:
-  """What can be asked of one network, or of the ensemble of two.
+  """Answers questions by one network, or by the ensemble of two.
 
   Args:
     networks: list of what `_network_function` returns.
@@ -162,7 +161,7 @@ class _Questions:
 def _check(values, spec):
   """Refuses an empty batch, and shapes that are not the argument's.
 
-  Loaders let any shape in, and a convolution would take many.
+  Loaders do not check shapes, and a convolution takes images of many sizes.
   """
   values = tf.ensure_shape(values, spec.shape)
   check = tf.debugging.Assert(
@@ -182,7 +181,7 @@ def _decode_one(contents, shape, resizing):
 
 
 def _check_size(contents):
-  """Refuses what is no JPEG or PNG or is too large, before it is decoded."""
+  """Refuses other formats than JPEG and PNG, and large images, undecoded."""
   header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER_SIZE)
   is_png = _starts_with(header, _PNG_SIGNATURE)
   is_jpeg = _starts_with(header, _JPEG_SIGNATURE)

@@ -18,7 +18,7 @@ from nct_tf.workdir import history
 
 _logger = logging.getLogger(__name__)
 
-# What file systems without locks answer.
+# Errors by which file systems say that they have no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -49,10 +49,10 @@ class Workdir:
 
   @property
   def run_files(self):
-    """All that belongs to a run, and that `--overwrite` deletes: a tuple.
+    """The paths of a run, which `--overwrite` deletes: a tuple.
 
-    The lock is not among it: who deletes holds it. What else is in the folder
-    is somebody else's.
+    The lock is not among them, as it is held while they are deleted. Other
+    files in the folder are not the run's.
     """
     return (
       self.audit_dir,
@@ -133,9 +133,9 @@ class Workdir:
   def lock(self):
     """Keeps other processes from training here; makes the folder if need be.
 
-    A process that dies gives it free. Where the file system has no locks, it
-    is said that there is none. A folder that was made and got no files is
-    removed again.
+    The lock of a process that dies is free again. Where the file system has no
+    locks, a warning says so. A folder that was made here and got no files is
+    removed in the end.
 
     Raises:
       InvalidInputError: if another process trains here, or if the folder
@@ -175,13 +175,13 @@ class Workdir:
     """Makes the folder ready for a run: a new one, or one that goes on.
 
     Args:
-      config: the run's `TrainConfig`; with its `overwrite`, an earlier run's
-        files are deleted, others stay.
+      config: the run's `TrainConfig`. If it has `overwrite`, the files of an
+        earlier run are deleted; other files stay.
       noisy: the run's `NoisyDataset`.
-      warmup_images: uint8 array [num_images, height, width, channels], which
-        are kept for an export.
+      warmup_images: uint8 array [num_images, height, width, channels], kept for
+        an export.
       pretrained_sha256: str, of the weights that the run starts from; None if
-        it has none or goes on.
+        there are none, or if the run goes on.
 
     Raises:
       InvalidInputError: if the folder cannot be written to, or if the run in
@@ -328,15 +328,16 @@ def _write_json(file, content):
 
 
 def noise_arrays(noisy):
-  """Returns which label became which: the content of `noise.npz`.
+  """Returns the labels before and after corruption, for `noise.npz`.
 
   Args:
     noisy: a `NoisyDataset`.
 
   Returns:
-    dict of arrays with an entry for each example that was corrupted: `index`
-    (int64, in the dataset's train split), `given_label`, `true_label` (int64)
-    and `is_validation` (bool, whether it was held out).
+    dict of arrays with an entry for each example of the train split, held-out
+    ones included: `index` (int64, in the dataset's train split),
+    `given_label`, `true_label` (int64) and `is_validation` (bool, whether the
+    example was held out).
   """
   parts = (noisy.train, noisy.held_out)
   index = np.concatenate([part.index for part in parts])
