@@ -1,4 +1,4 @@
-"""Compares the audit with cleanlab: how well wrong labels are found, and time."""
+"""The audit beside cleanlab: how well wrong labels are found, and the time."""
 
 import dataclasses
 import pathlib

@@ -15,10 +15,10 @@ from nct_tf import (
   preprocessing,
 )
 from nct_tf.experiments import tables
+from nct_tf.networks import options as network_options
 from nct_tf.options import (
   data as data_options,
   fields,
-  network as network_options,
   noise as noise_options,
   training as training_options,
 )
