@@ -490,6 +490,22 @@ class RefusalsTest(RunTestCase):
     ):
       self.run_in("run")
 
+  def test_a_run_of_an_earlier_version_is_known_again(self):
+    directory, result = self.run_in("run", method="standard")
+    text = directory.flags_file.read_text()
+    # Which wrote the options of NCT for any method.
+    directory.flags_file.write_text(
+      text.replace(
+        "--method=standard\n", "--method=standard\n--temperature=4.0\n"
+      )
+    )
+    _, again = self.run_in("run", method="standard")
+    self.assertEqual(again, result)
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, r"\(method is standard there and nct here\)"
+    ):
+      self.run_in("run", method="nct")
+
   def test_a_workdir_that_is_a_file(self):
     (self.folder / "run").write_text("mine")
     with self.assertRaisesRegex(
