@@ -1,4 +1,4 @@
-"""Compares the audit with cleanlab: how well wrong labels are found, and time."""
+"""Compares the audit with cleanlab: wrong labels found, and time taken."""
 
 import dataclasses
 import pathlib
