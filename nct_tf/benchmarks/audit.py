@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The audit beside cleanlab: how well wrong labels are found, and the time."""
-=======
 """Compares the audit with cleanlab: wrong labels found, and time taken."""
->>>>>>> rooms
 
 import dataclasses
 import pathlib
