@@ -1,4 +1,4 @@
-"""Handles Ctrl-C, and the SIGTERM that clusters send before taking a machine."""
+"""Handles Ctrl-C, and the SIGTERM by which clusters announce a stop."""
 
 import contextlib
 import signal
