@@ -35,7 +35,7 @@ class Phases:
     return len(self._phases)
 
   def number(self, epoch):
-    """Returns the number of an epoch's phase, from 0; beyond the end, the last."""
+    """Returns the number, from 0, of an epoch's phase; at most the last."""
     return bisect.bisect_right(self._begins, epoch) - 1
 
   def learning_rate(self, epoch):
