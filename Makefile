@@ -1,7 +1,8 @@
-# Both commands of the README work from a clean checkout with nothing but
-# Python, and leave any environment that is active as it was.
+# `make train` and `make test` work from a clean checkout with nothing but
+# Python, and do not change an active environment.
 
-# Only the command line sets them: a VENV in the environment is somebody else's.
+# Only the command line sets these: a VENV in the environment is not meant for
+# this Makefile.
 VENV = .venv
 PYTHON =
 RUN = $(VENV)/bin/python
@@ -22,9 +23,9 @@ help:
 	@echo "make test    run the test suite (8 minutes)"
 	@echo "make test-long   kill runs, workers and exports, and more (15 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
-	@echo "make bazel   run it with Bazel instead"
+	@echo "make bazel   run the test suite with Bazel instead"
 	@echo "make build_files   write the BUILD files from the imports"
-	@echo "make lint    check style;  make format  mend it"
+	@echo "make lint    check style;  make format  correct it"
 	@echo "make lock    renew constraints/ from setup.py"
 	@echo "make clean   remove the environment and the runs of make train"
 	@echo "VENV=folder PYTHON=/path/to/python3.12 choose another Python"
@@ -54,7 +55,7 @@ torture: environment
 bazel: environment
 	@tools/bazel_test.sh "$(VENV)/bin"
 
-# Needs nothing but Python 3.10 or later.
+# This needs nothing but Python 3.10 or later.
 build_files:
 	@$(or $(PYTHON),python3) -m tools.build_files
 

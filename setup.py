@@ -1,7 +1,7 @@
 """Packaging of nct_tf: two TensorFlow stacks, one source.
 
 Python 3.10 and 3.11 get TensorFlow 2.15 with Keras 2.15 and
-tensorflow-addons; Python 3.12 and 3.13 get TensorFlow 2.21 with Keras 3, for
+tensorflow-addons. Python 3.12 and 3.13 get TensorFlow 2.21 with Keras 3, for
 which no tensorflow-addons exists. The files in `constraints/` fix every
 version that these requirements leave open; `make lock` renews them.
 """
@@ -39,8 +39,8 @@ _REQUIREMENTS = [
   f"tensorflow==2.15.1; {_FIRST_STACK}",
   f"keras==2.15.0; {_FIRST_STACK}",
   f"tensorflow-addons==0.23.0; {_FIRST_STACK}",
-  # tensorflow-metadata 1.21 is generated for a protobuf that TensorFlow 2.15
-  # refuses, and does not say so; nothing lies between the two.
+  # tensorflow-metadata 1.21 needs a protobuf that TensorFlow 2.15 refuses, but
+  # does not declare it. There is no version between 1.17.3 and 1.21.
   f"tensorflow-metadata==1.17.3; {_FIRST_STACK}",
   # TensorFlow 2.15 is built for NumPy 1, tensorflow-addons for typeguard 2.
   f"numpy<2; {_FIRST_STACK}",

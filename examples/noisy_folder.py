@@ -1,8 +1,8 @@
 """Makes a folder of pictures to try the audit on, a fifth of them misplaced.
 
-Scikit-learn's handwritten digits as PNG files, in a folder for each digit; a
-fifth of them, at random, in another digit's. labels.csv beside it tells what
-each of them really is.
+The pictures are scikit-learn's handwritten digits as PNG files. images/ has a
+folder for each digit, but a random fifth of the pictures is in the folder of
+another digit. labels.csv beside images/ tells what each of them really is.
 
 Example:
   python -m examples.noisy_folder --folder=pictures/digits

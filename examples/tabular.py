@@ -1,7 +1,8 @@
 """Wrong diagnoses in a table: NCT, and a label audit, without images.
 
-`python -m examples.tabular`: the 569 tumours of the Breast Cancer Wisconsin
-data, which scikit-learn ships, each described by 30 measurements of its cells.
+`python -m examples.tabular` uses the 569 tumours of the Breast Cancer Wisconsin
+data, which scikit-learn ships. Each is described by 30 measurements of its
+cells.
 """
 
 import keras

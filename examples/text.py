@@ -1,9 +1,9 @@
 """Words with the wrong language: NCT, and a label audit, on text.
 
-`python -m examples.text`: the 1,000 most frequent words of each of seven
-languages, of five letters or more, that none of the other lists has. They were
-counted in film subtitles, and come with the package pyspellchecker. A network
-reads a word letter by letter and tells its language.
+`python -m examples.text` uses the 1,000 most frequent words of each of seven
+languages that have five letters or more and are in no other language's list.
+They were counted in film subtitles, and come with the package pyspellchecker. A
+network reads a word letter by letter and tells its language.
 """
 
 import collections
@@ -25,7 +25,7 @@ LANGUAGES = {
   "pt": "Portuguese",
 }
 NUM_WORDS = 1000  # Of each language.
-NUM_LETTERS = 16  # Of longer words, the rest is cut off.
+NUM_LETTERS = 16  # Longer words are cut off.
 
 
 def read_words():

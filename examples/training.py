@@ -22,18 +22,18 @@ class Task:
 
   Attributes:
     train: array [num_examples, ...], what the network takes.
-    train_labels: integer array [num_examples], true; a share `NOISE_RATE` of
-      them is made wrong.
-    train_names: what a person is shown of each example: list of str.
+    train_labels: integer array [num_examples], the true labels; a share
+      `NOISE_RATE` of them is made wrong.
+    train_names: list of str, a text that shows each example to a person.
     test: as `train`.
-    test_labels: integer array, true, and left so.
+    test_labels: integer array, the true labels, which stay unchanged.
     class_names: list of str.
-    network: a function without arguments that gives a new Keras model, whose
+    network: a function without arguments that returns a new Keras model, whose
       outputs are logits.
     num_epochs: int.
     batch_size: int.
-    learning_rate: float, of Adam. This, and the number of epochs, were chosen
-      by training examples that were held out with their noisy labels.
+    learning_rate: float, of Adam. It and the number of epochs were chosen on
+      training examples that were held out with their noisy labels.
   """
 
   train: np.ndarray
@@ -97,7 +97,7 @@ def _train(task, given_labels, method):
   else:
     model = standard.StandardModel(task.network())
     schedules = []
-  # Every step of training adds how likely it finds the labels of its batch.
+  # Each training step adds the probabilities of its batch's labels.
   scores = label_scores.LabelScores(len(task.train), task.batch_size)
   model.track(scores)
   model.compile(optimizer=keras.optimizers.Adam(task.learning_rate))

@@ -1,5 +1,5 @@
-"""Command line flags, made of the options that they stand for.
+"""Command line flags, each made from an option.
 
-Nothing is defined when a module is imported: a script defines its own flags
-when it runs, so that two scripts may use one name differently.
+Importing a module defines no flag. A script defines its own flags when it runs,
+so that two scripts may use one name differently.
 """

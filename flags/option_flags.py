@@ -31,7 +31,7 @@ def define(group, without=()):
 
 
 def read(group, without=()):
-  """Returns an instance of a group, of the values of its flags.
+  """Returns an instance of a group, with the values of its flags.
 
   Args:
     group: a class of `fields.Options` whose flags are defined and parsed.
@@ -54,7 +54,7 @@ def given(group, without=()):
 
 
 def describe(group, without=()):
-  """Returns what `--help` tells of a group's flags: text."""
+  """Returns the text of `--help` on a group's flags."""
   lines = []
   for section in group.sections():
     types = fields.types_of(section.group)
@@ -81,7 +81,7 @@ def _names(group, without):
 
 
 def _describe_flag(name, option, kind, default):
-  """Returns the lines that tell of a flag."""
+  """Returns the lines that describe a flag."""
   prefix = "[no]" if kind is bool else ""
   choices = f"<{'|'.join(option.possible)}>: " if option.choices else ""
   facts = [option.unit]
@@ -117,7 +117,7 @@ def _make_flag(name, option, kind, default):
 
 
 def _make_parser(option, kind):
-  """Returns the `flags.ArgumentParser` of what is neither bool nor choice."""
+  """Returns the `flags.ArgumentParser` of an option without bool or choices."""
   if typing.get_origin(kind) is tuple:
     parser = _make_parser(option, typing.get_args(kind)[0])
     if isinstance(parser, _Bounded):
@@ -131,7 +131,7 @@ def _make_parser(option, kind):
 
 
 class _Listing:
-  """A flag whose value `help` prints what there is to choose from."""
+  """A flag whose value `help` prints the possible values."""
 
   def __init__(self, option, *args):
     self._listing = option.listing
@@ -153,7 +153,7 @@ class _EnumFlag(_Listing, flags.EnumFlag):
 
 
 class _Bounded:
-  """A parser of numbers that knows the open bounds, too, of an option."""
+  """A parser of numbers that also checks the open bounds of an option."""
 
   def __init__(self, option):
     low, high = (

@@ -1,7 +1,7 @@
-"""What each script takes beside, or in place of, a run's configuration.
+"""The options of each script beside, or in place of, a run's configuration.
 
-The options of a script are a class each, as a run's are. Those that define a
-run are `nct_tf.config.TrainConfig`.
+Each script has a class of options, as a run has. The options that define a run
+are `nct_tf.config.TrainConfig`.
 """
 
 import dataclasses
@@ -19,20 +19,20 @@ def _check_png(name, path):
 
 @dataclasses.dataclass(frozen=True)
 class Check(fields.Options):
-  """A look at the data in place of training."""
+  """A check of the data instead of training."""
 
   TITLE = "check"
 
   check_data: bool = fields.option(
     False,
-    "Do not train. Tell all that is amiss with --dataset, and what training "
-    "would cost, by measuring ten seconds of it. This needs no --workdir.",
+    "Do not train. Report what is wrong with --dataset, and estimate the cost "
+    "of training by measuring ten seconds of it. This needs no --workdir.",
   )
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights(fields.Options):
-  """Which weights of a run are meant."""
+  """Which weights of a run are used."""
 
   TITLE = "weights"
 
@@ -43,8 +43,8 @@ class Weights(fields.Options):
   )
   use_ema: bool | None = fields.option(
     None,
-    "Whether the moving average of the weights is meant. If not given, it is "
-    "meant where the run was trained with --ema_decay.",
+    "Whether to use the moving average of the weights. If not given, it is "
+    "used if the run was trained with --ema_decay.",
   )
 
 
@@ -64,9 +64,9 @@ class Audit(Weights, _FinishedRun):
 
   folds: int | None = fields.option(
     None,
-    "Train so many times more, each time on all but one part of the examples, "
-    "and score that part by a model that never saw it. If not given, scores "
-    "are means over the run's own epochs.",
+    "Divide the examples into so many parts. For each part, train on all other "
+    "parts, and score the part by that model, which never saw it. If not "
+    "given, scores are means over the run's own epochs.",
     low=2,
   )
 
@@ -79,8 +79,8 @@ class Version(fields.Options):
 
   version: int | None = fields.option(
     None,
-    "Version of the SavedModel. An export gets the one after the highest if "
-    "it is not given; a prediction asks the highest.",
+    "Version of the SavedModel. If not given, an export gets the one after the "
+    "highest, and a prediction asks the highest.",
     low=1,
     high=2**63 - 1,
   )
@@ -96,13 +96,13 @@ class Export(
 
   keep: int | None = fields.option(
     None,
-    "How many versions stay: the new one and the highest of the others. What "
-    "is older is removed when the new one stands. If not given, all stay.",
+    "How many versions stay: the new one and the highest of the others. The "
+    "rest is removed once the new one is there. If not given, all stay.",
     low=1,
   )
   members: bool = fields.option(
     False,
-    "Offer each network alone, too, as the signatures serving_network1 and "
+    "Also offer each network alone, as the signatures serving_network1 and "
     "serving_network2.",
   )
   top_k: int = fields.option(
@@ -143,8 +143,8 @@ class Predict(Version, fields.some_of(run.Run, "export_dir")):
   )
   version_label: str | None = fields.option(
     None,
-    "Label of the version to ask on the server, like stable. It does not go "
-    "together with --version.",
+    "Label of the version to ask on the server, like stable. It cannot be "
+    "combined with --version.",
   )
   timeout_seconds: float = fields.option(
     30.0,
@@ -205,20 +205,20 @@ class Compare(fields.Options):
 
 @dataclasses.dataclass(frozen=True)
 class Experiments(fields.Options):
-  """The paper's experiments: at which scale, and where their results are."""
+  """The scale of the paper's experiments, and the place of their results."""
 
   TITLE = "experiments"
 
   scale: str = fields.option(
     "paper",
     "Whether the settings are the paper's, or of a size that two processors "
-    "can carry (tables 1, 5 and 6).",
+    "can train (tables 1, 5 and 6).",
     choices=("paper", "cpu"),
   )
   results_dir: str = fields.option(
     "results",
-    "Folder that keeps of each finished run its flags, history and result. "
-    "What is there is not run again.",
+    "Folder that keeps the flags, history and result of each finished run. "
+    "Runs that are there are not repeated.",
   )
   figure: int | None = fields.option(
     None,
@@ -263,14 +263,14 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
   table: int | None = fields.option(None, "The paper's table.", low=1, high=6)
   cell: tuple[str, ...] = fields.option(
-    (), "Cells of the table. If not given, they are all of them."
+    (), "Cells of the table. If not given, all cells are run."
   )
   dry_run: bool = fields.option(
     False,
-    "Print the commands, and what they would cost, without running them.",
+    "Print the commands and an estimate of their cost, without running them.",
   )
   jobs: int = fields.option(
-    1, "How many runs train at a time, sharing the processors.", low=1
+    1, "How many runs train at once, sharing the processors.", low=1
   )
   runs_dir: str = fields.option("runs", "Folder of the runs' workdirs.")
 
@@ -283,8 +283,8 @@ class Tune(fields.Options):
 
   target_variability_values: tuple[float, ...] = fields.option(
     (0.0, 0.1, 0.3, 0.5, 0.7, 0.9),
-    "Values of --target_variability_max to try. If not given, they are the "
-    "paper's.",
+    "Values of --target_variability_max to try. If not given, the paper's are "
+    "tried.",
     low=0,
     high=1,
   )
@@ -308,20 +308,20 @@ class Benchmark(fields.Options):
     "training",
     "What to time. training: a training step and the input pipeline. serving: "
     "the signatures of an export. scaling: a training step on one device and "
-    "on all of --strategy=mirrored. audit: an audit, beside cleanlab.",
+    "on all of --strategy=mirrored. audit: an audit, compared with cleanlab.",
     choices=("training", "serving", "scaling", "audit"),
   )
   num_steps: int = fields.option(
     20,
-    "How often to time it: training steps of each kind, or requests of each "
-    "signature and size of a batch.",
+    "How many training steps of each kind are timed, or requests of each "
+    "signature and batch size.",
     low=1,
   )
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster(fields.Options):
-  """How many workers stand for a cluster, and how often they are restarted."""
+  """How many workers replace a cluster, and how often they are restarted."""
 
   TITLE = "cluster"
 
@@ -332,7 +332,7 @@ class Cluster(fields.Options):
   )
   max_restarts: int = fields.option(
     3,
-    "How often, at most, all workers are started again after one has died; 0 "
-    "for never.",
+    "How often, at most, all workers are started again after one has died. 0 "
+    "is never.",
     low=0,
   )

@@ -1,9 +1,9 @@
 """Noisy Concurrent Training in TensorFlow and Keras.
 
-What most people need is to be had from here; `docs/api.md` lists it. Nothing is
-loaded, TensorFlow least of all, before it is used. What lies below is laid out
-by subject, and imports only point down: `scripts` and `flags` stand on
-`nct_tf`, which never imports them.
+What most users need can be imported from here; `docs/api.md` lists it. Each
+name is loaded when it is first used, so importing this package does not load
+TensorFlow. The packages below are ordered by subject, and imports only point
+down: `scripts` and `flags` import `nct_tf`, which never imports them.
 """
 
 import importlib

@@ -10,19 +10,19 @@ from nct_tf.options import run as run_options
 
 
 def create(name, num_virtual_cpus=None, workers=None, worker_index=None):
-  """Returns a strategy. To be called before TensorFlow computes anything.
+  """Returns a strategy. Call this before TensorFlow computes anything.
 
   Args:
     name: str: `default`, the one device that TensorFlow chooses; `mirrored`, a
-      replica on each GPU, or, where there is none, on each logical CPU device;
-      `multi_worker`, the same on each of several machines, which have to call
-      this all; `tpu`, what TPU_NAME names (untested).
+      replica on each GPU, or on each logical CPU device if there is no GPU;
+      `multi_worker`, the same on each of several machines, which must all call
+      this; `tpu`, the TPU that TPU_NAME names (untested).
     num_virtual_cpus: int, how many logical CPU devices `mirrored` makes and
-      uses; None for what there is.
+      uses; None for the existing devices.
     workers: sequence of str `host:port`, all workers of `multi_worker`; the
-      first is the chief. None or empty for what the environment's TF_CONFIG
-      says.
-    worker_index: int, which of `workers` this is.
+      first is the chief. If it is None or empty, the environment's TF_CONFIG
+      names them.
+    worker_index: int, the position of this process in `workers`.
 
   Returns:
     a `tf.distribute.Strategy`.
@@ -48,8 +48,8 @@ def _mirrored(num_virtual_cpus):
   if num_virtual_cpus is not None:
     _make_virtual_cpus(num_virtual_cpus)
   cpus = tf.config.list_logical_devices("CPU")[:num_virtual_cpus]
-  # Collective operations of CPUs take each other's messages when a process
-  # trains more than one model; there is little to gain by them here.
+  # Collective operations on CPUs mix up their messages when a process trains
+  # more than one model. They would gain little here.
   return tf.distribute.MirroredStrategy(
     [device.name for device in cpus],
     cross_device_ops=tf.distribute.ReductionToOneDevice(),
@@ -114,7 +114,7 @@ def is_multi_worker(strategy):
 
 
 def is_chief(strategy):
-  """Returns whether this process is the one that writes."""
+  """Returns whether this process is the one that writes files."""
   if not is_multi_worker(strategy):
     return True
   resolver = strategy.cluster_resolver
@@ -130,26 +130,26 @@ def wait_for_all(strategy):
 
 
 def sum_over_replicas(value):
-  """Returns the sum of all replicas' values; to be called by each of them."""
+  """Returns the sum of all replicas' values; each replica must call this."""
   context = tf.distribute.get_replica_context()
   if context.num_replicas_in_sync == 1:
     return value
   return context.all_reduce(
     tf.distribute.ReduceOp.SUM,
-    tf.identity(value),  # Now it is on the replica's device.
+    tf.identity(value),  # This puts it on the replica's device.
   )
 
 
 def join_shares(share, position, batch_size):
-  """Returns the rows of the whole global batch; to be called by each replica.
+  """Returns the rows of the whole global batch; each replica must call this.
 
-  Each replica puts its share in its place, with zeros around it, and all are
-  added up.
+  Each replica puts its share in its place, with zeros around it. The sum over
+  all replicas is the batch.
 
   Args:
     share: float [share, num_columns], this replica's rows.
     position: integer [share], of each row in the global batch.
-    batch_size: int, the largest global batch; rows that are not there are 0.
+    batch_size: int, the size of the largest global batch; missing rows are 0.
 
   Returns:
     a tensor [batch_size, num_columns].
@@ -163,8 +163,9 @@ def join_shares(share, position, batch_size):
 def whole_variable(shape):
   """Returns a float32 variable of zeros for sums over all replicas.
 
-  Every replica is to add what all of them have, and holds the whole sum; a look
-  takes the first one's. To be made in the scope of the strategy.
+  Each replica must add the sum over all replicas, so that its copy holds the
+  whole sum. Reading the variable reads the first replica's copy. Call this in
+  the scope of the strategy.
   """
   return tf.Variable(
     tf.zeros(shape),
@@ -175,7 +176,7 @@ def whole_variable(shape):
 
 
 def sum_over_workers(strategy, values):
-  """Returns the sums over the replicas of all workers of some ints: a list."""
+  """Returns the sum of each of some ints over all workers' replicas: a list."""
 
   @tf.function
   def add(numbers):
@@ -186,7 +187,7 @@ def sum_over_workers(strategy, values):
 
 
 def local_replicas(context):
-  """Returns the range of the numbers of the replicas that a pipeline feeds.
+  """Returns the numbers of the replicas that an input pipeline feeds: a range.
 
   Args:
     context: the `tf.distribute.InputContext` that
@@ -198,7 +199,7 @@ def local_replicas(context):
 
 
 def local_components(strategy, variable):
-  """Returns a variable's copies in this process, one a replica.
+  """Returns a variable's copies in this process, one for each replica.
 
   Args:
     strategy: the `tf.distribute.Strategy` in whose scope it was made.
@@ -211,5 +212,5 @@ def local_components(strategy, variable):
 
 
 def tensorflow_variable(variable):
-  """Returns the `tf.Variable` of a Keras variable; of Keras 2 it is one."""
+  """Returns the `tf.Variable` of a Keras variable; in Keras 2 it is one."""
   return variable if isinstance(variable, tf.Variable) else variable.value

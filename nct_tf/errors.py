@@ -1,9 +1,9 @@
-"""What can go wrong, by what the caller can do about it."""
+"""The errors of this package, by what the caller can do about them."""
 
 import math
 import os
 
-# What a process ends with that goes on when it is started again.
+# The exit code of a process that goes on when it is started again.
 RESTART_CODE = os.EX_TEMPFAIL  # 75.
 
 
@@ -52,15 +52,15 @@ class TrainingDivergedError(RuntimeError):
 
 
 class StorageError(RuntimeError):
-  """A file could not be written: the disk is full, or not there any more."""
+  """A file could not be written: the disk is full, or no longer there."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):  # noqa: N818 It is no error.
   """A run was stopped before its end, and goes on when it is started again.
 
-  Like its base, it passes by those who catch `Exception`.
+  Like its base class, it is not caught by `except Exception`.
   """
 
 
 class ServerError(RuntimeError):
-  """A server is not there, or does not answer as it ought to."""
+  """A server cannot be reached, or does not answer as it should."""

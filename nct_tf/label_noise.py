@@ -1,4 +1,4 @@
-"""Corrupting a dataset's labels, once, before training."""
+"""Corrupts a dataset's labels, once, before training."""
 
 import hashlib
 
@@ -7,8 +7,8 @@ import numpy as np
 from nct_tf import errors
 from nct_tf.options import noise as noise_options
 
-# Labels that people gave, of CIFAR-10N and CIFAR-100N: noise type -> the
-# feature of `cifar10_n` and `cifar100_n` that they are in.
+# The human labels of CIFAR-10N and CIFAR-100N: noise type -> their feature in
+# `cifar10_n` or `cifar100_n`.
 HUMAN = {
   "human_aggre": "aggre_label",
   "human_random1": "random_label1",
@@ -26,23 +26,24 @@ def corrupt_labels(
 
   * `none`: every label stays; `noise_rate` must be 0.
   * `symmetric_inclusive`: a share `noise_rate` of the examples gets a label
-    drawn from all classes, so that some keep theirs: the rate of wrong labels
-    is about `noise_rate * (C - 1) / C`. This is the CIFAR noise of the paper.
-  * `symmetric_exclusive`: theirs become one of the other classes. This is the
-    paper's Tiny-ImageNet noise.
-  * `pair_flip`: theirs become the next class (the last becomes the first).
+    drawn from all classes. Some keep their label by chance, so the rate of
+    wrong labels is about `noise_rate * (C - 1) / C`. This is the CIFAR noise of
+    the paper.
+  * `symmetric_exclusive`: such a share gets one of the other classes. This is
+    the paper's Tiny-ImageNet noise.
+  * `pair_flip`: such a share gets the next class (the first, after the last).
 
   Args:
     labels: integer array [num_examples], the true labels, in
       [0, num_classes).
     num_classes: int, C, at least 2.
     noise_type: str, one of `options.noise.SYNTHETIC`.
-    noise_rate: float in [0, 1], below 0.5 for `pair_flip`: from there on most
-      labels of a class are another's.
+    noise_rate: float in [0, 1]. For `pair_flip` it must be below 0.5: from
+      there on, at least half of the labels would be wrong.
     seed: int, at least 0.
-    noise_count: str, how many examples that share is: `exact`, that many
-      (rounded), or `bernoulli`, each with that probability. None for what the
-      works that the paper compares with do: `exact` for
+    noise_count: str, how the share is drawn: `exact` takes that many examples
+      (rounded), `bernoulli` takes each with that probability. None does what
+      the works that the paper compares with do: `exact` for
       `symmetric_inclusive`, else `bernoulli`.
 
   Returns:
@@ -86,7 +87,7 @@ def corrupt_labels(
 
 
 def fingerprint(index, given_label, true_label):
-  """Returns the SHA-256, in hexadecimal, of which label became which.
+  """Returns the SHA-256, in hexadecimal, of the labels before and after noise.
 
   Args:
     index: integer array [num_examples], positions in the dataset's split.

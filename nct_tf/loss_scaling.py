@@ -1,10 +1,10 @@
-"""Loss scaling of float16, alike on both stacks.
+"""Loss scaling for float16, the same on both stacks.
 
 The gradients of float16 computations may be too small for float16. So the
-loss is multiplied by a scale first, and the gradients divided by it; a step
-whose gradients overflowed is left out and the scale halved. Keras wraps an
-optimizer with a `LossScaleOptimizer` for that, under the policy
-`mixed_float16`; it counts and decides. Without one nothing is done here.
+loss is multiplied by a scale first, and the gradients are divided by it. A step
+whose gradients overflow is skipped, and the scale is halved. Under the policy
+`mixed_float16`, Keras wraps the optimizer in a `LossScaleOptimizer`, which
+keeps the scale and skips such steps. Without it these functions change nothing.
 """
 
 import tensorflow as tf
@@ -36,9 +36,9 @@ def unscale(optimizer, gradients):
 def rescale(optimizer, gradients):
   """Returns the gradients as the optimizer's `apply_gradients` wants them.
 
-  Keras 2 wants those of `unscale`. Keras 3 wants scaled ones, and lets the
-  first replica decide for all whether the step is left out; so they are made
-  not a number on every replica where they are not finite on one.
+  Keras 2 wants those of `unscale`. Keras 3 wants scaled ones, and its first
+  replica decides for all whether the step is skipped. So if they are not finite
+  on one replica, they are made NaN on all.
 
   Args:
     optimizer: a Keras optimizer.
@@ -49,7 +49,7 @@ def rescale(optimizer, gradients):
   scale = optimizer.scale_loss(tf.ones(()))
   context = tf.distribute.get_replica_context()
   if context.num_replicas_in_sync > 1:
-    # 0 * x is 0 for what is finite, and not a number otherwise.
+    # 0 * x is 0 if x is finite, and NaN otherwise.
     poison = tf.add_n([tf.reduce_sum(0.0 * gradient) for gradient in gradients])
     scale += context.all_reduce(tf.distribute.ReduceOp.SUM, poison)
   return [gradient * scale for gradient in gradients]

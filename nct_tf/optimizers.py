@@ -1,4 +1,4 @@
-"""Optimizers by name, with weight decay as each of them means it."""
+"""Optimizers by name, each with its own kind of weight decay."""
 
 import keras
 
@@ -7,7 +7,7 @@ from nct_tf.platform import addons
 
 
 def couples_weight_decay(name, decoupled_weight_decay):
-  """Returns whether the model is to add the decay to the gradients.
+  """Returns whether the model must add the weight decay to the gradients.
 
   True for plain `sgd`: PyTorch's weight decay, which the paper's authors use,
   is an L2 term of the gradient, before momentum.
@@ -16,18 +16,18 @@ def couples_weight_decay(name, decoupled_weight_decay):
 
 
 def velocities(name, optimizer):
-  """Returns the variables in which an optimizer keeps rate times gradient.
+  """Returns the variables that hold learning rate times gradient.
 
   Args:
     name: str, one of `options.training.OPTIMIZERS`.
-    optimizer: what `create` made.
+    optimizer: an optimizer of `create`.
 
   Returns:
-    list of variables; empty where the optimizer keeps none such, or has not
-    made its first step.
+    list of variables; empty if the optimizer has none such, or has not made its
+    first step.
   """
   if name == "sgd":
-    # Loss scaling wraps it.
+    # Loss scaling wraps the optimizer.
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(inner, "momentums", []))
   if name == "sgdw":
@@ -42,10 +42,10 @@ def create(name, learning_rate, momentum=0.9, weight_decay=0.0):
     name: str, one of `options.training.OPTIMIZERS`.
     learning_rate: float, of epoch 0.
     momentum: float in [0, 1), of `sgd` and `sgdw`.
-    weight_decay: float: what the optimizer itself does beside the gradient.
-      `sgd` and `adamw` take `learning_rate * weight_decay * w` from a weight
-      w at each step, `sgdw` takes `weight_decay * w`; `lamb` see
-      `addons.lamb`.
+    weight_decay: float, the decay that the optimizer itself applies beside the
+      gradient. At each step, `sgd` and `adamw` subtract
+      `learning_rate * weight_decay * w` from a weight w, and `sgdw` subtracts
+      `weight_decay * w`. For `lamb` see `addons.lamb`.
 
   Returns:
     a Keras optimizer.

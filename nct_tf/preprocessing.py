@@ -1,7 +1,7 @@
-"""Operations on batches of images, alike eagerly and inside tf.data.
+"""Operations on batches of images, the same eagerly and inside tf.data.
 
-Every operation takes a whole batch and is made of vectorised TensorFlow
-operations; the random ones are stateless functions of their seed.
+Each takes a whole batch and consists of vectorised TensorFlow operations. The
+random ones are stateless functions of their seed.
 """
 
 import math
@@ -12,16 +12,16 @@ from nct_tf import errors
 from nct_tf.options import data as data_options
 from nct_tf.platform import addons
 
-_PADDING = 4  # Pixels of zeros on each side before the crop; the paper's 4.
+_PADDING = 4  # Pixels of zeros on each side before the crop, as in the paper.
 
-# Of torchvision's RandomResizedCrop.
-_AREAS = (0.08, 1.0)  # Of the image's.
+# As in torchvision's RandomResizedCrop.
+_AREAS = (0.08, 1.0)  # Shares of the image's area.
 _ASPECT_RATIOS = (3 / 4, 4 / 3)  # Width over height.
 _NUM_TRIES = 10
 
 
 def normalize(images, mean, std):
-  """Scales pixels to [0, 1], then to zero mean and unit deviation.
+  """Scales pixels to [0, 1], then to zero mean and unit standard deviation.
 
   `(images / 255 - mean) / std`, per channel.
 
@@ -40,14 +40,14 @@ def normalize(images, mean, std):
 
 
 def prepare(images, mean, std, crop_size=None):
-  """What a network sees of images that are not trained on.
+  """Returns images as a network sees them outside of training.
 
   Args:
     images: uint8 [batch, height, width, channels].
     mean: float [channels], see `normalize`.
     std: float [channels].
-    crop_size: int, the side of the square in their middle that is taken; None
-      for all.
+    crop_size: int, the side of the square that is taken from their middle; None
+      for the whole image.
 
   Returns:
     float32 [batch, *, *, channels], see `input_shape`.
@@ -66,7 +66,7 @@ def input_shape(image_shape, crop_size=None):
     three ints.
 
   Raises:
-    InvalidInputError: if the image is smaller.
+    InvalidInputError: if the image is smaller than the crop.
   """
   height, width, channels = image_shape
   if crop_size is None:
@@ -102,8 +102,8 @@ def resize(images, size, resizing="stretch"):
   Args:
     images: uint8 [height, width, channels], or a batch of them.
     size: two ints, (height, width) in pixels.
-    resizing: str: `stretch` disregards the aspect ratio; `cover` keeps it,
-      makes the image as small as still covers `size`, and takes its middle.
+    resizing: str: `stretch` disregards the aspect ratio. `cover` keeps it: the
+      image gets the smallest size that covers `size`, and its middle is taken.
 
   Returns:
     a uint8 tensor.
@@ -128,13 +128,13 @@ def resize(images, size, resizing="stretch"):
 def random_crop_flip(
   images, seed, padding=_PADDING, position=None, crop_size=None
 ):
-  """Crops at random, mirrors every second image.
+  """Crops at random, and mirrors each image with probability 1/2.
 
-  Where the crop is as large as the image, that is padded with zeros before.
+  If the crop is as large as the image, the image is padded with zeros first.
 
   Args:
-    images: [batch, height, width, channels], of any dtype; pixels before
-      normalisation, as zero is to mean black.
+    images: [batch, height, width, channels], of any dtype. They must not be
+      normalised yet, as a padding of zeros means black.
     seed: integer [2], a stateless seed.
     padding: int, pixels on each side.
     position: int32 [batch], see `augment`.
@@ -171,11 +171,11 @@ def random_crop_flip(
 
 
 def random_resized_crop_flip(images, seed, position=None, crop_size=None):
-  """Takes boxes of any place, size and shape, and mirrors every second one.
+  """Takes a random box of each image, and mirrors it with probability 1/2.
 
   The area of a box is 8 to 100 % of the image's, its width 3/4 to 4/3 of its
-  height. It is resized bilinearly; as it is hardly larger than the crop, that
-  is not antialiased.
+  height. It is resized bilinearly, without antialiasing, as it is hardly larger
+  than the crop.
 
   Args:
     images: uint8 [batch, height, width, channels].
@@ -220,7 +220,7 @@ def random_boxes(shape, seed, position):
   ratio = tf.exp(low + (high - low) * numbers[:, :_NUM_TRIES])
   low, high = (share * full_height * full_width for share in _AREAS)
   area = low + (high - low) * numbers[:, _NUM_TRIES : 2 * _NUM_TRIES]
-  # The first that fits, or else the largest that can.
+  # Take the first box that fits, or else the largest that can fit.
   widest, narrowest = max(_ASPECT_RATIOS), min(_ASPECT_RATIOS)
   possible = min(max(full_width / full_height, narrowest), widest)
   heights, widths = (
@@ -242,14 +242,14 @@ def random_boxes(shape, seed, position):
 
 
 def _centers(begin, length, size):
-  """Returns where a box is read: float32 [batch, size], whole at centres."""
+  """Returns where to read a box: float32 [batch, size], whole at centres."""
   begin, length = begin[:, None], length[:, None]
   centers = (tf.range(size, dtype=tf.float32) + 0.5) * length / size - 0.5
   return begin + tf.clip_by_value(centers, 0.0, length - 1)
 
 
 def _interpolate(values, places, axis):
-  """Reads an axis between its entries: places float32 [batch, size]."""
+  """Interpolates an axis linearly at places, float32 [batch, size]."""
   before = tf.floor(places)
   weight = tf.expand_dims(places - before, 2)
   weight = tf.expand_dims(weight, 3 if axis == 1 else 1)
@@ -265,7 +265,7 @@ def _split(seed):
 
 
 def _mirror(columns, position, seed):
-  """Reads every second image's columns backwards: [batch, size]."""
+  """Reverses each image's columns with probability 1/2: [batch, size]."""
   flip = _draw(position, 1, seed) < 0.5
   return tf.where(flip, columns[..., ::-1], columns)
 
@@ -277,8 +277,8 @@ def _positions(images, position):
 def _draw(position, num_columns, seed, **options):
   """Draws numbers for each position of a batch: [batch, num_columns].
 
-  The generator counts: its n-th number does not depend on how many are drawn.
-  So a part of a batch gets what it gets within the whole one.
+  The generator is counter-based: its n-th number does not depend on how many
+  are drawn. So a part of a batch gets the same numbers as in the whole batch.
   """
   num_rows = tf.reduce_max(position) + 1
   numbers = tf.random.stateless_uniform(
@@ -312,10 +312,10 @@ def augment(images, augmentation, seed, position=None, crop_size=None):
     images: uint8 [batch, height, width, channels].
     augmentation: str; `crop_flip_cutout` needs tensorflow-addons.
     seed: integer [2], a stateless seed.
-    position: int32 [batch], each image's position in the global batch; what is
-      drawn for it depends on that and the seed alone. None means that `images`
-      is the global batch.
-    crop_size: int, the side of the square that is left of each image; None
+    position: int32 [batch], each image's position in the global batch. What is
+      drawn for an image depends only on its position and the seed. None means
+      that `images` is the global batch.
+    crop_size: int, the side of the square that each image is cropped to; None
       for the image's own height and width.
 
   Returns:

@@ -1,7 +1,7 @@
-"""What depends on the epoch: mimicry weight, target variability, step size.
+"""Schedules of the mimicry weight, target variability and learning rate.
 
-Pure functions from a 0-based epoch to a float. Nothing is remembered from one
-epoch to the next, so a run that is resumed needs no replay.
+They are pure functions from a 0-based epoch to a float. Nothing is remembered
+from one epoch to the next, so a run that is resumed needs no replay.
 """
 
 import math
@@ -24,12 +24,12 @@ def sigmoid_rampup(epoch, rampup_epochs, steepness=0.65, max_value=0.9):
   `max_value` from `rampup_epochs` on.
 
   The paper writes exp(-beta (...)^2) and sets beta to -0.65, with which alpha
-  would start above 1; `steepness` is minus that beta, so that alpha rises.
+  would start above 1. `steepness` is minus that beta, so that alpha rises.
 
   Args:
     epoch: number of epochs done, 0-based, at least 0.
     rampup_epochs: the epoch at which `max_value` is reached, at least 0.
-    steepness: how much lower the start is, at least 0.
+    steepness: how much lower alpha starts, at least 0.
     max_value: alpha_max, in [0, 1].
 
   Returns:
@@ -60,8 +60,8 @@ def log_rampup(
   `min_value + (max_value - min_value) * log(epoch - warmup_epochs)
   / log(num_epochs - warmup_epochs)`, and `max_value` from `num_epochs` on.
 
-  As log(1) is 0, the first epoch after the warm-up still has `min_value`; and
-  as epochs count from 0, the last one stays just below `max_value`.
+  As log(1) is 0, the first epoch after the warm-up still has `min_value`. As
+  epochs count from 0, the last one stays just below `max_value`.
 
   Args:
     epoch: number of epochs done, 0-based, at least 0.
@@ -98,8 +98,8 @@ def log_rampup(
 def step_decay(epoch, initial_value, decay_epochs, decay_factor):
   """The learning rate at an epoch.
 
-  `initial_value * decay_factor**n`, n being how many of `decay_epochs` have
-  been reached.
+  `initial_value * decay_factor**n`, where n is the number of `decay_epochs`
+  that have been reached.
 
   Args:
     epoch: number of epochs done, 0-based, at least 0.

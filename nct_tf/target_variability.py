@@ -8,9 +8,8 @@ def randomize_labels(
 ):
   """Replaces each label, with probability `rate`, by a random one.
 
-  What is drawn for an example depends on `seed` and on its `position` alone:
-  a batch that is split over several replicas gets the same labels as a whole
-  one.
+  What is drawn for an example depends only on `seed` and its `position`. So a
+  batch that is split over several replicas gets the same labels as a whole one.
 
   Args:
     labels: integer [batch], in [0, num_classes).
@@ -18,8 +17,8 @@ def randomize_labels(
     num_classes: int, C, at least 2.
     seed: integer [2], a stateless seed.
     exclude_true: whether the random label differs from the given one, as in
-      Algorithm 2; otherwise it is drawn from all classes, as in section 3.4
-      and in the authors' code, which makes `rate` act as
+      Algorithm 2. Otherwise it is drawn from all classes, as in section 3.4 and
+      in the authors' code. Then labels change only with the probability
       `rate * (C - 1) / C`.
     position: integer [batch], each example's position in the global batch;
       None means that `labels` is the global batch.
@@ -33,8 +32,8 @@ def randomize_labels(
   labels = tf.convert_to_tensor(labels)
   if position is None:
     position = tf.range(tf.shape(labels)[0])
-  # The generator counts: its n-th number does not depend on how many are
-  # drawn. So each replica draws as far as its last position and picks.
+  # The generator is counter-based: its n-th number does not depend on how many
+  # are drawn. So each replica draws up to its last position, and picks.
   num_draws = tf.reduce_max(tf.concat([[-1], tf.cast(position, tf.int32)], 0))
   shape = [num_draws + 1]
   mask_seed, label_seed = tf.unstack(

@@ -1,7 +1,8 @@
 """Ranks a finished run's training labels by how likely they are wrong.
 
-Writes audit/ into the run's folder: index.html to look at, labels.csv, figures
-as audit.json, and what cleanlab takes, labels.npy and pred_probs.npy.
+Writes these files into audit/ in the run's folder: index.html, to look at;
+labels.csv; audit.json, with figures; labels.npy and pred_probs.npy, for
+cleanlab.
 
 Example:
   python -m scripts.audit --workdir=runs/digits

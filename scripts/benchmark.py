@@ -7,9 +7,9 @@ Examples:
   python -m scripts.benchmark --suite=audit --dataset=fashion_mnist \
     --noise_type=symmetric_exclusive --noise_rate=0.2
 
-The images are random ones, of --fake_image_size, but those of --suite=audit,
-which trains six times, and needs cleanlab. The flags are those of
-scripts.train; what has no bearing on the times is passed over.
+The images are random ones of --fake_image_size. Only --suite=audit uses those
+of --dataset; it trains six times, and needs cleanlab. The flags are those of
+scripts.train; those that do not affect the times are ignored.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What every script does around its work: flags, errors, silence."""
+"""What all scripts share: flags, errors, and silence while importing."""
 
 import contextlib
 import errno
@@ -23,17 +23,17 @@ _EXPECTED_ERRORS = (
 def run(main, *groups, passed_on=(), required=(), unless=None, without=()):
   """Runs a script.
 
-  Bad flags, stray arguments and what `nct_tf` finds wrong end it with one
-  line and exit code 2, without a traceback; what goes on when it is started
-  again ends with 75.
+  Bad flags, stray arguments and the errors of `nct_tf` end it with one line and
+  exit code 2, without a traceback. If the work goes on when the script is
+  started again, the exit code is 75.
 
   Args:
     main: a function that takes an instance of each group.
-    *groups: classes of `fields.Options`, whose options are its flags.
-    passed_on: more of them, which `main` does not take.
-    required: names of flags that must be given. Not said where an option is
-      defined, as who calls a library function may not need it.
-    unless: name of a flag with which they need not be given.
+    *groups: classes of `fields.Options`, whose options are the script's flags.
+    passed_on: more such classes, which `main` does not take.
+    required: names of flags that must be given. The definition of an option
+      does not say so, because a caller of the library may not need it.
+    unless: name of a flag; if it is given, `required` need not be.
     without: names of options that get no flag.
   """
   app.define_help_flags()
@@ -72,7 +72,7 @@ def parse(argv):
 
 
 class _HelpFlag(app.HelpFlag):
-  """Tells what the script does and takes, by groups."""
+  """Prints what the script does, and its flags by group."""
 
   def __init__(self, groups, without):
     super().__init__()
@@ -97,10 +97,10 @@ class _HelpFlag(app.HelpFlag):
 
 @contextlib.contextmanager
 def silence():
-  """Holds back what TensorFlow writes while it is imported.
+  """Hides the messages that TensorFlow prints while it is imported.
 
-  Scripts import it when their flags are read, so that `--help` and bad flags
-  need not wait for it. After an error, what was held back is given out.
+  Scripts import it after their flags are read, so that `--help` and bad flags
+  need not wait for it. After an error, the hidden messages are printed.
   """
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   sys.stderr.flush()
@@ -120,7 +120,7 @@ def silence():
 
 def _guard(main):
   absl_logging.set_verbosity(absl_logging.WARNING)
-  # It tells of each repetition, where the last error says it all.
+  # It logs each retry, but the last error is enough.
   logging.getLogger("urllib3").setLevel(logging.ERROR)
   logger = logging.getLogger("nct_tf")
   if not logger.handlers:
@@ -131,7 +131,7 @@ def _guard(main):
     main()
   except _EXPECTED_ERRORS as error:
     _fail(error)
-  except BrokenPipeError:  # Of `| head`: nobody wants the rest.
+  except BrokenPipeError:  # For example of `| head`, which wants no more.
     _drop_output()
   except OSError as error:
     if error.errno != errno.ENOSPC:
@@ -140,7 +140,7 @@ def _guard(main):
     _fail(f"cannot write any further: {error.strerror}")
   except errors.TrainingInterrupted as error:
     _say(f"{error}; the same command goes on from there")
-    # Python's own end would wait half a minute for workers that are gone.
+    # Python's normal exit would wait half a minute for workers that are gone.
     sys.stdout.flush()
     os._exit(errors.RESTART_CODE)
   except KeyboardInterrupt:
@@ -148,7 +148,7 @@ def _guard(main):
 
 
 def _drop_output():
-  """Keeps Python from writing once more, at its end, what it could not."""
+  """Keeps Python from trying again, at exit, to write its output."""
   os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -165,7 +165,7 @@ def _say(message):
 
 
 def _escape_controls(text):
-  """Returns text of one line: what cannot be seen is shown as its escape."""
+  """Returns text as one line, with escapes for unprintable characters."""
   return "".join(
     character
     if character.isprintable()

@@ -1,7 +1,7 @@
 r"""Tries multi-worker training out on this machine, without a cluster.
 
-Starts --num_workers processes of scripts.train, with all flags of which it is
-called, and starts them again when one dies.
+Starts --num_workers processes of scripts.train and passes its flags on to them.
+If one dies, all are started again.
 
 Example:
   python -m scripts.launch_local_cluster --num_workers=2 --dataset=digits \
@@ -15,7 +15,7 @@ from nct_tf import config as config_lib, errors
 from nct_tf.platform import local_cluster
 from scripts import cli
 
-# What each worker gets from here.
+# The flags that this script gives to each worker.
 _OWN = ("strategy", "workers", "worker_index")
 
 
@@ -28,7 +28,7 @@ def main(cluster):
       )
   given = option_flags.given(config_lib.TrainConfig, without=_OWN)
   command = [sys.executable, "-m", "scripts.train"]
-  # Who goes on must not delete what there is to go on from.
+  # A restart must not delete the run that it goes on with.
   again = [text for name, text in given.items() if name != "overwrite"]
   sys.exit(
     local_cluster.run(

@@ -1,4 +1,4 @@
-r"""Draws the paper's figures from saved runs; scripts.reproduce makes those.
+r"""Draws the paper's figures from saved runs, which scripts.reproduce makes.
 
 Examples:
   python -m scripts.plot --figure=1 --scale=cpu

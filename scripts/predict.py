@@ -6,9 +6,9 @@ Example:
     --model_name=digits --images='pictures/*.png' --format=csv
 
 disagreement is the Kullback-Leibler divergence between the predictions of the
-two networks, in nats: where it is high, the image is unlike those that they
-were trained on. Images that cannot be read are named with the reason, and the
-exit code is 2 then.
+two networks, in nats. If it is high, the image is unlike those that they were
+trained on. If images cannot be read, they are named with the reason, and the
+exit code is 2.
 """
 
 import sys
@@ -20,7 +20,7 @@ from scripts import cli
 def main(options):
   from nct_tf.serving.clients import image_files, prediction_formats
 
-  # Names of files are bytes, and come out as they were.
+  # File names are bytes; they are printed unchanged.
   sys.stdout.reconfigure(errors="surrogateescape")
   paths = image_files.find(options.images)
   rows = image_files.classify(_create_client(options), paths)

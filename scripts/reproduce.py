@@ -1,6 +1,6 @@
-r"""Runs cells of the paper's tables, and prints them beside what it says.
+r"""Runs cells of the paper's tables, and prints results beside the paper's.
 
-What --results_dir holds is not run again, and what was interrupted goes on.
+Runs that --results_dir holds are not repeated, and interrupted runs go on.
 
 Examples:
   python -m scripts.reproduce --table=1 --cell=cifar100_sym20 --dry_run

@@ -21,7 +21,7 @@ def main(config, check):
     print(data_check.format_check(data_check.check(config, print)))
     return
   result = run.train_and_evaluate(config)
-  if result is not None:  # Of the chief.
+  if result is not None:  # Only the chief has one.
     print(result_lib.format_results([result], [config.workdir]))
     print(f"Everything is in {config.workdir}")
 

@@ -1,7 +1,7 @@
 r"""Chooses the largest target variability rate on held-out noisy labels.
 
-Takes the flags of scripts.train, and trains once for each value; the test split
-takes no part in the choice.
+Takes the flags of scripts.train, and trains once for each value. The test split
+has no influence on the choice.
 
 Example:
   python -m scripts.tune --dataset=digits --network=simple_cnn --width=16 \

@@ -1,1 +1,1 @@
-"""What works on the checkout itself, with nothing but Python."""
+"""Tools that work on the checkout itself, and need nothing but Python."""

@@ -3,9 +3,9 @@
 #
 #   bazel_test.sh [BIN] [ARGUMENT...]
 #
-# BIN is the environment's folder of programs, .venv/bin if not given; the
-# arguments go to `bazel test //...`. Exits with 77 where there is no Bazel 4.2;
-# Bazel's own codes are lower (3 says that tests failed).
+# BIN is the environment's folder of programs, .venv/bin if not given. The
+# arguments go to `bazel test //...`. The exit code is 77 if there is no Bazel
+# 4.2; Bazel's own codes are lower (3 means that tests failed).
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ fail() {
 debian="Debian: apt-get install bazel-bootstrap bazel-rules-java"
 command -v bazel >/dev/null || fail 77 "no bazel found ($debian)"
 case $(bazel --version) in
-  "bazel 4.2."* | "bazel no_version") ;; # Debian's does not know its own.
+  "bazel 4.2."* | "bazel no_version") ;; # Debian's Bazel has no version.
   *) fail 77 "needed is Bazel 4.2, found is $(bazel --version) ($debian)" ;;
 esac
 [ -d /usr/share/bazel/rules/java ] ||

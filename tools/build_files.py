@@ -4,16 +4,16 @@
 
 `make build_files` calls it. Each Python file gets one target, whose `deps` are
 its imports; `# pip:` comments name the outside packages. A package is visible
-to those that use it, and to no other. tools/floors.py says what may be used.
+only to the packages that use it. tools/floors.py says what may be used.
 
-What imports do not tell is kept from the BUILD file: other arguments of a
-target, such as `size` and `data`; rules that are not Python's; and comments.
-The target of a file that moved is found by the file's name, and labels of it
-follow.
+What imports do not tell is kept from the existing BUILD file: other arguments
+of a target, such as `size` and `data`; rules that are not Python's; and
+comments. The target of a file that moved is found by the file's name, and
+labels that name it are changed along with it.
 
-What is wrong is told in a line each. Then nothing is written, and the exit
-code is 1. With --check that is so too where a BUILD file is not as it ought to
-be, and nothing is ever written.
+If something is wrong, one line is printed for each problem, nothing is written,
+and the exit code is 1. With --check nothing is ever written, and a BUILD file
+that is not as it should be is a problem, too.
 """
 
 import argparse
@@ -31,8 +31,8 @@ class Writer:
   """Finds what the BUILD files of a checkout ought to hold.
 
   Attributes:
-    problems: What is wrong with the checkout, a line each.
-    notes: What is dropped and may be missed, a line each.
+    problems: What is wrong with the checkout, a line for each problem.
+    notes: What is dropped and may be missed, a line for each thing.
   """
 
   def __init__(self, tree: checkout.Checkout):
@@ -61,7 +61,7 @@ class Writer:
     }
 
   def _find_kept(self):
-    """Finds the target that each file has, or had before the file moved."""
+    """Finds each file's target, also from before the file moved."""
     gone, new = collections.defaultdict(list), collections.defaultdict(list)
     for package, build in self._tree.builds.items():
       for source, statement in build.python.items():
@@ -124,7 +124,7 @@ class Writer:
     return comments + build_syntax.call_text(_rule(path, file), arguments)
 
   def _other_rule(self, rule, package):
-    """Returns a rule as it is, but for labels that moved."""
+    """Returns a rule unchanged, except for labels of targets that moved."""
     text = rule.text
     for key in sorted(rule.arguments.keys() - {"visibility"}):
       labels = self._labels(rule, key, package)
@@ -133,7 +133,7 @@ class Writer:
     return rule.comments + text
 
   def _labels(self, statement, key, package):
-    """Returns the labels in a package's argument, each with its target now."""
+    """Returns the labels in an argument, each with its present target."""
     labels = {}
     for label in statement.strings(key):
       if not label.startswith(("//", ":")):
@@ -195,7 +195,7 @@ def _moving_name(path):
 
 
 def _lost(name, found):
-  """Yields what is dropped with targets whose file is gone."""
+  """Yields a line for each thing that is dropped because its file is gone."""
   for package, statement in found:
     for key in sorted(statement.arguments.keys() - _DERIVED):
       what = f"{key} = {' '.join(statement.source(key).split())}"
@@ -230,7 +230,7 @@ def _follow(text, labels, package):
 
 def _package(labels):
   value = build_syntax.short_list_text(labels)
-  if len(labels) > 1:  # The call's own line is the list's, one step less deep.
+  if len(labels) > 1:  # The list begins in the call's line: indent one less.
     value = value.replace("\n    ", "\n")
   return f"package(default_visibility = {value})\n"
 
@@ -240,7 +240,7 @@ def _sources(package, packages):
 
   Args:
     package: The package.
-    packages: All packages, the root as well.
+    packages: All packages, the root included.
   """
   below = [x for x in packages if _is_below(x, package)]
   next_below = [

@@ -36,10 +36,10 @@ class Statement(typing.NamedTuple):
   comments: str  # The lines above it, with their last newline.
   text: str
   rule: str  # "" if it calls none.
-  arguments: dict[str, ast.expr]  # Those without a name are numbered.
+  arguments: dict[str, ast.expr]  # Positional ones have numbers as names.
 
   def strings(self, key: str) -> list[str]:
-    """Returns the strings in an argument, those of a glob as well."""
+    """Returns the strings in an argument, those of a glob included."""
     if key not in self.arguments:
       return []
     return [
@@ -89,14 +89,14 @@ def _parse_call(text):
 
 
 def list_text(items: list[str], comments: list[str] = ()) -> str:
-  """Returns a list as an argument: a line for each item, then for comments."""
+  """Returns a list as an argument: a line for each item and each comment."""
   lines = [f'"{item}",' for item in sorted(set(items), key=_label_key)]
   lines += [f"# {comment}" for comment in sorted(set(comments))]
   return "\n".join(["[", *(f"        {line}" for line in lines), "    ]"])
 
 
 def short_list_text(items: list[str]) -> str:
-  """Returns a list as an argument, a single item in the same line."""
+  """Returns a list as an argument, in one line if it has a single item."""
   return f'["{items[0]}"]' if len(items) == 1 else list_text(items)
 
 

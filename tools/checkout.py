@@ -1,4 +1,4 @@
-"""What the checkout holds now: Python files, and BUILD files to follow them."""
+"""What the checkout holds now: its Python files and its BUILD files."""
 
 import pathlib
 
@@ -15,17 +15,17 @@ class BuildFile:
   """What a BUILD file holds.
 
   Attributes:
-    package_comments: What stands above the call of `package`.
+    package_comments: The comments above the call of `package`.
     first: The statements that have to come before all rules.
-    python: By file: the Python target that has it.
-    rules: All other rules, but for `sources`, which is written anew.
-    last_comments: What stands below all statements.
+    python: dict from file to the Python target that has it.
+    rules: All other rules except `sources`, which is written anew.
+    last_comments: The comments below all statements.
   """
 
   def __init__(self, text: str, path: str):
     if text.startswith(_MARK):
       header, _, below = text.partition("\n\n")
-      # Messages tell the number of a line.
+      # Empty lines replace the header, so that line numbers in messages hold.
       text = "\n" * (header.count("\n") + 2) + below
     statements, self.last_comments = build_syntax.parse(text, path)
     self.package_comments = ""
@@ -47,12 +47,12 @@ class Checkout:
   """What the checkout holds.
 
   Attributes:
-    files: By path: what each Python file holds.
-    texts: By path: the text of each BUILD file.
-    builds: By package: what its BUILD file holds.
-    packages: Those that ought to have a BUILD file, sorted.
-    targets: By path: the target that each Python file ought to have.
-    rules: By target: the rule that makes it, if none of Python's.
+    files: dict from path to what the Python file holds.
+    texts: dict from path to the text of the BUILD file.
+    builds: dict from package to what its BUILD file holds.
+    packages: The packages that should have a BUILD file, sorted.
+    targets: dict from path to the target that the Python file should have.
+    rules: dict from target to the rule that makes it, without Python's rules.
   """
 
   def __init__(self, root: pathlib.Path):
@@ -83,7 +83,8 @@ class Checkout:
     package = python_files.package_of(path)
     name = path.rpartition("/")[2].removesuffix(".py")
     folder = package.rpartition("/")[2]
-    # The folder's name makes a short label, unless a module has that name.
+    # A package's target gets the folder's name, which makes a short label,
+    # unless a module has that name.
     if name == "__init__" and f"{package}/{folder}.py" not in self.files:
       name = folder
     return build_syntax.Target(package, name)

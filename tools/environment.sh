@@ -3,9 +3,9 @@
 #
 #   environment.sh FOLDER [PYTHON]
 #
-# PYTHON is the interpreter to use; without it the first supported one of
-# python3, python3.11, python3.10, python3.12 and python3.13 serves. An active
-# environment is never installed into: it lends its interpreter at the most.
+# PYTHON is the interpreter to use. If it is not given, the first supported one
+# of python3, python3.11, python3.10, python3.12 and python3.13 is used. Nothing
+# is installed into an active environment; at most its interpreter is used.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -44,12 +44,13 @@ else
       "name one with PYTHON=/path/to/python3.11)"
 fi
 
-# The interpreter below an active environment: that one may be $folder itself.
+# Take the interpreter that an active environment was made from, because that
+# environment may be $folder itself.
 python=$("$python" -c \
   'import sys; print(getattr(sys, "_base_executable", sys.executable))')
 
 constraints=constraints/python$version.txt
-# What was installed, and from what; it is written last.
+# This file says what was installed, and from what; it is written last.
 stamp=$folder/installed-requirements
 wanted=$(cat setup.py "$constraints" | cksum)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted" ] &&
@@ -58,7 +59,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted" ] &&
 fi
 
 echo "Making $folder for Python $version (once; takes a minute or two)"
-# What is deleted is what this script made, which it knows by this file.
+# Only a folder that this script made is deleted; it has this file.
 log=$folder/install.log
 if [ -e "$folder" ] && [ ! -f "$log" ]; then
   fail "$folder is there and is not an environment that 'make' made:" \

@@ -1,8 +1,8 @@
 """The floors of the house: which package may import which.
 
-This table is the one place that says it. `tools/build_files.py` refuses what
-it does not allow, and makes each package visible to those alone that import
-it, so that Bazel refuses it as well.
+This table is the only place that says so. `tools/build_files.py` refuses
+imports that it does not allow. It also makes each package visible only to the
+packages that import it, so that Bazel refuses all others.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ import graphlib
 
 from tools import python_files
 
-# From the ground up. A package imports itself, every lower floor, and what is
-# listed beside it of its own floor. "tests/..." is tests with all folders
-# below, which count as one package; of two entries the longer one holds.
+# From the ground up. A package may import itself, every lower floor, and the
+# packages of its own floor that are listed beside it. "tests/..." stands for
+# tests and all folders below, which count as one package. If two entries fit a
+# package, the longer one holds.
 FLOORS = (
   # What everything stands on: losses, schedules, options, files, ...
   {
@@ -52,19 +53,19 @@ FLOORS = (
   {"tests/...": ()},
 )
 
-# What only these may import, of all who stand above it.
+# Package -> the only packages above it that may import it.
 ONLY_FOR = {"flags": ("scripts", "tests/...")}
 
-# The tables below are about folders with all that is below them.
+# The tables below hold for folders and everything below them.
 
-# What must not be imported from outside of the checkout.
+# Folder -> modules from outside of the checkout that it must not import.
 REFUSED = {"nct_tf": ("absl.flags",)}
 
-# What alone may be imported from outside, besides Python's own modules.
+# Folder -> the only outside modules, besides Python's own, that it may import.
 ONLY_FROM_OUTSIDE = {"flags": ("absl",)}
 
-# What has to start fast: loading it must not load the HEAVY packages, not even
-# through what it imports.
+# The LIGHT folders have to load fast: loading them must not load the HEAVY
+# packages, not even through other imports.
 LIGHT = ("flags",)
 HEAVY = ("keras", "tensorflow", "tensorflow_addons", "tensorflow_datasets")
 
@@ -80,7 +81,7 @@ def refusal(package: str, other: str) -> str | None:
   """Returns why a package must not import another one; None if it may."""
   entry, other_entry = _entry(package), _entry(other)
   if None in (entry, other_entry) or entry == other_entry:
-    return None  # Of a package without a place `refusals` tells once.
+    return None  # `refusals` reports a package without a place, once.
   floor, other_floor = _floor(entry), _floor(other_entry)
   if other_floor > floor:
     return f"{other} stands above {package} in FLOORS of {_TABLE}"
@@ -152,10 +153,10 @@ def _why_not_from_outside(path, name):
 
 
 def _why_heavy(path, imported, files):
-  """Returns how an import of a light file loads a heavy package, if it does."""
+  """Returns how a light file's import loads a heavy package, or None."""
   if not any(_is_below(path, folder) for folder in LIGHT):
     return None
-  # Each with the file that loads it; Python loads the packages above as well.
+  # Loading a file also loads the `__init__.py` of each package above it.
   queue, seen = [imported.file], set()
   for file in queue:
     if file in seen:
@@ -187,6 +188,6 @@ def _circles(files):
   try:
     graphlib.TopologicalSorter(graph).prepare()
   except graphlib.CycleError as error:
-    # It tells first what is imported, then by whom.
+    # The error names an imported file before the file that imports it.
     circle = error.args[1][::-1]
     yield f"{circle[0]}: imports go in a circle: {' -> '.join(circle)}"

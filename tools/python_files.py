@@ -1,7 +1,8 @@
 """The checkout's Python files, and what each of them imports.
 
-A file is named by its path below the checkout's root, as `nct_tf/losses.py`;
-a package by its folder, as `nct_tf`, which is "." for the root itself.
+A file is named by its path below the checkout's root, such as
+`nct_tf/losses.py`. A package is named by its folder, such as `nct_tf`; the root
+is ".".
 """
 
 import ast
@@ -10,23 +11,23 @@ import pathlib
 import sys
 import typing
 
-# It names modules all over the house, which are loaded where they are used.
-# Who uses them has them among its own imports.
+# It names modules of all packages, and loads each when it is first used. They
+# do not count as its imports: a file that uses one has it among its own.
 _PUBLIC_FACE = "nct_tf/__init__.py"
-# Where a statement has statements inside.
+# The fields in which a statement has inner statements.
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 class Import(typing.NamedTuple):
   """One thing that a file imports, anywhere in it."""
 
-  name: str  # With dots, down to the module or to what is in it.
+  name: str  # The dotted name of a module, or of something in one.
   file: str | None  # None outside of the checkout.
   at_load: bool  # False inside of a function.
 
 
 class PythonFile(typing.NamedTuple):
-  """A file and what its target needs to say."""
+  """What the target of a file needs to say."""
 
   imports: list[Import]
   is_program: bool  # It has a part `if __name__ == "__main__":`.
@@ -40,9 +41,9 @@ def package_of(path: str) -> str:
 def find(root: pathlib.Path, tops: set[str]) -> tuple[list[str], list[str]]:
   """Returns the Python files and the BUILD files, both sorted.
 
-  Looks into the root, and into those of its folders that are `tops` or have
-  such a file themselves. What else lies there, such as data, runs and
-  environments, may be large and is left alone.
+  Looks into the root, and into its folders that are in `tops` or have such a
+  file themselves. Other folders, such as data, runs and environments, may be
+  large and are skipped.
   """
   python, build = [], []
   for folder, folders, names in os.walk(root):
@@ -60,7 +61,7 @@ def find(root: pathlib.Path, tops: set[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_top(folder, tops):
-  if folder.is_symlink():  # Bazel's own, which hold the checkout once more.
+  if folder.is_symlink():  # Bazel's links, which hold a copy of the checkout.
     return False
   return folder.name in tops or any(
     path.suffix == ".py" or path.name == "BUILD" for path in folder.iterdir()
@@ -103,7 +104,7 @@ def _imported_names(tree, path):
 
 
 def _lazy_imports(tree, trees):
-  """Yields the modules that texts name: `importlib` loads them later."""
+  """Yields the modules that strings name, which `importlib` loads later."""
   for node in ast.walk(tree):
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
       name = node.value
@@ -112,7 +113,7 @@ def _lazy_imports(tree, trees):
 
 
 def _statements(node, at_load):
-  """Yields the statements inside of one, and whether loading runs them."""
+  """Yields the inner statements of one, and whether loading runs them."""
   for block in _BLOCKS:
     for child in getattr(node, block, ()):
       yield child, at_load
@@ -121,7 +122,7 @@ def _statements(node, at_load):
 
 
 def _file_of(name, trees):
-  """Returns the file of a module, or of what is in one; None if none has it."""
+  """Returns the file of a module, or of something in a module, or None."""
   if path := _module(name, trees):
     return path
   name, _, part = name.rpartition(".")
@@ -136,7 +137,7 @@ def _module(name, trees):
 
 
 def _names(tree):
-  """Yields what a file gives a name to."""
+  """Yields the names that a file defines."""
   for node in ast.walk(tree):
     if isinstance(node, ast.Name):
       yield node.id

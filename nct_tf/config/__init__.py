@@ -1,7 +1,7 @@
 """TrainConfig: all that defines a run, and its form as a flag file.
 
-It puts the groups of `options`, `networks.options` and `methods.options`
-together, and imports no TensorFlow.
+It joins the groups of `options`, `networks.options` and `methods.options`.
+Importing it does not import TensorFlow.
 """
 
 import dataclasses
@@ -28,13 +28,13 @@ class Method(fields.Options):
     choices=methods.names,
     listing=methods.describe_all,
   )
-  # An instance of `methods.get_options(method)`. A dict of its values, or None
-  # for its defaults, will do where a config is made.
+  # An instance of `methods.get_options(method)`. The constructor also takes a
+  # dict of its values, or None for its defaults.
   method_options: methods_options.MethodOptions = None
 
   def __post_init__(self):
     super().__post_init__()
-    # The config is frozen, and this is a part of its making.
+    # The dataclass is frozen, but the config is still being made here.
     object.__setattr__(self, "method_options", self._made_options())
 
   def _made_options(self):
@@ -53,7 +53,7 @@ class Method(fields.Options):
     return given
 
 
-# The fields of the last base come first, and in this order they are written.
+# The fields of the last base come first; flag files have them in this order.
 @dataclasses.dataclass(frozen=True)
 class TrainConfig(
   run.Run,
@@ -67,9 +67,9 @@ class TrainConfig(
 ):
   """All that defines a run: two runs of equal configs give equal results.
 
-  Each option is the flag of that name, and its help tells its meaning; the
-  defaults are the paper's for CIFAR-10 with 50 % noise. None stands for
-  "derived" or "none", as the help says.
+  Each option is the flag of that name, whose help tells its meaning. The
+  defaults are the paper's for CIFAR-10 with 50 % noise. None means "derived" or
+  "none", as the help says.
 
   Raises:
     InvalidInputError: at construction, if a value or a combination of values
@@ -87,7 +87,7 @@ class TrainConfig(
 
   @classmethod
   def from_flags(cls, **values):
-    """Makes a config of options by their names, also those of the method.
+    """Makes a config from options by name, those of the method included.
 
     Args:
       **values: dict from the name of a flag to its value. None stands for the
@@ -115,8 +115,8 @@ class TrainConfig(
   def replace(self, **changes):
     """Returns a config with other values, as `from_flags` takes them.
 
-    Of the method's options those that are not changed stay, unless the method
-    changes.
+    If the method changes, its options get their defaults, unless `changes` has
+    them.
     """
     values = {name: getattr(self, name) for name in fields.options_of(self)}
     if changes.get("method", self.method) == self.method:
@@ -150,7 +150,7 @@ class TrainConfig(
           yield own_option, own_name, value, own_defaults[own_name]
 
   def to_flagfile(self):
-    """Returns this config, but for its folders, as the text of a flag file."""
+    """Returns this config, without its folders, as the text of a flag file."""
     return "".join(
       f"--{name}={fields.format_value(value)}\n"
       for option, name, value, _ in self._described()
@@ -158,7 +158,7 @@ class TrainConfig(
     )
 
   def to_flags(self):
-    """Returns all that is not the default as flags: list of --name=value."""
+    """Returns all values that are not defaults: list of --name=value."""
     return [
       f"--{name}={fields.format_value(value)}"
       for _, name, value, default in self._described()
@@ -166,7 +166,7 @@ class TrainConfig(
     ]
 
   def without_circumstances(self):
-    """Returns the config with which runs are equal that give equal results."""
+    """Returns a config that is equal for runs that give equal results."""
     defaults = fields.defaults_of(self)
     return dataclasses.replace(
       self,
@@ -181,12 +181,12 @@ class TrainConfig(
   def from_flagfile(cls, text):
     """Reads what `to_flagfile` wrote, here or in an earlier version.
 
-    Earlier versions wrote the options of one method whatever the method was.
-    What the run's method does not have is passed over; where it is not the
-    default of any method, that is said.
+    Earlier versions wrote the options of one method whatever the method was. An
+    option that the run's method does not have is ignored. If its value is no
+    method's default, a warning says so.
 
     Args:
-      text: str, a line `--name=value` each.
+      text: str, with a line `--name=value` for each option.
 
     Returns:
       a `TrainConfig`.
@@ -215,7 +215,7 @@ class TrainConfig(
 
 
 def circumstances():
-  """Returns the names of what may differ when a run goes on: set of str."""
+  """Returns the names of options that may change when a run goes on: a set."""
   return {
     name
     for name, option in fields.options_of(TrainConfig).items()
@@ -251,7 +251,7 @@ def _without_other_methods(values):
   ]
   if told:
     _logger.warning(
-      "Passed over, as the method %s does not have it: %s",
+      "Ignored, as the method %s does not have it: %s",
       method,
       " ".join(told),
     )

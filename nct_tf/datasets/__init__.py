@@ -1,7 +1,8 @@
 """Image classification datasets by name.
 
-`load` finds who loads a name; a new kind of dataset begins there. It may import
-the packages below it, `platform`, and `nct_tf`'s own modules.
+`load` chooses the loader of a name; to add a kind of dataset, begin there. This
+package may import the packages below it, `platform`, and `nct_tf`'s own
+modules.
 """
 
 from nct_tf import errors
@@ -14,7 +15,7 @@ __all__ = ["ImageDataset", "examine", "load"]
 
 
 def examine(name, test_fraction=0.2, cache_dir=None):
-  """Looks for what is amiss with one's own images.
+  """Looks for problems in a user's own images.
 
   Args:
     name: str, see `load`.
@@ -22,7 +23,7 @@ def examine(name, test_fraction=0.2, cache_dir=None):
     cache_dir: str, see there.
 
   Returns:
-    list of `findings.Finding`; empty for datasets that are nobody's own.
+    list of `findings.Finding`; empty for all other datasets.
 
   Raises:
     InvalidInputError: if there is nothing to examine.
@@ -48,28 +49,29 @@ def load(
   """Loads a dataset.
 
   Args:
-    name: str: `digits` (scikit-learn's, embedded), `fake` (random), one's own
+    name: str: `digits` (those in scikit-learn), `fake` (random), the user's own
       `folder:PATH`, `csv:FILE` or `npz:FILE`, or the name of any image
       classification dataset of tensorflow-datasets.
     data_dir: str, where tensorflow-datasets keeps its data; None for its own
       default.
-    download: bool, whether tensorflow-datasets may download and prepare what
-      is not in `data_dir`.
-    image_size: int, the side in pixels to which images are resized; None
-      keeps them as they are, or chooses, where pictures differ.
+    download: bool, whether tensorflow-datasets may download and prepare data
+      that are not in `data_dir`.
+    image_size: int, the side in pixels to which images are resized. None keeps
+      their size; for a folder or a CSV file see `own_images.load`.
     cache: str, `memory`, `disk` or `none`, see `image_keeping.keep`; `digits`,
-      `fake` and an npz file are in memory.
-    cache_dir: str, see there.
-    test_fraction: float in (0, 1), the share of one's own images that is the
-      test split where they have none.
-    **fake_options: of `fake.load`.
+      `fake` and npz files are always in memory.
+    cache_dir: str, the folder of the cache; None for
+      `image_cache.default_folder`.
+    test_fraction: float in (0, 1), the share of a user's own images that
+      becomes the test split if they have none.
+    **fake_options: the arguments of `fake.load`.
 
   Returns:
     an `ImageDataset`.
 
   Raises:
     InvalidInputError: if there is no such dataset, if it is not in
-      `data_dir`, if it is not one of image classification, or if it cannot be
+      `data_dir`, if it is not for image classification, or if it cannot be
       kept as `cache` says.
   """
   kind, _, path = name.partition(":")

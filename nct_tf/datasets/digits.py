@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 images of 8x8, embedded in it."""
+"""The handwritten digits in scikit-learn: 1,797 images of 8x8 pixels."""
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets

@@ -1,4 +1,4 @@
-"""What every dataset is here: images, true labels and class names."""
+"""The form of every dataset: images, labels and class names."""
 
 import dataclasses
 import functools
@@ -17,8 +17,9 @@ _PROGRESS_DELAY_SECONDS = 2
 _CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 _CIFAR100 = ((0.507, 0.487, 0.441), (0.267, 0.256, 0.276))
 
-# Of the training split, as the paper's authors and, for Tiny-ImageNet, those of
-# Co-teaching+ normalise; others are computed.
+# Mean and standard deviation of the training split's channels, as the paper's
+# authors use them and, for Tiny-ImageNet, the authors of Co-teaching+. Those of
+# other datasets are computed.
 _KNOWN_MOMENTS = {
   "cifar10": _CIFAR10,
   "cifar10_n": _CIFAR10,
@@ -45,21 +46,21 @@ class ImageDataset:
     validation_images: as `test_images`, of the dataset's own validation split
       with clean labels; None if it has none.
     validation_labels: int64 array [num_validation], or None.
-    extra_tests: dict from name to a pair: images and labels as those of the
-      test split, of what is tested on as well.
-    train_clean_labels: int64 array [num_train], those known to be right; None
-      takes `train_labels` for right.
+    extra_tests: dict from the name of each further test split to a pair: its
+      images and labels, in the form of the test split's.
+    train_clean_labels: int64 array [num_train], the labels known to be right;
+      None if `train_labels` count as right.
     human_labels: dict from a type of `label_noise.HUMAN` to the labels that
       people gave, int64 array [num_train].
     train_files: sequence of `pathlib.Path`, the training examples' own files,
-      larger perhaps than `train_images`; None where there are none.
-    train_ids: tuple of str, what each training example is called, as a path;
+      whose pictures may be larger than `train_images`; None if there are none.
+    train_ids: tuple of str, a name for each training example, such as its path;
       None for its number.
     resizing: str, how pictures got the size of `train_images`, see
       `preprocessing.resize`.
-    findings: tuple of `findings.Finding`, what is amiss with it.
-    counts_file: `pathlib.Path` in the cache, where the counts that `moments`
-      come from are kept; None to count anew.
+    findings: tuple of `findings.Finding`, the dataset's problems.
+    counts_file: `pathlib.Path`, a file in the cache that keeps the counts from
+      which `moments` are computed; None to count anew.
   """
 
   name: str
@@ -114,7 +115,7 @@ class ImageDataset:
 
   @property
   def ids(self):
-    """What each training example is called: a sequence of str."""
+    """The names of the training examples: a sequence of str."""
     if self.train_ids is not None:
       return self.train_ids
     return tuple(map(str, range(len(self.train_labels))))
@@ -136,9 +137,9 @@ class ImageDataset:
 
   @functools.cached_property
   def moments(self):
-    """Mean and deviation per channel of training pixels in [0, 1].
+    """Mean and standard deviation per channel of training pixels in [0, 1].
 
-    Two tuples of float; a channel that never changes has deviation 1.
+    Two tuples of float; a constant channel has deviation 1.
     """
     if self.name in _KNOWN_MOMENTS:
       return _KNOWN_MOMENTS[self.name]
@@ -152,7 +153,7 @@ class ImageDataset:
     return tuple(mean.tolist()), tuple(std.tolist())
 
   def _value_counts(self):
-    """Returns int64 [channels, 256], from the cache if they are there."""
+    """Returns the counts of `_count_values`, from the cache if possible."""
     if self.counts_file is None:
       return _count_values(self.train_images)
 
@@ -194,7 +195,7 @@ def _count_values(images):
 
 
 def stratified_sample(labels, num_examples, seed, name):
-  """Chooses examples with the classes in their proportions.
+  """Chooses examples so that the classes keep their proportions.
 
   Args:
     labels: integer array [n].
@@ -203,7 +204,7 @@ def stratified_sample(labels, num_examples, seed, name):
     name: str, of the argument that set `num_examples`, for the message.
 
   Returns:
-    bool array [n], True for the chosen.
+    bool array [n], True for the chosen examples.
 
   Raises:
     InvalidInputError: if there are too few examples for that.
@@ -211,8 +212,8 @@ def stratified_sample(labels, num_examples, seed, name):
   chosen = np.zeros(len(labels), bool)
   if num_examples == len(labels):
     return ~chosen
-  # Where fewer examples remain than there are classes, which of them do
-  # changes no proportion.
+  # scikit-learn does not stratify if fewer examples remain than there are
+  # classes. So few of them hardly change the proportions.
   few_remain = len(labels) - num_examples < len(np.unique(labels))
   try:
     index, _ = model_selection.train_test_split(

@@ -1,4 +1,4 @@
-"""How good a finished run is, and what it predicts.
+"""The evaluation and the predictions of a finished run.
 
 It may import `training`, and what it stands on.
 """

@@ -1,4 +1,4 @@
-"""How good a finished run is, in figures."""
+"""Measures how good a finished run is."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from nct_tf.reporting import text_tables
 from nct_tf.workdir import restoring
 
 _NUM_CALIBRATION_BINS = 15
-# A confusion matrix of more classes fills no screen.
+# A confusion matrix of more classes is too large for a screen.
 _MAX_MATRIX_CLASSES = 20
 
 
@@ -64,11 +64,11 @@ def evaluate(logits, labels, class_names):
     class_names: sequence of str [num_classes].
 
   Returns:
-    dict ready for JSON: accuracies are fractions; `confusion_matrix` has a
-    row a label and a column a prediction; `per_class_accuracy` is the share
-    of each class's examples that was recognised, None for a class without
-    any; `top5_accuracy`, with more than five classes, is the share whose label
-    is among the ensemble's five likeliest.
+    dict ready for JSON. Accuracies are fractions. `confusion_matrix` has a row
+    for each label and a column for each prediction. `per_class_accuracy` is the
+    share of each class's examples that was recognised, None for a class without
+    examples. `top5_accuracy`, given for more than five classes, is the share of
+    examples whose label is among the ensemble's five most likely ones.
   """
   joint = logits.mean(axis=0)
   predicted = joint.argmax(axis=-1)
@@ -126,7 +126,7 @@ def _ensemble_accuracies(joint, labels):
 def expected_calibration_error(
   probabilities, labels, num_bins=_NUM_CALIBRATION_BINS
 ):
-  """How far confidence and accuracy lie apart.
+  """Returns how far confidence and accuracy lie apart.
 
   `sum over bins of |bin| / n * |accuracy(bin) - confidence(bin)|`, with bins
   of equal width over the largest probability.
@@ -144,7 +144,7 @@ def expected_calibration_error(
   """
   confidence = probabilities.max(axis=-1)
   hits = probabilities.argmax(axis=-1) == labels
-  # A bin is open on the left, so that 1.0 falls into the last.
+  # A bin is open on the left, so that 1.0 falls into the last bin.
   bins = np.ceil(confidence * num_bins).astype(int).clip(1, num_bins)
   gaps = [
     abs(np.sum(hits[bins == number]) - np.sum(confidence[bins == number]))

@@ -1,8 +1,7 @@
-"""How well frozen features can be fitted to random labels: Figure 3.
+"""Measures how well random labels can be fitted on frozen features: Figure 3.
 
-The more a network's features have compressed what they are made of, the less
-of it is left to tell single images apart by, and the worse random labels can
-be fitted.
+The more a network's features compress the images, the less they tell single
+images apart, and the worse random labels can be fitted on them.
 """
 
 import keras
@@ -22,23 +21,24 @@ _FEATURE_BATCH_SIZE = 256
 def measure(directory, num_examples=10_000, num_epochs=50):
   """Fits random binary labels on the features of a finished run's network 1.
 
-  The features are what the last dense layer takes, of training images of the
-  first two classes. A multilayer perceptron of 400 and 200 units is trained on
-  them by Adam; the paper does not say by what, or for how long. Small features
-  make it learn slowly, whatever they tell: a second one gets them scaled, each
-  to zero mean and unit deviation.
+  The features are the inputs of the last dense layer, for training images of
+  the first two classes. A multilayer perceptron of 400 and 200 units is trained
+  on them by Adam. The paper names neither the optimizer nor the number of
+  epochs. Features of small values make the perceptron learn slowly, however
+  much they tell. So a second perceptron gets them scaled, each to zero mean and
+  unit standard deviation.
 
   Args:
     directory: the run's `Workdir`.
-    num_examples: int, how many images are taken, at most; the paper's 10,000
-      are all that CIFAR-10 has of two classes.
+    num_examples: int, how many images are taken at most. The paper's 10,000 are
+      all training images that CIFAR-10 has of two classes.
     num_epochs: int.
 
   Returns:
     dict ready for JSON: `method`, `noise_type`, `noise_rate` and `seed` of the
     run; `num_examples`; `training_error`, list of num_epochs floats, the share
-    of the random labels that is not reproduced, and
-    `training_error_standardised`, the same of the scaled features.
+    of the random labels that is not reproduced; `training_error_standardised`,
+    the same for the scaled features.
 
   Raises:
     InvalidInputError: if there is no finished run.
@@ -86,7 +86,7 @@ def _features(network, dataset, index, crop_size):
 
 
 def _standardise(features):
-  # A feature that is always the same tells nothing.
+  # A constant feature has deviation 0, and becomes 0.
   deviation = features.std(axis=0)
   return (features - features.mean(axis=0)) / np.where(
     deviation > 0, deviation, 1
@@ -108,7 +108,7 @@ def _fit(features, labels, num_epochs, seed):
 
   def measure_error(epoch, logs):
     del epoch, logs
-    # In the mean over the epoch's steps, the weights were others.
+    # Keras' own mean over the epoch's steps mixes the weights of all steps.
     predicted = perceptron(features, training=False).numpy()[:, 0] > 0.5
     training_error.append(float(np.mean(predicted != labels)))
 

@@ -1,4 +1,4 @@
-"""What networks predict of examples."""
+"""Predictions of a run's networks."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """From images in memory or in storage to batches of normalised images.
 
-The order of the examples and their augmentation are functions of (seed,
-epoch, step) alone, never of what was drawn before.
+The order of the examples and their augmentation depend only on (seed, epoch,
+step), never on earlier draws.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ from nct_tf import preprocessing
 from nct_tf.datasets.storage import image_storage
 from nct_tf.input_pipeline import sampling as sampling_lib
 
-# Of evaluations: more does not fit beside what training holds.
+# Larger batches do not fit into memory beside a training.
 EVALUATION_BATCH_SIZE = 256
 
 _AUGMENTATION_STREAM = 1
-# Batches made before they are asked for. A buffer that tunes itself doubles
-# whenever it was found empty, and never shrinks: memory would grow for days.
+# Batches made in advance. A buffer that tunes itself doubles whenever it is
+# found empty, and never shrinks, so memory would grow for days.
 _NUM_BUFFERED = 8
 
 
@@ -30,7 +30,7 @@ class Batching:
   Attributes:
     mean: float [channels], see `preprocessing.normalize`.
     std: float [channels].
-    batch_size: int, of the global batch; the last of an epoch may be smaller.
+    batch_size: int, of the global batch; an epoch's last one may be smaller.
     num_epochs: int, of the whole training.
     augmentation: str, one of `preprocessing.AUGMENTATIONS`.
     crop_size: int, see `preprocessing.augment`; None for the whole image.
@@ -51,11 +51,12 @@ class Batching:
 
   @classmethod
   def of_run(cls, config, moments):
-    """Returns that of a run.
+    """Returns the `Batching` of a run.
 
     Args:
       config: its `TrainConfig`.
-      moments: pair of float [channels], the images' mean and deviation.
+      moments: pair of float [channels], the images' mean and standard
+        deviation.
     """
     mean, std = moments
     return cls(
@@ -71,7 +72,7 @@ class Batching:
     )
 
   def examples_per_epoch(self, examples):
-    """Returns how many of some training `Examples` an epoch has: an int."""
+    """Returns the number of examples of an epoch over training `Examples`."""
     return sampling_lib.examples_per_epoch(
       examples.given_labels, self.sampling, self.num_examples_per_epoch
     )
@@ -81,23 +82,24 @@ class Batching:
     return steps_per_epoch(self.examples_per_epoch(examples), self.batch_size)
 
   def train(self, examples, first_step=0, replicas=range(1), num_replicas=1):
-    """All epochs of training, one after the other.
+    """Makes the batches of all epochs of training, one after the other.
 
-    Of each global batch every replica gets a share, in order; the shares of a
-    batch differ by one example at the most.
+    Each global batch is split, in order, into a share for each replica. The
+    sizes of the shares differ by at most one example.
 
     Args:
       examples: `noisy_dataset.Examples`.
-      first_step: int, how many steps of the whole training are left out, as a
-        run that goes on has made them.
-      replicas: range, the numbers of those replicas whose shares are wanted.
-      num_replicas: int, of all replicas.
+      first_step: int, how many steps of the whole training are skipped, because
+        a run that goes on has made them already.
+      replicas: range, the numbers of the replicas whose shares are wanted.
+      num_replicas: int, the number of all replicas.
 
     Returns:
-      a `tf.data.Dataset` of `(images, targets)`, for each of `replicas` in
-      turn: float32 [share, height, width, channels]; dict of int32 [share]
-      `label`, `true_label`, `example` (in [0, num_examples)), `position` (in
-      the global batch) and `step` (of the whole training).
+      a `tf.data.Dataset` of `(images, targets)`, one for each of `replicas` in
+      turn. Images are float32 [share, height, width, channels]. Targets are a
+      dict of int32 [share]: `label`, `true_label`, `example` (in
+      [0, num_examples)), `position` (in the global batch) and `step` (of the
+      whole training).
     """
     images = examples.images
     if isinstance(images, np.ndarray):
@@ -155,23 +157,23 @@ class Batching:
     replicas=range(1),
     num_replicas=1,
   ):
-    """One pass in the given order, without augmentation.
+    """Makes the batches of one pass in the given order, without augmentation.
 
-    Every example is in one share of one batch of a pass, and no share is empty.
-    Where that cannot be, as there are fewer examples than replicas, all are
-    repeated equally often, which leaves every mean as it is.
+    A pass has every example once, and no share is empty. If no batch size
+    allows that, for example because there are fewer examples than replicas, all
+    examples are repeated equally often, which changes no mean.
 
     Args:
       examples: `noisy_dataset.Examples`.
-      batch_size: int, the largest global batch.
-      replicas: range, the numbers of those replicas whose shares are wanted.
-      num_replicas: int, of all replicas.
+      batch_size: int, the size of the largest global batch.
+      replicas: range, the numbers of the replicas whose shares are wanted.
+      num_replicas: int, the number of all replicas.
 
     Returns:
-      a `tf.data.Dataset` of `(images, targets)`, for each of `replicas` in
-      turn: float32 [share, height, width, channels]; dict of int32 [share]
-      `label` and `position` (in the global batch). A pass has
-      the batches of `evaluation_sizes`.
+      a `tf.data.Dataset` of `(images, targets)`, one for each of `replicas` in
+      turn. Images are float32 [share, height, width, channels]. Targets are a
+      dict of int32 [share]: `label` and `position` (in the global batch). The
+      batches of a pass have the sizes of `evaluation_sizes`.
     """
     index = _on_cpu(examples.index)
     labels = _on_cpu(examples.given_labels, np.int32)
@@ -224,7 +226,7 @@ def is_tail_too_small(num_examples, batch_size, num_replicas):
 
 
 def _on_cpu(array, dtype=None):
-  """Returns a tensor where tf.data reads it, and not on a GPU."""
+  """Returns a tensor on the CPU, where tf.data reads it, not on a GPU."""
   with tf.device("CPU:0"):
     return tf.constant(np.asarray(array, dtype))
 
@@ -233,8 +235,8 @@ def _gather(images, rows):
   """Takes a batch of images.
 
   Args:
-    images: uint8 [num_images, height, width, channels]: a tensor, an array, of
-      which no copy is made, or `StoredImages`.
+    images: uint8 [num_images, height, width, channels]: a tensor, an array,
+      which is not copied, or `StoredImages`.
     rows: integer tensor [batch].
 
   Returns:
@@ -253,7 +255,7 @@ def _for_each(replicas, *values):
 
 
 def _share(batch_size, replica, num_replicas):
-  """Returns the positions in a global batch that are a replica's: int32."""
+  """Returns the positions in a global batch of a replica's share: int32."""
   return tf.range(
     batch_size * replica // num_replicas,
     batch_size * (replica + 1) // num_replicas,
@@ -261,7 +263,11 @@ def _share(batch_size, replica, num_replicas):
 
 
 def _even_batches(num_examples, batch_size, num_replicas):
-  """Returns a fitting batch size, and how often each example is taken."""
+  """Finds a batch size with which no replica's share is empty.
+
+  Returns:
+    a pair of ints: the batch size; how often each example is taken.
+  """
   for size in range(min(batch_size, num_examples), num_replicas - 1, -1):
     if not is_tail_too_small(num_examples, size, num_replicas):
       return size, 1

@@ -1,4 +1,4 @@
-"""What a person decided about labels: kept, replaced, or examples dropped."""
+"""Decisions of a person to keep or replace labels, or to drop examples."""
 
 import dataclasses
 
@@ -27,11 +27,11 @@ class Decisions:
 
 
 def read(path, dataset):
-  """Reads what the audit's page, or a person, wrote.
+  """Reads decisions that the audit's page, or a person, wrote.
 
   Args:
-    path: str, of a CSV file with columns `id`, as the audit calls an example,
-      `decision`, one of `DECISIONS`, and `label`, a class name where the
+    path: str, a CSV file with three columns. `id` is the audit's name of an
+      example. `decision` is one of `DECISIONS`. `label` is a class name if the
       decision is `relabel`, else empty.
     dataset: the `ImageDataset` that the decisions are about.
 
@@ -39,7 +39,7 @@ def read(path, dataset):
     `Decisions`.
 
   Raises:
-    InvalidInputError: if the file, or a row of it, is not like that.
+    InvalidInputError: if the file, or a row of it, does not have that form.
   """
   numbers = {name: number for number, name in enumerate(dataset.ids)}
   classes = {name: number for number, name in enumerate(dataset.class_names)}
@@ -75,7 +75,7 @@ def read(path, dataset):
 
 
 def drop_flagged(path, dataset):
-  """Returns `Decisions` that drop what an audit flagged.
+  """Returns `Decisions` that drop the examples that an audit flagged.
 
   Args:
     path: str, the audit's `labels.csv`.
@@ -99,12 +99,13 @@ def apply(decisions, index, labels):
 
   Args:
     decisions: list of `Decisions`.
-    index: integer array [num_examples], each one's number in the train split.
+    index: integer array [num_examples], each example's number in the train
+      split.
     labels: integer array [num_examples].
 
   Returns:
-    a pair: labels like `labels`; bool array [num_examples], False for those
-    that are dropped.
+    a pair: the changed labels, like `labels`; bool array [num_examples], False
+    for dropped examples.
   """
   labels = labels.copy()
   kept = np.ones(len(index), bool)

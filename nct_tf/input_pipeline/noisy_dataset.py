@@ -1,4 +1,4 @@
-"""The examples of a run: a subset, corrupted once, a part of it held out."""
+"""The examples of a run: a subset, corrupted once, with a part held out."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ class Examples:
       `StoredImages`: all of the dataset's split, shared by all parts of it.
     given_labels: int64 array [num_examples].
     true_labels: int64 array [num_examples].
-    index: int64 array [num_examples], which of the images is whose.
+    index: int64 array [num_examples], the number of each example's image.
   """
 
   images: np.ndarray | image_storage.StoredImages
@@ -71,7 +71,7 @@ class NoisyDataset:
 
   @property
   def held_out(self):
-    """Those `Examples` of `validation` that are of the train split."""
+    """The `Examples` of `validation` that come from the train split."""
     if self.has_own_validation:
       return self.train.where(np.zeros(len(self.train), bool))
     return self.validation
@@ -115,9 +115,9 @@ def prepare(
 ):
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
-  The validation part carries noise as the training part does: nobody who
-  trains on labels that cannot be trusted has others; unless the dataset brings
-  a validation split of its own, which is taken where nothing is held out. The
+  The held-out part has noisy labels like the training part, because whoever
+  trains on noisy labels has no others. If nothing is held out and the dataset
+  has a validation split of its own, with clean labels, that one is used. The
   test split stays clean.
 
   Args:
@@ -131,9 +131,10 @@ def prepare(
     noise_seed: int.
     decisions: sequence of `label_decisions.Decisions`, which change the labels
       after they were corrupted.
-    num_folds: int, into how many parts of equal size the examples are divided,
-      stratified, of which one is held out; None for `validation_fraction`.
-    fold: int, which of them is held out, from 0.
+    num_folds: int, the number of equal, stratified parts that the examples are
+      divided into. One of them is held out. None holds out
+      `validation_fraction` instead.
+    fold: int, which of the parts is held out, from 0.
     num_test_examples: int, how many examples of the test split are used,
       stratified; None for all.
     noise_count: str, see `label_noise.corrupt_labels`.
@@ -142,7 +143,8 @@ def prepare(
     a `NoisyDataset`.
 
   Raises:
-    InvalidInputError: if there are not that many examples.
+    InvalidInputError: if there are too few examples, or if the dataset lacks
+      the labels of `noise_type`.
   """
   index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
@@ -160,7 +162,7 @@ def prepare(
   given_labels, kept = label_decisions.apply(decisions, index, given_labels)
   if dataset.train_clean_labels is not None:
     true_labels = dataset.train_clean_labels[index]
-  elif noise_type == "none":  # Nothing is known but what is given.
+  elif noise_type == "none":  # Only the given labels are known.
     true_labels = given_labels
   else:
     true_labels = labels
@@ -216,7 +218,7 @@ def _own_validation(dataset):
 
 
 def _clean(images, labels):
-  """Returns `Examples` whose labels are right, of all of a split."""
+  """Returns the `Examples` of a whole split, whose labels are right."""
   return Examples(images, labels, labels, np.arange(len(labels)))
 
 
@@ -233,7 +235,7 @@ def _human_labels(dataset, noise_type):
 
 
 def _hold_out(labels, validation_fraction, num_folds, fold):
-  """Returns bool array [num_examples], True for those that are held out."""
+  """Returns bool array [num_examples], True for held-out examples."""
   held_out = np.zeros(len(labels), bool)
   if num_folds is not None:
     smallest = np.bincount(labels)[np.unique(labels)].min()

@@ -1,4 +1,4 @@
-"""The data of a run, as its configuration names them."""
+"""Loads the data of a run, which its configuration names."""
 
 import dataclasses
 import logging
@@ -17,7 +17,7 @@ class RunData:
   Attributes:
     dataset: a `datasets.ImageDataset`.
     noisy: the `noisy_dataset.NoisyDataset` made of it.
-    batching: the `batching.Batching` of both.
+    batching: the `batching.Batching` of the run.
   """
 
   dataset: datasets.ImageDataset
@@ -40,7 +40,7 @@ def load_dataset(config, say=lambda finding: None):
 
   Args:
     config: a `TrainConfig`.
-    say: function that takes what is amiss with it, as text.
+    say: function that gets each problem of the dataset, as text.
   """
   dataset = datasets.load(
     config.dataset,
@@ -58,7 +58,7 @@ def load_dataset(config, say=lambda finding: None):
 
 
 def load_noisy_dataset(config, dataset):
-  """Returns the `NoisyDataset` of a config, and says how noisy it is."""
+  """Returns the `NoisyDataset` of a config, and logs how noisy it is."""
   noisy = noisy_dataset.prepare(
     dataset,
     num_train_examples=config.num_train_examples,

@@ -1,6 +1,6 @@
 """Which training examples an epoch has, and in which order.
 
-All is a function of the seed and the epoch alone.
+Both depend only on the seed and the epoch.
 """
 
 import math
@@ -13,11 +13,11 @@ _ORDER_STREAM = 0
 
 
 class Labels(NamedTuple):
-  """The given labels of all training examples, and how many have each.
+  """The given labels of all training examples, and how often each occurs.
 
   Attributes:
     of_examples: int32 tensor [num_examples].
-    counts: int array [num_present], of the classes that there are, in order.
+    counts: int array [num_present], of the classes that occur, in order.
   """
 
   of_examples: tf.Tensor
@@ -61,10 +61,11 @@ class Natural:
 
 
 class Balanced(Natural):
-  """Takes as many examples as there are, of each class equally many.
+  """Takes as many examples as there are, equally many of each class.
 
-  Examples of rare classes come several times, those of frequent ones in some
-  epochs only. Which classes get one more than others changes by the epoch.
+  Examples of rare classes are repeated, and those of frequent classes come only
+  in some epochs. If the number cannot be divided evenly, the classes with one
+  example more change from epoch to epoch.
   """
 
   def draw(self, order, labels, epoch, num_examples_per_epoch):
@@ -79,10 +80,10 @@ class Balanced(Natural):
 
 
 class BalancedSubset(Natural):
-  """Takes other examples each epoch, none twice.
+  """Takes different examples in each epoch, none of them twice.
 
-  Of each class it takes at most its part of `num_examples_per_epoch`, rounded
-  up. Where classes have fewer, an epoch has fewer.
+  Of each class it takes at most an equal part of `num_examples_per_epoch`,
+  rounded up. If classes have fewer examples, an epoch has fewer, too.
   """
 
   def size(self, counts, num_examples_per_epoch):

@@ -1,7 +1,7 @@
 """Backbones by name: Keras models from images to logits.
 
-A new network is a function in a module here, and a line below. It may import
-`options` and `nct_tf`'s own modules.
+A new network needs a function in a module here, and a line in each table below.
+This package may import `options` and `nct_tf`'s own modules.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import importlib
 from nct_tf import errors
 
 # Name -> the module with the function of that name. It imports Keras, so it is
-# not loaded before the network is built.
+# loaded only when the network is built.
 _MODULES = {
   "preact_resnet18": "nct_tf.networks.preact_resnet",
   "preact_resnet10": "nct_tf.networks.preact_resnet",
@@ -43,11 +43,11 @@ def create(name, input_shape, num_classes, width=64, **options):
     num_classes: int, at least 2.
     width: int, the channels of the first layer (the units of an `mlp`); 64 is
       the paper's.
-    **options: of the network's own function.
+    **options: options of the network's own function.
 
   Returns:
-    a `keras.Model` from float [batch, height, width, channels], normalised,
-    to float32 logits [batch, num_classes].
+    a `keras.Model` from normalised images, float [batch, height, width,
+    channels], to float32 logits [batch, num_classes].
 
   Raises:
     InvalidInputError: if there is no such network, if it cannot take images

@@ -1,4 +1,4 @@
-"""What the options of networks may be."""
+"""The possible values of the networks' options."""
 
 KERNEL_INITIALIZERS = ("fan_in_uniform", "he_normal")
 POOLS = ("global", "official4")

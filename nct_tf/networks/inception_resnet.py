@@ -9,7 +9,7 @@ import keras
 from nct_tf import errors
 from nct_tf.networks import layers
 
-_MIN_SIZE = 75  # With less, the last maps would have no pixel.
+_MIN_SIZE = 75  # The last feature maps of smaller images would be empty.
 _WIDTH = 64
 
 
@@ -18,9 +18,9 @@ def inception_resnet_v2(input_shape, num_classes, width=_WIDTH):
 
   Args:
     input_shape: three ints, (height, width, channels), at least 75x75 pixels;
-      made for 299x299.
+      the network was made for 299x299.
     num_classes: int.
-    width: int, which must be 64: its channels are what they are.
+    width: int, which must be 64, as the numbers of channels are fixed.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].
@@ -41,7 +41,7 @@ def inception_resnet_v2(input_shape, num_classes, width=_WIDTH):
   )
   for layer in body.layers:
     if isinstance(layer, keras.layers.BatchNormalization):
-      # As in the other networks, and in the authors'; Keras' is 0.99.
+      # As in the other networks and in the authors'. Keras' default is 0.99.
       layer.momentum = 0.9
   logits = layers.logits(body.output, num_classes)
   return keras.Model(images, logits, name="inception_resnet_v2")

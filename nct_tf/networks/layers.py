@@ -1,4 +1,4 @@
-"""Layers as PyTorch has them, for networks that equal PyTorch's."""
+"""Layers that behave as PyTorch's, for networks that equal PyTorch's."""
 
 import keras
 
@@ -9,18 +9,18 @@ def _fan_in_uniform():
 
 
 def _kernel_initializer(name):
-  # A new one for each layer: Keras lets one draw only once.
+  # Each layer gets a new one, as Keras lets an initializer draw only once.
   if name == "he_normal":
     return keras.initializers.HeNormal()
   return _fan_in_uniform()
 
 
 def conv(x, filters, kernel_size, strides, initializer, name):
-  """A convolution without bias, padded alike on both sides.
+  """A convolution without bias, padded equally on both sides.
 
   Args:
     x: a Keras tensor [batch, height, width, channels].
-    filters: int, channels of what it gives.
+    filters: int, output channels.
     kernel_size: int, odd.
     strides: int.
     initializer: str, one of `choices.KERNEL_INITIALIZERS`.
@@ -31,7 +31,7 @@ def conv(x, filters, kernel_size, strides, initializer, name):
     rounded up.
   """
   if kernel_size > 1:
-    # Keras' "same" would pad bottom and right only at stride 2.
+    # At stride 2, Keras' "same" would pad only at the bottom and the right.
     x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
   return keras.layers.Conv2D(
     filters,
@@ -44,7 +44,7 @@ def conv(x, filters, kernel_size, strides, initializer, name):
 
 
 def batch_norm(x, name, synchronized):
-  """Batch norm with PyTorch's momentum (0.1, Keras' 0.9) and epsilon."""
+  """Batch norm with PyTorch's momentum (its 0.1 is Keras' 0.9) and epsilon."""
   return keras.layers.BatchNormalization(
     momentum=0.9, epsilon=1e-5, synchronized=synchronized, name=name
   )(x)

@@ -1,4 +1,4 @@
-"""What the networks are, and what they start from."""
+"""Options of the networks and of their initial weights."""
 
 import dataclasses
 import pathlib
@@ -7,7 +7,7 @@ from nct_tf import errors, networks
 from nct_tf.networks import choices
 from nct_tf.options import fields
 
-# The value of `--pretrained_weights` that is no file, and whose weights it is.
+# The value of `--pretrained_weights` that is not a file, and its network.
 IMAGENET = "imagenet"
 IMAGENET_NETWORK = "inception_resnet_v2"
 TORCHVISION_NETWORK = "resnet50"
@@ -20,7 +20,7 @@ _FROM_TORCH = (
 
 @dataclasses.dataclass(frozen=True)
 class Network(fields.Options):
-  """The networks of a method, which are alike."""
+  """The networks of a method, which all have the same architecture."""
 
   TITLE = "network"
 

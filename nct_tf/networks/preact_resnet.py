@@ -36,8 +36,8 @@ def _basic_block(x, filters, strides, initializer, synchronized, name):
 def _pool(x, pool):
   if pool == "global":
     return keras.layers.GlobalAveragePooling2D(name="pool")(x)
-  # Differs from the authors' code, which averages 4x4 windows: of a last map
-  # of up to 7x7 that is its top left corner, and larger ones it cannot take.
+  # Differs from the authors' code, which averages 4x4 windows. A last map of up
+  # to 7x7 has one such window, its top left corner. It cannot take larger maps.
   if not all(4 <= side <= 7 for side in x.shape[1:3]):
     raise errors.InvalidInputError(
       "Argument `pool`=official4 needs images of 25x25 to 56x56 pixels, for a "
@@ -92,12 +92,12 @@ def preact_resnet18(input_shape, num_classes, width=64, **options):
     input_shape: three ints, (height, width, channels), of any size.
     num_classes: int.
     width: int, channels of the first group; they double from group to group.
-    **options: `kernel_initializer`, `fan_in_uniform` (the authors') or
-      `he_normal`; `final_bn`, whether batch norm and ReLU follow the last
-      block, as in He et al., but not in the authors' code; `pool`, `global`,
-      or `official4` for the mean of the top left 4x4 of the last map alone;
-      `sync_batch_norm`, whether batch norm normalises by the statistics of all
-      replicas' parts of a batch.
+    **options: `kernel_initializer`: `fan_in_uniform` (the authors') or
+      `he_normal`. `final_bn`: whether batch norm and ReLU follow the last
+      block, as in He et al., but not in the authors' code. `pool`: `global`,
+      or `official4` for the mean of only the top left 4x4 of the last map.
+      `sync_batch_norm`: whether batch norm normalises by the statistics of the
+      global batch instead of each replica's part.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].

@@ -18,7 +18,7 @@ from nct_tf.networks import options
 
 _logger = logging.getLogger(__name__)
 
-# What keras.applications.InceptionResNetV2(include_top=False) downloads.
+# The file that keras.applications.InceptionResNetV2(include_top=False) loads.
 _IMAGENET_FILE = (
   "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5"
 )
@@ -123,7 +123,7 @@ def _tell(path, model, is_whole):
 
 
 def _download():
-  """Returns the path of the file of ImageNet, downloaded if it is not yet."""
+  """Returns the path of the ImageNet weights; downloads them if need be."""
   try:
     path = keras.utils.get_file(
       _IMAGENET_FILE,
@@ -139,7 +139,7 @@ def _download():
 
 
 def _read(path, network):
-  """Returns list of `_Layer`, in the order of a network's."""
+  """Returns list of `_Layer`, in the order of the network's layers."""
   try:
     if path.suffix == ".npz":
       return _read_torchvision(path, network)

@@ -1,11 +1,11 @@
 """ResNet-50 as torchvision has it, for photographs.
 
 He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016, in
-the form called v1.5: where a group of blocks halves the map, the 3x3
-convolution of its first block does so, not the 1x1 before it. At width 64 every
-layer equals torchvision's and has its name, with `_` for `.`, but for the last
-one: `logits` is torchvision's `fc`. (`keras.applications.ResNet50` is v1, and
-its convolutions have biases.)
+the form called v1.5: if a group of blocks halves the feature map, the 3x3
+convolution of its first block has the stride 2, not the 1x1 before it. At width
+64 every layer equals torchvision's and has its name, with `_` for `.`. Only the
+last layer, torchvision's `fc`, is named `logits`.
+(`keras.applications.ResNet50` is v1, and its convolutions have biases.)
 """
 
 import keras
@@ -14,11 +14,11 @@ from nct_tf import errors
 from nct_tf.networks import choices, layers
 
 _NUM_BLOCKS = (3, 4, 6, 3)
-_EXPANSION = 4  # Channels that a block gives, over those within it.
+_EXPANSION = 4  # A block's output channels, divided by its inner channels.
 
 
 def _bottleneck(x, filters, strides, initializer, synchronized, name):
-  """1x1, 3x3 and 1x1 convolutions, added to what they were given."""
+  """1x1, 3x3 and 1x1 convolutions, whose output is added to their input."""
   num_outputs = _EXPANSION * filters
   shortcut = x
   if strides != 1 or x.shape[-1] != num_outputs:
@@ -48,14 +48,15 @@ def resnet50(
   """ResNet-50 v1.5, the paper's network for Clothing1M.
 
   Args:
-    input_shape: three ints, (height, width, channels), of any size; the maps of
-      the last group are a 32nd of it, sides rounded up.
+    input_shape: three ints, (height, width, channels), of any size. The last
+      feature maps have a 32nd of the height and width, rounded up.
     num_classes: int.
-    width: int, channels of the stem; a last map has 32 times as many.
+    width: int, channels of the stem; the last feature maps have 32 times as
+      many.
     kernel_initializer: str, how convolutions start: `fan_in_uniform`, PyTorch's
       default, or `he_normal`.
     sync_batch_norm: bool, whether batch norm normalises by the statistics of
-      all replicas' parts of a batch.
+      the global batch instead of each replica's part.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].
@@ -69,7 +70,8 @@ def resnet50(
   x = layers.conv(images, width, 7, 2, kernel_initializer, "conv1")
   x = layers.batch_norm(x, "bn1", sync_batch_norm)
   x = keras.layers.ReLU(name="relu")(x)
-  # Nothing is below a ReLU's zero, so zeros pad as PyTorch's -infinity does.
+  # A ReLU gives nothing below zero, so padding with zeros has the same effect
+  # as PyTorch's padding with -infinity.
   x = keras.layers.ZeroPadding2D(1, name="maxpool_pad")(x)
   x = keras.layers.MaxPooling2D(3, 2, name="maxpool")(x)
   for group, num_blocks in enumerate(_NUM_BLOCKS):

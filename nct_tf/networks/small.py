@@ -27,7 +27,7 @@ def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
     width: int, channels of the first convolution; the second has twice as
       many.
     sync_batch_norm: bool, whether batch norm normalises by the statistics of
-      all replicas' parts of a batch.
+      the global batch instead of each replica's part.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].

@@ -1,9 +1,9 @@
-"""What comes from tensorflow-addons, and what serves where it is missing.
+"""Functions of tensorflow-addons, and replacements where it is missing.
 
-tensorflow-addons exists for TensorFlow 2.15 and Keras 2 alone, that is for
-Python 3.10 and 3.11 here. On the newer stack Keras has a LAMB of its own;
-cutout, SGDW and Cohen's kappa as a metric exist on neither and are refused,
-or, where nobody asked for them by name, left out.
+tensorflow-addons exists only for TensorFlow 2.15 and Keras 2, that is for
+Python 3.10 and 3.11 here. On the newer stack, Keras has a LAMB of its own.
+Keras has no cutout, no SGDW and no Cohen's kappa as a metric. On the newer
+stack these are refused, or left out if nobody asked for them by name.
 """
 
 import warnings
@@ -19,7 +19,7 @@ available = packages.has_addons
 def _tensorflow_addons(wanted):
   packages.require_addons(wanted)
   with warnings.catch_warnings():
-    # It announces its end of life at every import.
+    # tensorflow-addons announces its end of life at every import.
     warnings.simplefilter("ignore")
     import tensorflow_addons
 
@@ -46,8 +46,8 @@ def cutout(images, size, centers):
 def lamb(learning_rate, weight_decay):
   """Returns a LAMB optimizer: Adam with a trust ratio per layer.
 
-  tensorflow-addons' LAMB has the weight decay inside the trust ratio, as its
-  paper does; Keras 3's subtracts it apart from it.
+  tensorflow-addons' LAMB includes the weight decay in the trust ratio, as the
+  paper of LAMB does. Keras 3's LAMB subtracts the weight decay separately.
   """
   if not available():
     return keras.optimizers.Lamb(learning_rate, weight_decay=weight_decay)
@@ -57,10 +57,11 @@ def lamb(learning_rate, weight_decay):
 
 
 def sgdw(learning_rate, momentum, weight_decay):
-  """Returns SGD with a weight decay apart from the gradient and from the rate.
+  """Returns SGD with a weight decay decoupled from gradient and learning rate.
 
-  Each step takes `weight_decay * w` from a weight w, whatever the learning
-  rate is: who lowers the rate lowers the optimizer's `weight_decay` as well.
+  Each step subtracts `weight_decay * w` from a weight w, whatever the learning
+  rate is. So whoever lowers the learning rate must lower the optimizer's
+  `weight_decay` as well.
   """
   return _tensorflow_addons("--optimizer=sgdw").optimizers.SGDW(
     weight_decay=weight_decay, learning_rate=learning_rate, momentum=momentum

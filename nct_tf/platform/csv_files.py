@@ -10,15 +10,16 @@ def read(path, name, required, optional=()):
 
   Args:
     path: str.
-    name: str, what it is, for messages.
+    name: str, what to call the file in messages.
     required: sequence of str, columns that must be there.
-    optional: sequence of str, columns that may be; others are left out.
+    optional: sequence of str, columns that may be there. All other columns are
+      left out.
 
   Returns:
     list of dict from column to str.
 
   Raises:
-    InvalidInputError: if it cannot be read, lacks a column or a value.
+    InvalidInputError: if the file cannot be read, or lacks a column or a value.
   """
   try:
     with open(path, encoding="utf-8-sig", newline="") as file:

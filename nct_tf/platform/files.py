@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there."""
+"""Writes files whole or not at all, flushes them to disk, and locks them."""
 
 import contextlib
 import fcntl
@@ -6,14 +6,13 @@ import os
 
 
 def write_atomically(path, content):
-  """Writes a file; whoever reads it sees the old or the new one whole.
+  """Writes a file so that readers see either the whole old or new content.
 
   Args:
     path: `pathlib.Path`.
-    content: str, or a function that writes to the binary file that it is
-      given.
+    content: str, or a function that takes a binary file and writes to it.
   """
-  path = path.resolve()  # A link stays one.
+  path = path.resolve()  # So that a link stays a link.
   temporary = path.with_name(f".{path.name}.tmp")
   try:
     with open(temporary, "wb") as file:
@@ -30,7 +29,7 @@ def write_atomically(path, content):
 
 
 def sync_tree(folder):
-  """Has all of a folder written to the disk.
+  """Flushes a folder and all that is in it to the disk.
 
   Args:
     folder: `pathlib.Path`.
@@ -41,7 +40,7 @@ def sync_tree(folder):
 
 
 def sync(path):
-  """Has one file, or the names in one folder, written to the disk."""
+  """Flushes one file, or the names in one folder, to the disk."""
   descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
@@ -51,14 +50,14 @@ def sync(path):
 
 @contextlib.contextmanager
 def lock(path, wait=True):
-  """Holds a lock that is given free when its process dies.
+  """Holds a lock, which is released if this process dies.
 
   Args:
     path: `pathlib.Path` of the lock's file, which is made if need be.
-    wait: bool, whether to wait for another process that holds it.
+    wait: bool, whether to wait for another process that holds the lock.
 
   Raises:
-    BlockingIOError: if another process holds it and this is not to wait.
+    BlockingIOError: if another process holds the lock and `wait` is False.
     OSError: if the file system has no locks.
   """
   with open(path, "w", encoding="utf-8") as file:

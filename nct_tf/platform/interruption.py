@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: what clusters send before they take a machine."""
+"""Handles Ctrl-C, and the SIGTERM by which clusters announce a stop."""
 
 import contextlib
 import signal
@@ -15,8 +15,8 @@ class Interruption:
   Attributes:
     requested: bool.
     deferred: bool, whether the training loop looks at `requested` and stops by
-      itself. A request raises `TrainingInterrupted` at once while it is not,
-      and so does a second one in any case.
+      itself. If False, a request raises `TrainingInterrupted` at once. A second
+      request always does.
     raised: `TrainingInterrupted` or None, the last one raised.
   """
 
@@ -26,7 +26,7 @@ class Interruption:
     self.raised = None
 
   def handle(self, number, frame):
-    """The handler of the signals."""
+    """Handles a signal."""
     del frame
     name = signal.Signals(number).name
     at_once = not self.deferred or self.requested
@@ -37,10 +37,10 @@ class Interruption:
 
   @contextlib.contextmanager
   def hold(self):
-    """Has a first request wait for the end of a short piece of work.
+    """Defers a first request until the end of a short piece of work.
 
     Raises:
-      TrainingInterrupted: after it, if it was asked to stop meanwhile.
+      TrainingInterrupted: after the work, if a request came meanwhile.
     """
     self.deferred = True
     yield
@@ -51,14 +51,14 @@ class Interruption:
 
 @contextlib.contextmanager
 def catch():
-  """Catches the signals within, where Python lets one: in the main thread.
+  """Catches the signals in the main thread; Python allows it in no other.
 
   Yields:
     an `Interruption`.
 
   Raises:
-    TrainingInterrupted: if it was raised, even where whatever it interrupted
-      has made another error of it.
+    TrainingInterrupted: if a signal raised it, even if the interrupted code has
+      turned it into another error.
   """
   interruption = Interruption()
   if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Processes on this machine that stand for the workers of a cluster."""
+"""Runs processes on this machine in place of the workers of a cluster."""
 
 import contextlib
 import logging
@@ -27,30 +27,32 @@ def run(
 ):
   """Runs workers until all are done; starts all again when one has died.
 
-  A worker has died if a signal ended it or if its code is
-  `errors.RESTART_CODE`. The others, which cannot go on without it, are waited
-  for. Any other code but 0 ends all. SIGTERM, Ctrl-C or a closed terminal ask
-  each worker once, by SIGTERM, to end; nothing is started again then.
+  A worker has died if a signal ended it or if its exit code is
+  `errors.RESTART_CODE`. The others cannot go on without it, so this waits until
+  they have ended, too. Any other exit code but 0 ends the whole run. After
+  SIGTERM, Ctrl-C or the closing of the terminal, each worker gets one SIGTERM,
+  and nothing is started again.
 
-  The first worker, the chief, writes where this process does; lines of the
-  others have `[worker 1] ` before them. To be called from the main thread.
+  The first worker, the chief, writes where this process does. Lines of the
+  others begin with their number, as in `[worker 1] `. Call this from the main
+  thread.
 
   Args:
     command: list of str, to which `--strategy=multi_worker`, `--workers` and
       `--worker_index` are appended.
     num_workers: int, at least 1.
     max_restarts: int, at least 0.
-    restart_command: list of str, what takes the place of `command` from the
-      first restart on; None for the same.
-    grace_seconds: float, how long the others may take to end, before they are
-      killed.
+    restart_command: list of str, which replaces `command` from the first
+      restart on; None for `command` itself.
+    grace_seconds: float, how long the other workers may take to end before they
+      are killed.
 
   Returns:
-    int, the exit code: 0, that of the first worker that failed otherwise, or
-    `errors.RESTART_CODE` if the run can be started again: after a signal, or
-    where `max_restarts` are used up.
+    int, the exit code: 0 if all workers succeeded; that of the first worker
+    that failed for another reason; `errors.RESTART_CODE` if the run can be
+    started again, after a signal or when `max_restarts` are used up.
   """
-  # The ports stay: a run that goes on is one of the same workers.
+  # The ports stay, because a restarted run has the same workers.
   workers = ",".join(f"127.0.0.1:{port}" for port in _free_ports(num_workers))
   num_restarts = 0
   with _stop_request() as stop:
@@ -127,10 +129,11 @@ def _run_once(commands, stop, grace_seconds):
 
 @contextlib.contextmanager
 def _start(command, index):
-  """Yields the process of a worker, and leaves none behind."""
+  """Yields the process of a worker; kills it if it still runs in the end."""
   output = None if index == 0 else subprocess.PIPE
-  # In a session of its own it does not get the terminal's Ctrl-C, and so none
-  # twice: a second one would end it before it has saved its state.
+  # In a session of its own, a worker does not get the terminal's Ctrl-C. Beside
+  # the SIGTERM from here, that would be a second request, which would end it
+  # before it has saved its state.
   process = subprocess.Popen(
     command,
     stdin=subprocess.DEVNULL,
@@ -158,9 +161,9 @@ def _prefix(source, target, index):
   """Copies lines of a file to a file descriptor, with the worker's name."""
   prefix = f"[worker {index}] ".encode()
   for line in source:
-    # Of a progress bar, which returns to the start of its line, the last state.
+    # A progress bar returns to the start of its line: take its last state.
     text = line.rstrip(b"\r\n").rpartition(b"\r")[2]
-    # Where nobody reads any more, the worker must not wait for a reader.
+    # Go on if the output is closed, or the worker would block on a full pipe.
     with contextlib.suppress(OSError):
       os.write(target, prefix + text + b"\n")
 
@@ -176,7 +179,7 @@ def _stop_request():
 
   before = {number: signal.getsignal(number) for number in _SIGNALS}
   for number, handler in before.items():
-    if handler is not signal.SIG_IGN:  # As under nohup.
+    if handler is not signal.SIG_IGN:  # nohup ignores signals.
       signal.signal(number, handle)
   try:
     yield stop
@@ -195,7 +198,7 @@ def _free_ports(number):
 
 
 def _is_failure(code):
-  """Returns whether a code, negative for a signal, forbids to start again."""
+  """Returns whether an exit code, negative for a signal, forbids a restart."""
   return code > 0 and code != errors.RESTART_CODE
 
 

@@ -1,4 +1,4 @@
-"""Whether optional packages are there, without importing them."""
+"""Finds out whether optional packages are there, without importing them."""
 
 import importlib.util
 
@@ -11,7 +11,7 @@ def has_addons():
 
 
 def require_addons(wanted):
-  """Raises `InvalidInputError` naming `wanted` where there are no addons."""
+  """Raises `InvalidInputError` if `wanted` needs addons that are not there."""
   if not has_addons():
     from importlib import metadata  # It takes a while, and is rarely needed.
 

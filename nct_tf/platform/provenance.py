@@ -1,4 +1,4 @@
-"""Which state of the code did something."""
+"""Tells which state of the code is running."""
 
 import pathlib
 import subprocess
@@ -9,8 +9,8 @@ _ROOT = pathlib.Path(__file__).absolute().parents[2]
 def git_commit():
   """Returns the commit of the checkout that this package is imported from.
 
-  40 hexadecimal digits, and `-dirty` after them where files differ from it;
-  None outside of a checkout, and where there is no git.
+  It has 40 hexadecimal digits, and `-dirty` after them if files differ from it.
+  It is None outside of a checkout, and if there is no git.
   """
   top = _git("rev-parse", "--show-toplevel")
   # An installed package may lie inside of somebody else's checkout.

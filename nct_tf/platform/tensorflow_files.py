@@ -1,6 +1,6 @@
-"""What TensorFlow raises where it cannot write files, as Python's own errors.
+"""Turns TensorFlow's errors about files into Python's own.
 
-Apart from `files`, whose importers need not wait for TensorFlow.
+This is not in `files`, so that importing `files` does not load TensorFlow.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def os_errors():
-  """Raises what Python's own files would where TensorFlow's cannot write.
+  """Raises the error of Python's own files if TensorFlow's cannot write.
 
   Raises:
     OSError: if the disk is full, or if writing is not permitted.

@@ -16,10 +16,11 @@ class Evaluation(keras.callbacks.Callback):
 
   Args:
     evaluate: a function without arguments that gives dict from name to float.
-    rename: a function from such a name to the key in the logs, or to None for
-      what is not wanted.
+    rename: a function from such a name to the key in the logs, or to None if
+      the value is not wanted.
     num_epochs: int, of the whole training; the last is always evaluated.
-    every_epochs: int, how often; the first epoch is always evaluated.
+    every_epochs: int, after how many epochs to evaluate again; the first epoch
+      is always evaluated.
   """
 
   def __init__(self, evaluate, rename, num_epochs, every_epochs=1):
@@ -38,7 +39,7 @@ class Evaluation(keras.callbacks.Callback):
 
 
 class WeightAveraging(keras.callbacks.Callback):
-  """Has an average of the weights follow them after each step.
+  """Updates an average of the weights after each step.
 
   Args:
     average: a `weight_average.WeightAverage`.
@@ -76,15 +77,15 @@ class BetweenEpochs(keras.callbacks.Callback):
 
 
 class NanGuard(keras.callbacks.Callback):
-  """Stops training at the first loss that is not a number, or infinite.
+  """Stops training at the first loss that is NaN or infinite.
 
   Args:
-    directory: `checkpoints.Checkpoints`, whose last is good.
+    directory: `checkpoints.Checkpoints`, whose last one is good.
 
   Raises:
-    TrainingDivergedError: naming the epoch, the step and what to try. It is
-      raised, not left to `stop_training`, so that nothing after it takes the
-      run for finished and no checkpoint of such weights is written.
+    TrainingDivergedError: with the epoch, the step and what to try. An error is
+      raised, and `stop_training` is not used, so that nothing later takes the
+      run for finished or writes a checkpoint of such weights.
   """
 
   def __init__(self, directory):
@@ -99,7 +100,7 @@ class NanGuard(keras.callbacks.Callback):
     self._check(logs["loss"], f"in epoch {self._epoch + 1}, step {batch + 1}")
 
   def on_epoch_end(self, epoch, logs=None):
-    # The last step's update shows in the validation loss alone.
+    # The last step's update shows only in the validation loss.
     self._check(
       logs.get("val_loss", logs["loss"]),
       f"in the validation after epoch {epoch + 1}",
@@ -119,8 +120,8 @@ class Timer(keras.callbacks.Callback):
 
   Args:
     num_examples: int, of an epoch.
-    state: `state.TrainingState`, whose `seconds` say what an epoch
-      that goes on had taken before, and are kept up.
+    state: `state.TrainingState`. Its `seconds` tell how long an epoch that goes
+      on has taken before; they are updated after each step.
   """
 
   def __init__(self, num_examples, state):
@@ -142,7 +143,7 @@ class Timer(keras.callbacks.Callback):
 
 
 class HistoryWriter(keras.callbacks.Callback):
-  """Writes a row an epoch to the history, and to the curves of TensorBoard.
+  """Writes each epoch to the history and to the curves of TensorBoard.
 
   Args:
     history: `history.History`.
@@ -164,16 +165,17 @@ class HistoryWriter(keras.callbacks.Callback):
 class Checkpointing(keras.callbacks.Callback):
   """Saves checkpoints, and removes those that are no longer wanted.
 
-  The newest ones stay, and that of the best epoch so far.
+  The newest ones stay, and so does that of the best epoch so far.
 
   Args:
     state: `state.TrainingState`.
     directory: `checkpoints.Checkpoints`.
     history: `history.History`, which tells the best epoch.
     num_epochs: int, of the whole training; the last is always saved.
-    every_epochs: int, how often.
-    every_minutes: float, how often within an epoch; None for never.
-    num_kept: int, how many of the newest stay.
+    every_epochs: int, after how many epochs to save.
+    every_minutes: float, after how many minutes to save within an epoch; None
+      for never.
+    num_kept: int, how many of the newest checkpoints stay.
   """
 
   def __init__(
@@ -227,7 +229,7 @@ class Checkpointing(keras.callbacks.Callback):
 class ProgressBar(keras.callbacks.Callback):
   """Shows the epochs done, the accuracy, and the time left.
 
-  The bar moves within an epoch too: an epoch may take hours.
+  The bar moves within an epoch, too, as an epoch may take hours.
 
   Args:
     num_epochs: int.
@@ -257,7 +259,7 @@ class ProgressBar(keras.callbacks.Callback):
         "{desc} {percentage:3.0f}% |{bar}| epoch {n:.1f}/{total_fmt} "
         "[{elapsed}<{remaining}]{postfix}"
       ),
-      # A terminal is redrawn; a log file is better off with fewer lines.
+      # A terminal is redrawn. In a log file each update is one more line.
       mininterval=0.2 if sys.stderr.isatty() else 20,
     )
 
@@ -272,6 +274,6 @@ class ProgressBar(keras.callbacks.Callback):
     )
 
   def close(self):
-    """Leaves the bar as it is, also where training was broken off."""
+    """Closes the bar as it is, even if training was broken off."""
     if self._bar is not None:
       self._bar.close()

@@ -1,4 +1,4 @@
-"""What a training would cost, by measuring a few seconds of it."""
+"""Estimates the cost of a training by measuring a few seconds of it."""
 
 import functools
 import math
@@ -15,30 +15,34 @@ from nct_tf.networks import pretrained
 from nct_tf.platform import interruption
 from nct_tf.training import loop as loop_lib
 
-_SECONDS = 5.0  # Of training, and of evaluating.
+_SECONDS = 5.0  # Of training, and as many of evaluating.
 _NUM_WARMUP_STEPS = 1
 _MIN_STEPS = 2  # A step of large networks takes long.
 
 
 def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
-  """Makes some steps of a training, and says how long all of it would take.
+  """Makes some steps of a training, and estimates how long all of it takes.
 
   Args:
     config: a `TrainConfig`.
     dataset: its `ImageDataset`.
     noisy: the `NoisyDataset` made of it.
-    num_train: int, the examples of an epoch, if these data stand for larger
-      ones.
-    num_evaluated: int, likewise, the held-out and test examples.
+    num_train: int, the number of examples of an epoch, if these data take the
+      place of larger ones.
+    num_evaluated: int, likewise, the number of held-out and test examples.
 
   Returns:
-    dict ready for JSON: `num_parameters`; `epoch_flops`, the floating point
-    operations of an epoch in convolutions and dense layers, where a multiply
-    and an add are two and a training step is three forward passes;
-    `step_seconds`, a median, with the
-    data; `steps_per_epoch`; `evaluation_seconds`, of all that is evaluated
-    after an epoch; `epoch_seconds`; `hours`, of the whole training;
-    `memory_bytes`, the most that this process has held.
+    dict ready for JSON:
+    `num_parameters`;
+    `epoch_flops`, the floating point operations of an epoch in convolutions and
+    dense layers, where a multiply and an add count as two and a training step
+    counts as three forward passes;
+    `step_seconds`, the median time of a step, the input pipeline included;
+    `steps_per_epoch`;
+    `evaluation_seconds`, of all evaluations after an epoch;
+    `epoch_seconds`;
+    `hours`, of the whole training;
+    `memory_bytes`, the peak memory of this process.
 
   Raises:
     InvalidInputError: if the config's `pretrained_weights` do not fit.
@@ -103,8 +107,8 @@ def _evaluation_seconds(pipeline, test, loop):
 def count_flops(network):
   """Returns the operations of a forward pass of one example: an int.
 
-  Those of convolutions and dense layers, a multiply and an add being two; what
-  the other layers do beside them is left out.
+  Only convolutions and dense layers are counted; a multiply and an add count as
+  two. The other layers add little and are left out.
 
   Args:
     network: a built `keras.Model` of layers.

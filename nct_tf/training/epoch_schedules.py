@@ -1,4 +1,4 @@
-"""Keras callbacks that set, once an epoch, what depends on the epoch."""
+"""Keras callbacks that set the values that depend on the epoch."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ class EpochSchedule(keras.callbacks.Callback):
 
 
 def model_schedules(model, num_epochs):
-  """Returns what a method sets once an epoch, for `fit` of its model.
+  """Returns the schedules of a method, for `fit` of its model.
 
   Args:
     model: a `models.classifier.Classifier`.
@@ -53,17 +53,17 @@ def concurrent_schedules(model, num_epochs, target_variability_max=None):
   Args:
     model: a `methods.nct.ConcurrentModel`.
     num_epochs: int, of the whole training.
-    target_variability_max: float in [0, 1], what the share of random labels
-      rises to; None for the model's own. Of two classes it has to stay well
-      below 0.5. From there on the labels say nothing, as random ones are always
-      the other class.
+    target_variability_max: float in [0, 1], which the share of random labels
+      rises to; None for the model's own. With two classes it must stay well
+      below 0.5. A random label is always the other class then, so at 0.5 the
+      labels carry no information.
 
   Returns:
     list of two `EpochSchedule`, of `alpha` and `target_variability_rate`.
 
   Raises:
-    InvalidInputError: if labels are to be randomised, and the model was made
-      without that.
+    InvalidInputError: if `target_variability_max` is above 0, but the model was
+      made with 0.
 
   References:
     Equations 4 and 5 of the paper.
@@ -88,18 +88,19 @@ class LearningRateSchedule(EpochSchedule):
   """Sets the learning rate once an epoch, with the meaning PyTorch gives it.
 
   Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
-  a drop the old velocity would run on for some steps, far too large for the
-  gradients to hold it. Scaled along with the rate, it makes every step
-  `rate * v` with `v = m * v + g`.
+  a drop of the rate, the old velocity would persist for some steps, much larger
+  than the new gradients can correct. So the velocity is scaled along with the
+  rate. Then every step is `rate * v` with `v = m * v + g`, as in PyTorch.
 
-  It is scaled at the end of the epoch before, so that a checkpoint holds what
-  the next step takes, wherever in an epoch it was written.
+  The velocity is scaled at the end of the epoch before the drop. So a
+  checkpoint, wherever in an epoch it was written, holds the velocity that the
+  next step takes.
 
   Args:
     schedule: a pure function from the 0-based epoch to a float.
     optimizer: a Keras optimizer.
-    velocities: a function without arguments that gives its velocities, a list
-      of variables.
+    velocities: a function without arguments that returns the optimizer's
+      velocities, a list of variables.
   """
 
   def __init__(self, schedule, optimizer, velocities):

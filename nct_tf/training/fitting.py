@@ -19,13 +19,13 @@ from nct_tf.workdir import curves
 
 
 def fit(model, config, data, directory, interruption):
-  """Trains a compiled model, from where its run has come to, to the end.
+  """Trains a compiled model to the end, from where its run stands.
 
   Args:
     model: a `Classifier`, of `building.create_compiled`.
     config: a `TrainConfig`.
     data: the `run_data.RunData` of it.
-    directory: the run's `Workdir`, started.
+    directory: the run's `Workdir`, after its `start`.
     interruption: an `interruption.Interruption`.
 
   Returns:
@@ -69,9 +69,10 @@ def fit(model, config, data, directory, interruption):
     config.keep_checkpoints,
   )
   with _explain(directory, records.saved), contextlib.ExitStack() as stack:
-    # The order matters. As an epoch begins, a restart comes before what is set
-    # for the epoch. As it ends, measures come first, so that the guard and the
-    # files see them; what a method does between epochs is in the checkpoint.
+    # The order matters. When an epoch begins, a restart comes before the
+    # schedules. When it ends, evaluations come first, so that the guard and the
+    # files see their results. What a method does between epochs comes before
+    # the checkpoint, which holds it.
     chosen = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
       *_evaluations(config, data.noisy, measuring),
@@ -108,7 +109,7 @@ def fit(model, config, data, directory, interruption):
 
 
 def _label_scores(model, config, data):
-  """Makes the `LabelScores` that the config asks for; None for none."""
+  """Returns the `LabelScores` if the config asks for them, else None."""
   if not config.label_scores:
     return None
   with model.distribute_strategy.scope():
@@ -159,7 +160,7 @@ def _evaluations(config, noisy, measuring):
 
 
 def _schedules(model, config, phases):
-  """Returns the callbacks that set what depends on the epoch."""
+  """Returns the callbacks that set the values that depend on the epoch."""
 
   def learning_rate(epoch):
     rate = phases.learning_rate(epoch)
@@ -183,7 +184,7 @@ def _schedules(model, config, phases):
     )
   ]
   if config.optimizer == "sgdw":
-    # Its decay is apart from the rate, so the rate's drops are repeated here.
+    # Its decay does not follow the learning rate, so it is lowered here, too.
     result.append(
       epoch_schedules.EpochSchedule(
         "weight_decay",

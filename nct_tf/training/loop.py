@@ -1,8 +1,8 @@
-"""Epochs and steps, alike under every strategy and on both stacks.
+"""A training loop that is the same under every strategy and on both stacks.
 
-Keras' own `fit` trains a `Classifier` too. This loop can do what it cannot:
-begin within an epoch, stop between any two steps, also of an evaluation, and
-run on many machines with Keras 3.
+Keras' own `fit` can train a `Classifier`, too. This loop can do what `fit`
+cannot: begin within an epoch, stop between any two steps, those of an
+evaluation included, and run on many machines with Keras 3.
 """
 
 import keras
@@ -29,20 +29,21 @@ class TrainingLoop:
     self._test = self._make_step(model.test_step)
 
   def iterate(self, make_dataset):
-    """Returns an iterator over what each replica is to get.
+    """Returns an endless iterator over the batches of each replica.
 
     Args:
       make_dataset: function of the keyword arguments `replicas` and
-        `num_replicas` that returns a `tf.data.Dataset`, see `batching`;
-        at its end it begins anew.
+        `num_replicas` that returns a `tf.data.Dataset`, see `batching`. At its
+        end the dataset begins anew.
     """
     options = tf.data.Options()
-    # Its threads, one an iterator, may take seconds to end; as many calls as
-    # there are cores are what it would come to.
+    # Autotuning has a thread for each iterator, which may take seconds to end.
+    # Without it there are as many parallel calls as cores, which autotuning
+    # would come to, too.
     options.autotune.enabled = False
 
     def make(context):
-      # Machines need not tell each other whether an endless one has ended.
+      # The dataset is endless, so machines need not agree whether it has ended.
       return (
         make_dataset(
           replicas=distribution.local_replicas(context),
@@ -58,15 +59,15 @@ class TrainingLoop:
     """Trains from where `state` is to the end of the last epoch.
 
     Args:
-      batches: of `iterate`, from where `state` is on.
+      batches: an iterator of `iterate` that begins where `state` is.
       num_steps: int, of an epoch.
       num_epochs: int, of the whole training.
-      state: `state.TrainingState`; its `position` and, at the end of
-        an epoch's steps, its `means` are kept up.
+      state: `state.TrainingState`. Its `position` is updated after each step,
+        its `means` after the last step of an epoch, or before a stop.
       callbacks: list of Keras callbacks.
 
     Raises:
-      StopRequested: between two steps; `state` is that after the former.
+      StopRequested: between two steps; `state` is that after the last step.
     """
     callbacks = keras.callbacks.CallbackList(callbacks, model=self.model)
     callbacks.on_train_begin()
@@ -86,7 +87,7 @@ class TrainingLoop:
           state.means = self.model.means.get_state()
           raise StopRequested
       first_step = 0
-      # An evaluation begins to count anew.
+      # An evaluation resets the means.
       state.means = self.model.means.get_state()
       callbacks.on_epoch_end(epoch, self.model.means.results())
       state.position = checkpoints.Position(epoch + 1)
@@ -96,10 +97,11 @@ class TrainingLoop:
     """Makes one step.
 
     Args:
-      batches: of `iterate`.
+      batches: an iterator of `iterate`.
 
     Returns:
-      a pair: dict from name to scalar, the means so far; whether to stop.
+      a pair: dict from name to scalar, the epoch's means so far; whether to
+      stop.
     """
     return self._run(self._train, batches)
 
@@ -107,7 +109,7 @@ class TrainingLoop:
     """Evaluates on one pass over data.
 
     Args:
-      batches: of `iterate`.
+      batches: an iterator of `iterate`.
       num_steps: int, of a pass.
 
     Returns:
@@ -127,11 +129,11 @@ class TrainingLoop:
     """Returns a function that predicts in one pass over data.
 
     Args:
-      batches: of `iterate`, of `Batching.evaluate`.
-      sizes: list of int, of each batch of the pass.
+      batches: an iterator of `iterate` over `Batching.evaluate`.
+      sizes: list of int, the size of each batch of the pass.
 
     Returns:
-      a function without arguments that gives each network's logits: float32
+      a function without arguments that returns each network's logits: float32
       array [num_networks, num_examples, num_classes].
     """
     strategy = self.strategy
@@ -165,11 +167,11 @@ class TrainingLoop:
     def replica_step(batch, wish):
       logs = method(batch)
       if is_multi_worker:
-        # All machines stop after the same step, or the others would wait.
+        # All machines must stop after the same step, or some would wait on.
         wish = distribution.sum_over_replicas(wish)
       return logs, wish
 
-    # A step has no control flow that would have to be translated.
+    # A step has no Python control flow that AutoGraph would have to translate.
     @tf.function(autograph=False)
     def step(batches, wish):
       logs, wish = strategy.run(replica_step, args=(next(batches), wish))

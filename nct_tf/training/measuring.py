@@ -1,4 +1,4 @@
-"""What is measured of a model in training, and what it predicts."""
+"""Measurements and predictions of a model in training."""
 
 import contextlib
 import functools
@@ -36,7 +36,7 @@ class Measuring:
   def evaluator(self, examples):
     """Returns a function without arguments that evaluates on `Examples`.
 
-    It gives dict from name to float, each class's accuracy included.
+    That returns a dict from name to float, each class's accuracy included.
     """
     batches = self._batches(examples)
     num_steps = len(self._sizes(examples))
@@ -63,9 +63,9 @@ class Measuring:
 
     Returns:
       float32 array [num_networks, num_examples, num_classes], of the weights
-      themselves.
+      themselves, not of their average.
     """
-    # Where there are fewer examples than replicas, they are repeated.
+    # A pass may repeat the examples, see `Batching.evaluate`.
     return self._predictor()[:, : len(self._data.noisy.train)]
 
   @functools.cached_property
@@ -84,7 +84,7 @@ class Measuring:
 
 
 def _accuracies(results):
-  """Returns those of the ensemble: dict from `accuracy`, ... to float."""
+  """Returns the ensemble's accuracies: dict from `accuracy`, ... to float."""
   names = ("accuracy", "top5_accuracy")
   return {
     name: results[f"ensemble_{name}"]

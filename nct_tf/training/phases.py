@@ -1,4 +1,4 @@
-"""The phases of a training: what their epochs are, and how one begins."""
+"""The phases of a training: which epochs they have, and how they begin."""
 
 import bisect
 import itertools
@@ -16,7 +16,8 @@ class Phases:
     num_epochs: int, of the whole training.
 
   Raises:
-    InvalidInputError: if the phases do not have as many epochs together.
+    InvalidInputError: if a phase has no epoch, or if the phases' epochs do not
+      add up to `num_epochs`.
   """
 
   def __init__(self, phases, num_epochs):
@@ -34,7 +35,7 @@ class Phases:
     return len(self._phases)
 
   def number(self, epoch):
-    """Returns the number of an epoch's phase, from 0; the last after them."""
+    """Returns the number, from 0, of an epoch's phase; at most the last."""
     return bisect.bisect_right(self._begins, epoch) - 1
 
   def learning_rate(self, epoch):
@@ -54,8 +55,8 @@ class Phases:
 class PhaseBegin(keras.callbacks.Callback):
   """Restarts networks and optimizer where a phase says so, and logs `phase`.
 
-  A run that goes on from the checkpoint before a restart restarts again, with
-  the same weights.
+  A run that goes on from the checkpoint before a restart does the restart
+  again, with the same weights.
 
   Args:
     phases: `Phases`.

@@ -1,4 +1,4 @@
-"""How a run finds where it has come to, and goes on from there."""
+"""Finds how far a run has come, and lets it go on from there."""
 
 import logging
 
@@ -11,7 +11,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Records:
-  """What a run has written of its epochs, and where it has come to.
+  """The history and the checkpoints of a run, which tell how far it has come.
 
   Args:
     directory: the run's `Workdir`.
@@ -30,10 +30,10 @@ class Records:
     return self.saved.newest_whole(max_epochs=len(self.history.rows))
 
   def go_on(self, state, strategy):
-    """Brings everything to the newest checkpoint, or to the beginning.
+    """Brings state and history to the newest checkpoint, or to the beginning.
 
     Args:
-      state: `state.TrainingState`, which takes what the checkpoint holds.
+      state: `state.TrainingState`, which is read from the checkpoint.
       strategy: the `tf.distribute.Strategy` of the run.
 
     Raises:

@@ -25,7 +25,7 @@ from nct_tf.workdir import layout, restoring, result as result_lib
 _logger = logging.getLogger(__name__)
 
 
-# What TensorFlow raises where another worker is not there any more.
+# The errors that TensorFlow raises if another worker is gone.
 _LOST_WORKER = (
   tf.errors.AbortedError,
   tf.errors.CancelledError,
@@ -36,10 +36,10 @@ _LOST_WORKER = (
 
 
 def train_and_evaluate(config):
-  """Trains, evaluates and leaves everything in `config.workdir`.
+  """Trains, evaluates and writes everything to `config.workdir`.
 
-  A run of this config that the workdir holds unfinished goes on from its
-  newest whole checkpoint, and ends as if it had never been stopped.
+  If the workdir holds an unfinished run of this config, that run goes on from
+  its newest whole checkpoint, and ends as if it had never been stopped.
 
   Args:
     config: a `TrainConfig` with a `workdir`.
@@ -52,8 +52,8 @@ def train_and_evaluate(config):
     InvalidInputError: if the data, the network or the workdir do not fit the
       configuration; nothing has been written then.
     TrainingDivergedError: if the loss is no longer finite.
-    TrainingInterrupted: if it was asked to stop, or another worker was lost;
-      the same call goes on from there.
+    TrainingInterrupted: if it was asked to stop, or another worker was lost.
+      The same call, made again, goes on from there.
     StorageError: if the disk is full.
   """
   if not config.workdir:
@@ -67,7 +67,7 @@ def train_and_evaluate(config):
   with interruption_lib.catch() as interruption:
     strategy = distribution.create(**config.strategy_options)
     is_chief = distribution.is_chief(strategy)
-    if not is_chief:  # It would say what the chief says.
+    if not is_chief:  # It would repeat what the chief logs.
       logging.getLogger("nct_tf").setLevel(logging.WARNING)
     try:
       with directory.lock() if is_chief else contextlib.nullcontext():
@@ -89,7 +89,7 @@ def _run(config, directory, strategy, interruption):
     exporting.check_writable(config.export_dir)
   goes_on = _goes_on(config, directory)
   if config.pretrained_weights and not goes_on:
-    # Before the data are read, which may take hours.
+    # Checked before the data are read, which may take hours.
     pretrained.find(config.pretrained_weights)
   data = run_data.load(config, _logger.warning)
   _check_batches(config, data, strategy.num_replicas_in_sync)
@@ -115,7 +115,7 @@ def _run(config, directory, strategy, interruption):
 
 
 def _finish(config, data, model, directory, extra_tests):
-  """Leaves what a trained run leaves; returns its result."""
+  """Writes the last files of a trained run; returns its result."""
   history = directory.read_history()
   result = {
     **_describe_run(config, data.dataset, data.noisy, model),
@@ -128,11 +128,11 @@ def _finish(config, data, model, directory, extra_tests):
       [(directory.path.name, result, history)], directory.memorisation_file
     )
   if config.export_dir:
-    # Rebuilt in float32, and outside of any strategy.
+    # The export gets a model that is rebuilt in float32, without a strategy.
     restored = restoring.restore_weights(directory, config, result)
     images = directory.read_warmup_images()
     exporting.export(restored, config, result, images, config.export_dir)
-  # The last of all files: where it is, everything is.
+  # This file is the last one: if it is there, all others are.
   directory.write_result(result)
   return result
 
@@ -148,7 +148,8 @@ def _goes_on(config, directory):
 def _load_pretrained(config, data, model, goes_on):
   """Loads the config's `pretrained_weights`, if it has any and needs them.
 
-  A run that goes on has them in its checkpoint, unless it restarts yet.
+  A run that goes on has them in its checkpoint. It needs them only if a phase
+  restarts.
 
   Returns:
     the SHA-256 of the file for a run that begins, or None.

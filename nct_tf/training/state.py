@@ -1,4 +1,4 @@
-"""All that a run must remember to go on exactly as if nothing had happened."""
+"""All that a run must save to go on exactly as if it had not been stopped."""
 
 import math
 
@@ -13,9 +13,9 @@ from nct_tf.workdir import checkpoints
 class TrainingState:
   """Weights, optimizer, position and half-counted means, in one checkpoint.
 
-  What a method remembers of the examples is in it too. What does not stand here
-  is a function of the position: the data's order and augmentation, what is
-  drawn at random, the schedules.
+  It also holds what a method remembers of the examples. Everything else is a
+  function of the position: the data's order and augmentation, random draws, the
+  schedules.
 
   Args:
     model: a compiled `Classifier`.
@@ -23,9 +23,9 @@ class TrainingState:
     label_scores: a `label_scores.LabelScores`, or None.
 
   Attributes:
-    position: `checkpoints.Position` that the weights have come to.
+    position: `checkpoints.Position`, how far the weights are trained.
     means: float32 array, `metrics.Means.get_state` of the epoch so far.
-    seconds: float, what the epoch so far has taken.
+    seconds: float, how long the epoch has taken so far.
   """
 
   def __init__(self, model, average=None, label_scores=None):
@@ -37,12 +37,12 @@ class TrainingState:
     self.seconds = 0.0
     strategy = model.distribute_strategy
     if hasattr(model.optimizer, "build"):
-      # The optimizers of tensorflow-addons make their variables at their first
-      # step, and take them from the checkpoint then.
+      # The optimizers of tensorflow-addons have no `build`. They make their
+      # variables at their first step, and only then read the checkpoint.
       with strategy.scope():
         model.optimizer.build(model.trainable_variables)
-    # One copy is written for all replicas, and by a process alone: asked for
-    # as a whole, moving statistics would be gathered from all machines.
+    # One copy is written for all replicas, and one process writes it by itself.
+    # To read moving statistics as a whole would gather them from all machines.
     self._position = tf.Variable([0, 0], dtype=tf.int64)
     self._means = tf.Variable(self.means)
     self._seconds = tf.Variable(0.0, dtype=tf.float64)
@@ -141,7 +141,7 @@ class TrainingState:
 def _optimizer_state(optimizer):
   """Returns what a checkpoint holds of an optimizer."""
   if hasattr(optimizer, "scale_loss"):
-    # Keras 3's would have the networks' weights written once more.
+    # The whole optimizer of Keras 3 would write the networks' weights again.
     return [
       distribution.tensorflow_variable(variable)
       for variable in optimizer.variables

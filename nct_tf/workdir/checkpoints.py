@@ -1,4 +1,4 @@
-"""A run's checkpoints on the disk: each is whole or not there."""
+"""A run's checkpoints on disk: each is whole or not there."""
 
 import contextlib
 import logging
@@ -21,7 +21,7 @@ _PREFIX = "state"
 
 
 class Position(typing.NamedTuple):
-  """How far a run has come: epochs done, and steps done in the one after."""
+  """How far a run has come: epochs done, and steps done in the next epoch."""
 
   epoch: int
   step: int = 0
@@ -35,7 +35,7 @@ class Position(typing.NamedTuple):
 class Checkpoints:
   """The checkpoints in a folder, each a folder of its own.
 
-  `ckpt-3` is what three epochs left, `ckpt-3-40` what 40 further steps did.
+  `ckpt-3` is the state after three epochs, `ckpt-3-40` after 40 more steps.
 
   Args:
     folder: `pathlib.Path`; need not exist.
@@ -55,14 +55,14 @@ class Checkpoints:
     return dict(sorted(positions.items()))
 
   def last(self):
-    """Returns the path of the one that has come furthest, or None."""
+    """Returns the path of the checkpoint of the most training, or None."""
     return next(reversed(self.find().values()), None)
 
   def newest_whole(self, max_epochs):
-    """Returns the newest that can be read whole; names those that cannot.
+    """Returns the newest checkpoint that can be read whole; logs damaged ones.
 
     Args:
-      max_epochs: int, those of more epochs are passed over.
+      max_epochs: int; checkpoints of more epochs are ignored.
 
     Returns:
       a `Position`, or None.
@@ -79,14 +79,14 @@ class Checkpoints:
     return None
 
   def write(self, position, checkpoint):
-    """Writes a checkpoint, in place of one of that position if there is one.
+    """Writes a checkpoint; replaces that of the same position if there is one.
 
     Args:
       position: `Position`.
       checkpoint: `tf.train.Checkpoint`.
 
     Raises:
-      StorageError: if that is not possible; nothing is left of it then.
+      StorageError: if it cannot be written; nothing of it is left then.
     """
     final = self.folder / str(position)
     temporary = self.folder / f"{_TEMPORARY}{final.name}"
@@ -125,12 +125,12 @@ class Checkpoints:
         self._remove(path)
 
   def remove_leftovers(self):
-    """Removes what processes that died left half-written or half-removed."""
+    """Removes checkpoints that a process half wrote or removed when it died."""
     for path in self.folder.glob(f"{_TEMPORARY}*"):
       shutil.rmtree(path)
 
   def _remove(self, path):
-    # Deleting takes a while, and half a checkpoint must not be seen.
+    # Deleting takes a while, and nobody must see half a checkpoint.
     hidden = path.with_name(f"{_TEMPORARY}removed-{path.name}")
     os.rename(path, hidden)
     shutil.rmtree(hidden)
@@ -146,11 +146,11 @@ def find_damage(path):
     reader = tf.train.load_checkpoint(prefix(path))
     for name in reader.get_variable_to_shape_map():
       reader.get_tensor(name)  # Compares checksums.
-  except Exception as error:  # Whatever its readers raise.
+  except Exception as error:  # TensorFlow's readers raise many kinds.
     return (str(error).strip().splitlines() or [repr(error)])[0]
   return None
 
 
 def prefix(path):
-  """Returns what TensorFlow calls the checkpoint in a folder, a str."""
+  """Returns TensorFlow's name of the checkpoint in a folder: a str."""
   return str(pathlib.Path(path) / _PREFIX)

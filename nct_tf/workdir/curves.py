@@ -13,8 +13,8 @@ _VALIDATION_PREFIX = "val_"
 class Curves:
   """Writes event files under the names that Keras' own callback uses.
 
-  What stands in the folder is replaced by the epochs that are known already,
-  so that a run that goes on neither loses nor repeats one.
+  The epochs that are done already are written first, so that a run that goes on
+  neither loses nor repeats one.
 
   Args:
     folder: `pathlib.Path`, empty or not there.
@@ -34,7 +34,7 @@ class Curves:
     """Writes an epoch, at once.
 
     Args:
-      row: dict with `epoch`, the 0-based number, and what was measured.
+      row: dict with `epoch`, the 0-based number, and the measured values.
       wall_time: float, seconds since 1970; now if not given.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The history of a run: a row an epoch in a CSV file."""
+"""The history of a run: a row for each epoch in a CSV file."""
 
 import csv
 import io
@@ -9,15 +9,15 @@ import numpy as np
 from nct_tf import errors
 from nct_tf.platform import files
 
-# What stands before a class's name in the column of its accuracy.
+# The prefix of a class's name in the column of its accuracy.
 CLASS_ACCURACY = "class_accuracy/"
 
 
 class History:
-  """The rows of `history.csv`, in memory and on the disk.
+  """The rows of `history.csv`, in memory and on disk.
 
-  The columns are those of the first epoch; what an epoch did not measure
-  stays empty.
+  The columns are those of the first epoch. If an epoch did not measure a value,
+  its field stays empty.
 
   Args:
     path: `pathlib.Path` of the file; need not exist.
@@ -28,7 +28,7 @@ class History:
     self.rows = _read_rows(path)
 
   def truncate(self, num_epochs):
-    """Forgets all but the first epochs, on the disk too."""
+    """Removes all but the first epochs, in memory and on disk."""
     self.rows = self.rows[:num_epochs]
     if self.rows:
       text = io.StringIO(newline="")
@@ -40,10 +40,10 @@ class History:
       self.path.unlink(missing_ok=True)
 
   def add(self, row):
-    """Adds an epoch, on the disk before this returns.
+    """Adds an epoch; it is on disk when this returns.
 
     Args:
-      row: dict with `epoch`, int, and what was measured, floats.
+      row: dict with `epoch`, int, and the measured values, floats.
     """
     self.rows.append(row)
     with open(self.path, "a", newline="", encoding="utf-8") as file:
@@ -77,7 +77,7 @@ class History:
 
 
 def _read_rows(path):
-  """Returns the whole rows of a file that a process may have died writing."""
+  """Returns the whole rows of a file whose writer may have died."""
   try:
     with open(path, newline="", encoding="utf-8") as file:
       lines = file.read().splitlines(keepends=True)
@@ -91,6 +91,6 @@ def _read_rows(path):
     except (TypeError, ValueError):
       break
     if None in row or None in row.values() or values.get("epoch") != number:
-      break  # What follows was never written by us, or not to its end.
+      break  # From here on, the rows are not ours or not whole.
     rows.append({**values, "epoch": number})
   return rows

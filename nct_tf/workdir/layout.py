@@ -78,11 +78,12 @@ class Workdir:
       config: a `TrainConfig`.
 
     Returns:
-      `none`, `unfinished` or `finished`; with the config's `overwrite` always
-      `none`.
+      `none`, `unfinished` or `finished`. If the config has `overwrite`, it is
+      always `none`.
 
     Raises:
-      InvalidInputError: if the folder holds another run, or files of none.
+      InvalidInputError: if the folder holds another run, or some files of a run
+        that is not there.
     """
     if config.overwrite:
       return "none"
@@ -107,7 +108,7 @@ class Workdir:
         )
 
   def _differences(self, config):
-    """Returns in what the folder's run differs from a config: list of str."""
+    """Returns the differences of the folder's run and a config: list of str."""
     old, new = (
       dict(
         line.removeprefix("--").partition("=")[::2]
@@ -120,7 +121,8 @@ class Workdir:
     )
     passed_over = config_lib.circumstances() | methods.option_names()
     if old.get("method") == config.method:
-      # The others may be there: earlier versions wrote them for any method.
+      # The folder may have options of other methods, too, because earlier
+      # versions wrote some for any method.
       passed_over -= fields.options_of(config.method_options).keys()
     return [
       f"{name} is {old.get(name, 'not set')} there and "
@@ -133,9 +135,9 @@ class Workdir:
   def lock(self):
     """Keeps other processes from training here; makes the folder if need be.
 
-    The lock of a process that dies is free again. Where the file system has no
-    locks, a warning says so. A folder that was made here and got no files is
-    removed in the end.
+    If the process dies, its lock is released. If the file system has no locks,
+    a warning says so. A folder that was made here and got no files is removed
+    in the end.
 
     Raises:
       InvalidInputError: if another process trains here, or if the folder
@@ -155,7 +157,7 @@ class Workdir:
         if error.errno not in _NO_LOCKS:
           raise self._not_writable(error) from error
         _logger.warning(
-          "Workdir %s cannot be locked (%s): see to it yourself that no other "
+          "Workdir %s cannot be locked (%s): make sure yourself that no other "
           "process trains there",
           self.path,
           error.strerror,
@@ -180,8 +182,8 @@ class Workdir:
       noisy: the run's `NoisyDataset`.
       warmup_images: uint8 array [num_images, height, width, channels], kept for
         an export.
-      pretrained_sha256: str, of the weights that the run starts from; None if
-        there are none, or if the run goes on.
+      pretrained_sha256: str, the SHA-256 of the file of weights that the run
+        starts from; None if there is none, or if the run goes on.
 
     Raises:
       InvalidInputError: if the folder cannot be written to, or if the run in
@@ -215,7 +217,7 @@ class Workdir:
       raise self._not_writable(error) from error
 
   def check_noise(self, noisy):
-    """Raises `InvalidInputError` unless a `NoisyDataset` is the run's."""
+    """Raises `InvalidInputError` unless a `NoisyDataset` is that of the run."""
     noise = noise_arrays(noisy)
     try:
       with np.load(self.noise_file) as before:
@@ -283,7 +285,7 @@ class Workdir:
       ) from error
 
   def read_pretrained_sha256(self):
-    """Returns what `start` was given; None if the run had none."""
+    """Returns the SHA-256 that `start` was given; None if it was not."""
     if not self.pretrained_file.exists():
       return None
     return self._read(self.pretrained_file, "").split()[0]

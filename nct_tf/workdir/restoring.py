@@ -16,8 +16,8 @@ def load_run(workdir, checkpoint="last", use_ema=None):
   Args:
     workdir: str or path, the run's folder.
     checkpoint: str, `last`, or `best`, that of the best epoch by validation.
-    use_ema: bool, whether to take the moving average of the weights; None for
-      whether the run has one.
+    use_ema: bool, whether to take the moving average of the weights; None takes
+      it if the run has one.
 
   Returns:
     a triple: the `Classifier` in float32; the run's `TrainConfig`; the dict of
@@ -35,8 +35,8 @@ def restore(directory, checkpoint="last", use_ema=None):
   Args:
     directory: a `Workdir`.
     checkpoint: str, `last`, or `best`, that of the best epoch by validation.
-    use_ema: bool, whether to take the moving average of the weights; None for
-      whether the run has one.
+    use_ema: bool, whether to take the moving average of the weights; None takes
+      it if the run has one.
 
   Returns:
     a triple: the `Classifier`, the run's `TrainConfig`, the dict of its
@@ -52,7 +52,7 @@ def restore(directory, checkpoint="last", use_ema=None):
 
 
 def restore_weights(directory, config, result, checkpoint="last", use_ema=None):
-  """As `restore`, of a run whose result is not written yet.
+  """As `restore`, for a run whose result is not written yet.
 
   Args:
     directory: a `Workdir`.

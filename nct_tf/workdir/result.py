@@ -14,19 +14,19 @@ memorised: the share of wrong training labels that the ensemble reproduces."""
 
 
 def summarize_history(history):
-  """The figures of a run.
+  """Returns the figures of a run.
 
-  The best epoch is the one with the best validation: on held-out examples with
-  their noisy labels, or, without any, on the test split itself.
+  The best epoch is the one with the best validation accuracy. If there are no
+  validation examples, the test split itself takes their place.
 
   Args:
     history: dict from column of `history.csv` to float array [num_epochs].
 
   Returns:
-    dict of `result.json`'s accuracies, fractions, of the test split's clean
-    labels but for `train_accuracy_clean` and `train_accuracy_noisy`, which
-    are of the given labels of training examples, None where not measured;
-    and of its times.
+    dict of the accuracies and the times of `result.json`. Accuracies are
+    fractions, None if not measured. They are on the clean labels of the test
+    split; only `train_accuracy_clean` and `train_accuracy_noisy` are on the
+    given labels of training examples.
   """
   split = "test" if "test_ensemble_accuracy" in history else "val"
   accuracy = history[f"{split}_ensemble_accuracy"]
@@ -55,7 +55,7 @@ def summarize_history(history):
     },
     "train_accuracy_clean": last("train_accuracy_clean"),
     "train_accuracy_noisy": last("train_accuracy_noisy"),
-    # The first epoch traces the graph.
+    # The first epoch is left out, as it traces the graph.
     "examples_per_second": float(
       np.median(speed[1:] if speed[1:].size else speed)
     ),

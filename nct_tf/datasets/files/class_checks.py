@@ -13,7 +13,7 @@ _SPLIT_SEED = 0
 
 
 def find_unprintable(class_names):
-  """Finds class names that fit into no line: list of `findings.Finding`."""
+  """Finds names with unprintable characters: list of `findings.Finding`."""
   names = [name for name in class_names if not name.isprintable()]
   if not names:
     return []
@@ -27,7 +27,7 @@ def find_unprintable(class_names):
 
 
 def find_alike(class_names):
-  """Finds class names that are most likely meant to be one.
+  """Finds class names that probably mean the same class.
 
   Args:
     class_names: sequence of str.
@@ -52,15 +52,16 @@ def find_alike(class_names):
 
 
 def choose_test(labels, groups, test_fraction):
-  """Chooses a stratified test split that parts no group.
+  """Chooses a stratified test split that keeps each group together.
 
   Args:
     labels: integer array [num_examples].
-    groups: array [num_examples]; examples of equal value are the same picture.
-    test_fraction: float in (0, 1), of the groups.
+    groups: array [num_examples]; examples with equal values are the same
+      picture.
+    test_fraction: float in (0, 1), the share of the groups that is chosen.
 
   Returns:
-    bool array [num_examples], True for the chosen.
+    bool array [num_examples], True for the examples of the test split.
 
   Raises:
     InvalidInputError: if a class has too few examples for that.
@@ -118,7 +119,7 @@ def find_few(labels, is_test, class_names):
   if np.any(num_test == 0):
     result.append(
       findings.Finding(
-        "Classes without a test picture, which no accuracy tells of",
+        "Classes without a test picture, whose accuracy cannot be measured",
         named(num_test == 0),
       )
     )

@@ -1,4 +1,4 @@
-"""What is amiss with a dataset, said to the person whose data they are."""
+"""Problems of a dataset, in the words that its user reads."""
 
 import dataclasses
 
@@ -9,12 +9,13 @@ NUM_SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-  """Something amiss.
+  """A problem of a dataset.
 
   Attributes:
-    text: str, what it is, and what is done about it; no full stop.
+    text: str, what the problem is and what is done about it, without a full
+      stop.
     items: tuple of str, the files or classes that it is about.
-    is_refused: bool, whether the dataset is not trained on for it.
+    is_refused: bool, whether the dataset is refused because of it.
   """
 
   text: str
@@ -22,7 +23,7 @@ class Finding:
   is_refused: bool = False
 
   def describe(self, num_shown=None):
-    """Returns it as lines of text.
+    """Returns the finding as lines of text.
 
     Args:
       num_shown: int, how many of the items are named; None for all.
@@ -34,20 +35,20 @@ class Finding:
       lines.append(
         f"  and {len(self.items) - len(shown)} more, which --check_data names"
       )
-    # A file's name may hold bytes that are no text.
+    # A file's name may hold bytes that are not valid UTF-8.
     text = "\n".join(lines)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def raise_refused(name, findings):
-  """Raises where a dataset is refused.
+  """Raises an error if a finding refuses the dataset.
 
   Args:
     name: str, of the dataset.
     findings: sequence of `Finding`.
 
   Raises:
-    InvalidInputError: of the first finding that refuses the dataset.
+    InvalidInputError: for the first finding that refuses the dataset.
   """
   for finding in findings:
     if finding.is_refused:

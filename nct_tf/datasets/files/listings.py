@@ -1,6 +1,6 @@
-"""Which pictures a user's own dataset has, and how they are labelled.
+"""Lists the pictures of a user's own dataset, and their labels.
 
-Nothing is opened here but folders and the CSV file.
+Only folders and the CSV file are opened here.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ class Listing:
   """The pictures of a dataset, in the order of its folders or its file.
 
   Attributes:
-    root: `pathlib.Path`, the folder that paths begin at.
+    root: `pathlib.Path`, the folder that paths are relative to.
     paths: list of str.
     labels: list of str, the given labels.
-    splits: list of str, each `train` or `test`; None where they are yet to be
+    splits: list of str, each `train` or `test`; None if they are still to be
       chosen.
     clean_labels: list of str, the labels known to be right; None if they are
       not known.
-    class_names: list of str, the classes that the dataset names, also those
-      without a picture.
+    class_names: list of str, all classes that the dataset names, those without
+      a picture included.
     findings: list of `findings.Finding`.
   """
 
@@ -46,14 +46,14 @@ class Listing:
 def list_folder(path):
   """Lists a folder that has a folder for each class.
 
-  With a folder `train` in it, the folders of the classes are below that, and
-  below `test` if it is there too.
+  If it has a folder `train`, the folders of the classes are in that, and in
+  `test` if there is one, too.
 
   Args:
     path: str.
 
   Returns:
-    a `Listing`; paths are in the order of the splits, the classes, the names.
+    a `Listing`; its paths are ordered by split, then class, then name.
 
   Raises:
     InvalidInputError: if there is no such folder, or no picture in it.
@@ -132,18 +132,18 @@ def _stray_findings(strays):
 
 
 def list_csv(path):
-  """Lists what a CSV file says.
+  """Lists the pictures that a CSV file names.
 
   Args:
-    path: str, a file with a header: columns `path`, from the folder that the
-      file is in, and `label`; `split`, `train` or `test`, and `clean_label`, if
-      it is known, may be there too.
+    path: str, a file with a header. It must have the columns `path`, relative
+      to the file's folder, and `label`. It may have the columns `split`,
+      `train` or `test`, and `clean_label`, the label known to be right.
 
   Returns:
     a `Listing`.
 
   Raises:
-    InvalidInputError: if the file, or a row of it, is not like that.
+    InvalidInputError: if the file, or a row of it, does not have that form.
   """
   name = f"csv:{path}"
   rows = csv_files.read(path, f"Dataset {name}", _COLUMNS[:2], _COLUMNS[2:])
@@ -173,7 +173,7 @@ def list_csv(path):
 
 
 def _check_rows(name, columns):
-  """Raises for the first row that cannot be."""
+  """Raises `InvalidInputError` if a row is invalid."""
 
   def fail(row, text):
     raise errors.InvalidInputError(f"Dataset {name}, row {row + 2}: {text}")
@@ -199,7 +199,7 @@ def _check_rows(name, columns):
 
 
 def order_class_names(labels):
-  """Returns the different labels: numbers by their size, then the others."""
+  """Returns the distinct labels: numbers by their value, then the others."""
 
   def key(name):
     is_number = name.isascii() and name.isdigit()

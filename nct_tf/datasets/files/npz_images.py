@@ -19,19 +19,19 @@ def load(path, test_fraction):
   """Loads an archive of arrays `images` and `labels`.
 
   Args:
-    path: str, of an npz file with `images`, uint8 [num_examples, height, width]
-      or [num_examples, height, width, channels], and `labels`, integers or
-      strings [num_examples]; `clean_labels`, those known to be right, and
-      `split`, strings `train` and `test`, may be there too.
+    path: str, an npz file. It must have `images`, uint8 [num_examples, height,
+      width] or [num_examples, height, width, channels], and `labels`, integers
+      or strings [num_examples]. It may have `clean_labels`, the labels known to
+      be right, and `split`, strings `train` and `test`.
     test_fraction: float in (0, 1), the share that is held out as the test
-      split where there is no `split`.
+      split if there is no `split`.
 
   Returns:
-    an `ImageDataset`. Its test labels are the clean ones where those are
-    known.
+    an `ImageDataset`. Its test labels are the clean ones if those are known.
 
   Raises:
-    InvalidInputError: if the file is not like that.
+    InvalidInputError: if the file does not have that form, or if a finding
+      refuses the dataset.
   """
   dataset, findings = examine(path, test_fraction)
   findings_lib.raise_refused(f"npz:{path}", findings)
@@ -39,9 +39,9 @@ def load(path, test_fraction):
 
 
 def examine(path, test_fraction):
-  """As `load`, but returns the findings too: a pair, and raises none of them.
+  """As `load`, but returns a pair: the dataset and its findings.
 
-  Where one of them refuses the dataset, None stands in its place.
+  If a finding refuses the dataset, no error is raised, and the dataset is None.
   """
   arrays = _read(path)
   images, labels = arrays["images"], arrays["labels"].astype(str)
@@ -105,7 +105,7 @@ def _read(path):
     raise errors.InvalidInputError(
       f"Dataset {name} cannot be read: {str(error).splitlines()[0]}"
     ) from error
-  except TypeError as error:  # An npy file has one array alone.
+  except TypeError as error:  # An npy file holds a single array.
     raise errors.InvalidInputError(
       f"Dataset {name} must be an npz archive of arrays"
     ) from error

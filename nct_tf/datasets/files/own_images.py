@@ -23,7 +23,8 @@ LISTERS = {"folder": listings.list_folder, "csv": listings.list_csv}
 _logger = logging.getLogger(__name__)
 
 _MAX_UNREADABLE = 0.1
-# The networks are made for images of 32 pixels, and get slow by the square.
+# The networks are made for images of 32x32 pixels. Their time grows with the
+# square of the side.
 _MAX_CHOSEN_SIZE = 64
 
 
@@ -32,9 +33,9 @@ class Examined:
   """Own pictures, after all checks.
 
   Attributes:
-    name: str, what --dataset says.
-    root: `pathlib.Path`, the folder that paths begin at.
-    paths: list of str, without those that are left out.
+    name: str, the value of --dataset.
+    root: `pathlib.Path`, the folder that paths are relative to.
+    paths: list of str, without the pictures that are left out.
     labels: int64 array [num_examples], the given labels.
     clean_labels: int64 array [num_examples], or None.
     entries: list of `picture_index.Entry`.
@@ -76,13 +77,13 @@ def examine(name, test_fraction, cache_dir=None):
   Args:
     name: str, `folder:PATH` or `csv:FILE`.
     test_fraction: float in (0, 1), the share that is held out as the test
-      split where the dataset has none.
-    cache_dir: str, the folder for the index of what was opened; None for
+      split if the dataset has none.
+    cache_dir: str, the folder for the index of the pictures; None for
       `image_cache.default_folder`.
 
   Returns:
-    an `Examined`; where one of its findings refuses the dataset, not all
-    checks may have been made.
+    an `Examined`. If one of its findings refuses the dataset, some checks may
+    not have been made.
 
   Raises:
     InvalidInputError: if there is nothing to examine.
@@ -127,7 +128,7 @@ def examine(name, test_fraction, cache_dir=None):
 
 
 def _to_numbers(labels, numbers):
-  """Returns labels as int64 array, 0 for those that name no class; or None."""
+  """Returns labels as an int64 array, 0 for an unknown class; None for None."""
   if labels is None:
     return None
   return np.array([numbers.get(label, 0) for label in labels], np.int64)
@@ -187,7 +188,7 @@ def _find_unknown(clean_labels, numbers):
 
 
 def _check_splits(examined, has_splits, test_fraction):
-  """Returns it with its splits chosen and its duplicates dealt with."""
+  """Returns an `Examined` whose splits are chosen and duplicates handled."""
   digests = np.array([entry.digest for entry in examined.entries])
   findings = list(examined.findings)
   if not has_splits:
@@ -210,7 +211,7 @@ def _check_splits(examined, has_splits, test_fraction):
 
 
 def _find_repeated(examined, digests):
-  """Finds pictures that are there more than once, with equal labels or not."""
+  """Finds pictures that occur more than once, with equal labels or not."""
   _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
   repeated = np.flatnonzero(counts[group] > 1)
   by_group = {}
@@ -231,19 +232,18 @@ def _find_repeated(examined, digests):
 
 
 def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
-  """Loads own pictures.
+  """Loads a user's own pictures.
 
   Args:
     name: str, `folder:PATH` or `csv:FILE`.
     test_fraction: float, see `examine`.
-    image_size: int, the side to resize to; None chooses by the pictures, and
-      says so.
+    image_size: int, the side in pixels to resize to. None keeps pictures that
+      all have one size of up to 64x64; otherwise it chooses a side and logs it.
     cache: str, see `image_keeping.keep`.
     cache_dir: str, see `examine`.
 
   Returns:
-    an `ImageDataset`. Its test labels are the clean ones where those are
-    known.
+    an `ImageDataset`. Its test labels are the clean ones if those are known.
 
   Raises:
     InvalidInputError: if the dataset is refused, see `examine`.
@@ -287,7 +287,7 @@ def _split(examined, labels):
 
 
 def _choose_shape(train_entries, entries, image_size):
-  """Returns the shape that all pictures get: three ints."""
+  """Returns the shape that all pictures are brought to: three ints."""
   num_channels = max(entry.channels for entry in entries)
   if image_size is not None:
     return (image_size, image_size, num_channels)

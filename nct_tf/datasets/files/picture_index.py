@@ -1,4 +1,4 @@
-"""What is known of picture files: read once, kept, and checked for change."""
+"""An index of picture files, so that each is only read anew if it changes."""
 
 import concurrent.futures
 import dataclasses
@@ -20,13 +20,13 @@ _PROGRESS_DELAY_SECONDS = 2
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-  """A file.
+  """What the index holds of a file.
 
   Attributes:
     size: int, bytes.
     modified: int, its time of modification in nanoseconds.
-    height: int, in pixels, as it is seen; 0 if it cannot be read.
-    width: int.
+    height: int, in pixels, of the upright picture; 0 if it cannot be read.
+    width: int, likewise.
     channels: int, 1 or 3; 0 if it cannot be read.
     digest: str, hexadecimal; equal for equal pixels.
     error: str, why it cannot be read; empty if it can.
@@ -42,12 +42,12 @@ class Entry:
 
 
 def obtain(root, paths, folder):
-  """Returns what is known of files; reads those that are new or have changed.
+  """Returns the entries of files; reads only new and changed files.
 
   Args:
-    root: `pathlib.Path`, the folder that paths begin at.
+    root: `pathlib.Path`, the folder that paths are relative to.
     paths: list of str.
-    folder: `pathlib.Path`, of this dataset in the cache; made if need be.
+    folder: `pathlib.Path`, the dataset's folder in the cache; made if need be.
 
   Returns:
     list of `Entry`, one for each path.
@@ -71,7 +71,7 @@ def obtain(root, paths, folder):
     if entries != known:
       _write(file, entries)
   _logger.info(
-    "Index of %d pictures: %d read, %d as they were",
+    "Index of %d pictures: %d read, %d unchanged",
     len(paths),
     len(stale),
     len(paths) - len(stale),
@@ -80,7 +80,7 @@ def obtain(root, paths, folder):
 
 
 def _read(file):
-  """Returns dict from path to `Entry`; empty where there is no whole file."""
+  """Returns dict from path to `Entry`; empty if no usable file is there."""
   try:
     content = json.loads(file.read_text(encoding="utf-8"))
     if content["version"] != _VERSION:
@@ -97,13 +97,13 @@ def _write(file, entries):
       path: dataclasses.astuple(entry) for path, entry in entries.items()
     },
   }
-  # A name may hold bytes that are no text: they are escaped.
+  # A name may hold bytes that are not valid UTF-8; JSON escapes them.
   files.write_atomically(file, json.dumps(content))
 
 
 def _stat(path):
   try:
-    # Files, pages and other programs are to name it.
+    # The name goes into files and pages that other programs read.
     os.fspath(path).encode("utf-8")
     stat = os.stat(path)
   except OSError as error:
@@ -121,7 +121,7 @@ def _is_same(known, entry):
 
 
 def _examine(root, paths, entries):
-  """Reads files on all cores: an iterator of `Entry`."""
+  """Reads files on all cores; yields an `Entry` for each."""
   with concurrent.futures.ThreadPoolExecutor(
     len(os.sched_getaffinity(0))
   ) as pool:

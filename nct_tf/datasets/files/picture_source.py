@@ -59,7 +59,7 @@ class PictureSource:
     return len(self.splits[split].labels)
 
   def fingerprint(self):
-    """Returns hexadecimal digits that differ where images or labels may."""
+    """Returns hexadecimal digits that change if images or labels may change."""
     facts = [self.image_shape, pillow_version, tf.__version__]
     for name, split in self.splits.items():
       digests = [entry.digest for entry in split.entries]
@@ -89,11 +89,11 @@ class PictureSource:
         progress.update(len(labels[part]))
 
   def open(self, split, folder=None):
-    """Makes a split ready to be decoded image by image.
+    """Opens a split whose images are decoded one by one.
 
     Args:
       split: str.
-      folder: not needed.
+      folder: unused.
 
     Returns:
       a pair: `EncodedImages`, int64 labels [num_examples].
@@ -104,11 +104,12 @@ class PictureSource:
 
 
 class EncodedImages(image_storage.StoredImages):
-  """Images that stay in picture files, each decoded when it is asked for.
+  """Images that stay in picture files, each decoded when it is needed.
 
   Args:
     paths: list of `pathlib.Path`.
-    image_shape: three ints, (height, width, channels), that they are made.
+    image_shape: three ints, (height, width, channels), which all images are
+      brought to.
   """
 
   def __init__(self, paths, image_shape):

@@ -1,4 +1,4 @@
-"""Where decoded images lie: in memory, on the disk, or nowhere.
+"""Where decoded images are kept: in memory, on disk, or nowhere.
 
 It may import `datasets.image_dataset`, and what it stands on.
 """

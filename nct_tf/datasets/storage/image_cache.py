@@ -1,4 +1,4 @@
-"""Where a dataset's images are kept, and the folder for what is on disk."""
+"""Chooses where a dataset's images are kept, and manages the cache folder."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ from nct_tf.platform import files
 
 _logger = logging.getLogger(__name__)
 
-_MEMORY_SHARE = 1 / 4  # Batches, networks and other processes need theirs.
+_MEMORY_SHARE = 1 / 4  # Batches, networks and other processes need the rest.
 _DISK_MARGIN = 2**30  # Bytes.
 _GIGABYTE = 10**9
 _CGROUP_ROOT = "/sys/fs/cgroup"
@@ -31,7 +31,7 @@ def choose(num_bytes, num_missing_bytes, folder):
   """Chooses a mode by size, and logs why.
 
   Args:
-    num_bytes: int, of all images, decoded.
+    num_bytes: int, the size of all decoded images.
     num_missing_bytes: int, how much of that is not in the folder yet.
     folder: `pathlib.Path` of the cache; need not exist.
 
@@ -79,8 +79,8 @@ def _cgroup_limits():
       root, name = f"{_CGROUP_ROOT}/memory", "memory.limit_in_bytes"
     else:
       continue
-    # In a container, a part of the path may be the host's: walk up to what is
-    # there.
+    # In a container, a part of the path may exist only on the host: walk up to
+    # the folders that exist.
     own = pathlib.Path(root, path.lstrip("/"))
     for folder in (own, *own.parents):
       if folder.is_relative_to(root):
@@ -90,7 +90,7 @@ def _cgroup_limits():
 
 
 def _lines(path):
-  """Returns the lines of a file of the kernel; none where it is not there."""
+  """Returns the lines of a file of the kernel; none if it is not there."""
   try:
     return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
   except OSError:
@@ -98,7 +98,7 @@ def _lines(path):
 
 
 def _free_space(folder):
-  """Returns the bytes that a user may write below a folder, or 0."""
+  """Returns how many bytes this user may write below a folder."""
   for path in (folder, *folder.parents):
     if path.exists():
       writable = os.access(path, os.W_OK | os.X_OK)
@@ -107,17 +107,17 @@ def _free_space(folder):
 
 
 def obtain(path, read, write):
-  """Reads a file of the cache, which is made where it is not there.
+  """Reads a file of the cache; makes it first if it is missing or damaged.
 
   One process at a time makes the files of a folder; others wait for it.
 
   Args:
-    path: `pathlib.Path`, in a folder of its dataset's in the cache.
-    read: function from `path` to a value; None where the file is damaged.
-    write: function that writes to the binary file that it is given.
+    path: `pathlib.Path`, in the dataset's folder in the cache.
+    read: function from `path` to a value, or to None if the file is damaged.
+    write: function that takes a binary file and writes to it.
 
   Returns:
-    what `read` gives.
+    the value that `read` returns.
 
   Raises:
     InvalidInputError: if the cache cannot be read or written.
@@ -136,7 +136,7 @@ def obtain(path, read, write):
 
 @contextlib.contextmanager
 def usable(folder):
-  """Raises `InvalidInputError` for what is amiss with a folder of the cache."""
+  """Raises `InvalidInputError` if a folder of the cache cannot be used."""
   try:
     yield
   except OSError as error:
@@ -168,13 +168,13 @@ def _read(path, read):
     return None
   value = read(path)
   if value is None:
-    _logger.warning("%s is damaged and made anew", path)
+    _logger.warning("%s is damaged and is made anew", path)
   return value
 
 
 @contextlib.contextmanager
 def lock(folder):
-  """Keeps other processes from a folder of the cache, which is made."""
+  """Locks a folder of the cache, which is made, against other processes."""
   folder.mkdir(parents=True, exist_ok=True)
   _remove_leftovers(folder.parent)
   with contextlib.ExitStack() as stack:
@@ -182,15 +182,15 @@ def lock(folder):
     try:
       stack.enter_context(files.lock(path, wait=False))
     except BlockingIOError:
-      _logger.info("Waits for another process that makes %s", folder)
+      _logger.info("Waiting for another process, which makes %s", folder)
       stack.enter_context(files.lock(path))
     yield
 
 
 def _remove_leftovers(cache):
-  """Deletes what processes that were killed left unfinished."""
+  """Deletes unfinished files of processes that were killed."""
   for path in cache.glob("*/.lock"):
-    # Where a process that is alive makes something, it holds the lock.
+    # A process that is still making something holds the lock.
     with (
       contextlib.suppress(OSError),
       files.lock(path, wait=False),

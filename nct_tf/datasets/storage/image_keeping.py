@@ -1,8 +1,8 @@
-"""Decoded images in memory, on disk, or nowhere, whatever they come from.
+"""Keeps decoded images of any source in memory, on disk, or nowhere.
 
 A source has `num_examples(split)`, `image_shape`, `image_bytes`,
-`batches(split)`, which decodes all in order, and `open(split, folder)`, which
-makes `StoredImages` and labels without decoding.
+`batches(split)`, which decodes all images in order, and `open(split, folder)`,
+which makes `StoredImages` and labels without decoding.
 """
 
 import numpy as np
@@ -13,19 +13,19 @@ _LABEL_TYPE = np.dtype("<i8")
 
 
 def keep(source, splits, cache, folder):
-  """Makes images ready to be read; they do not depend on where they are kept.
+  """Makes images ready to be read; where they are kept does not change them.
 
   Args:
     source: see the module.
     splits: list of str.
-    cache: str: in `memory`, on `disk`, or (`none`) nowhere; None chooses by
-      their size.
-    folder: `pathlib.Path`, of these data in the cache.
+    cache: str, where decoded images are kept: `memory`, `disk`, or `none`,
+      which decodes an image whenever it is needed. None chooses by their size.
+    folder: `pathlib.Path`, the folder of this source in the cache.
 
   Returns:
-    a triple: list of images, uint8 [num_examples, height, width, channels], an
-    array or `StoredImages`, and list of labels, int64 [num_examples], both one
-    a split; whether they are in memory.
+    a triple: a list with the images of each split, uint8 [num_examples, height,
+    width, channels], an array or `StoredImages`; a list with the labels of each
+    split, int64 [num_examples]; whether the images are in memory.
 
   Raises:
     InvalidInputError: if the cache cannot be written.
@@ -68,7 +68,7 @@ def _read_into_memory(source, split, folder):
 
 
 def _keep_on_disk(source, split, folder):
-  """Returns `FileImages`, of a file that is made if need be, and labels."""
+  """Returns `FileImages` and labels; makes their file if need be."""
   num_examples = source.num_examples(split)
   num_bytes = num_examples * source.image_bytes
 

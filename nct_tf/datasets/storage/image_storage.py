@@ -1,4 +1,4 @@
-"""Images that are read when they are asked for, instead of held in memory."""
+"""Images that are read when they are needed, instead of held in memory."""
 
 import abc
 import copy
@@ -11,10 +11,10 @@ from nct_tf import errors
 
 
 class StoredImages(abc.ABC):
-  """An array of images that holds none: `images[rows]` reads these.
+  """An array of images outside of memory: `images[rows]` reads some of them.
 
-  Rows are integers, a slice or a mask, as for a NumPy array; what comes back
-  is a uint8 array [num_rows, height, width, channels], in their order.
+  Rows are integers, a slice or a mask, as for a NumPy array. The result is a
+  uint8 array [num_rows, height, width, channels], in the order of the rows.
 
   Args:
     num_images: int.
@@ -40,7 +40,7 @@ class StoredImages(abc.ABC):
     return self._read(self._stored[rows])
 
   def subset(self, rows):
-    """Returns `StoredImages` of some rows, of which none is read."""
+    """Returns `StoredImages` of some rows, without reading any."""
     result = copy.copy(self)
     result._stored = self._stored[rows]
     return result
@@ -57,10 +57,11 @@ class StoredImages(abc.ABC):
 class FileImages(StoredImages):
   """Images of equal size, one after the other from the beginning of a file.
 
-  Read, not mapped: mapped pages count as the memory of the process.
+  The file is read, not mapped: mapped pages would count as memory of the
+  process.
 
   Args:
-    path: `pathlib.Path`; what follows the images there is left alone.
+    path: `pathlib.Path`; whatever follows the images in the file is ignored.
     num_images: int.
     image_shape: three ints, (height, width, channels).
   """
@@ -82,14 +83,14 @@ class FileImages(StoredImages):
 
 
 def subset(images, rows):
-  """Returns `images[rows]`, read only where images are held in memory."""
+  """Returns `images[rows]`, without reading them if they are `StoredImages`."""
   if isinstance(images, StoredImages):
     return images.subset(rows)
   return images[rows]
 
 
 def gather(images, rows):
-  """Returns `images[rows]` inside a graph that does not hold the images.
+  """Returns `images[rows]` inside a graph, which does not hold the images.
 
   Args:
     images: uint8 [num_images, height, width, channels], an array or

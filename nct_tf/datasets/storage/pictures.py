@@ -8,13 +8,13 @@ _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
 class UnreadableError(Exception):
-  """A file is no picture, or not a whole one; its text says why."""
+  """A file is not a picture, or not a whole one; the error's text says why."""
 
 
 def decode(path):
   """Decodes the (first) picture in a file, turned as its EXIF data say.
 
-  Transparency is dropped, palettes and CMYK become colours, 16 bits 8.
+  Transparency is dropped, palettes and CMYK become RGB, and 16 bits become 8.
 
   Args:
     path: `pathlib.Path` of a JPEG, PNG, GIF, BMP or WebP file.
@@ -34,7 +34,7 @@ def decode(path):
   except OSError as error:
     reason = error.strerror or str(error).split("'")[0].strip()
     raise UnreadableError(reason or "cannot be decoded") from error
-  except Exception as error:  # Whatever its decoders raise.
+  except Exception as error:  # Pillow's decoders raise many kinds.
     raise UnreadableError(str(error) or type(error).__name__) from error
 
 
@@ -59,7 +59,7 @@ def to_channels(image, num_channels):
 
   Args:
     image: uint8 array [height, width, 1 or 3].
-    num_channels: int, 1 or 3, not fewer than it has.
+    num_channels: int, 1 or 3, not fewer than the picture has.
   """
   if image.shape[-1] == num_channels:
     return image

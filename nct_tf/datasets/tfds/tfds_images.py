@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 _SPLIT_SEED = 0
 _TEST_FRACTION = 0.2
 _TEST_SPLITS = ("test", "validation")
-_CLEAN_LABEL = "clean_label"  # Of `builders`, and of those who do alike.
+_CLEAN_LABEL = "clean_label"  # A feature that `builders`, and others, may have.
 
 
 def load(
@@ -33,20 +33,21 @@ def load(
 ):
   """Reads a dataset, or makes it ready to be read image by image.
 
-  The test split is `test`, or `validation` where there is none or where its
-  labels are kept back (-1); a dataset of one split alone is parted, stratified,
-  four to one. A split `validation` beside a `test` is to validate on. Images,
-  labels and their order do not depend on the cache.
+  The test split is `test`. It is `validation` if there is no `test`, or if the
+  labels of `test` are not public (-1). If the dataset has neither, a stratified
+  fifth of `train` is held out as the test split. If it has both, `validation`
+  serves for validation. Images, labels and their order do not depend on the
+  cache.
 
   Args:
-    name: str, as `tfds.builder` takes it, with `/config` where it has some.
+    name: str, as `tfds.builder` takes it, with `/config` if it has configs.
     data_dir: str, or None for the default of tensorflow-datasets.
-    download: bool, whether to download and prepare what is not there.
-    image_size: int, the side to resize to; needed where sizes differ: then
-      images keep their aspect ratio, and the square in their middle is taken.
-    cache: str, where decoded images are kept: in `memory`, on `disk`, or
-      (`none`) nowhere; None chooses by their size.
-    cache_dir: str, the folder for what is kept on disk; None for
+    download: bool, whether to download and prepare data that are not there.
+    image_size: int, the side in pixels to resize to. It is needed if the
+      images' sizes differ. They then keep their aspect ratio, and the square in
+      their middle is taken.
+    cache: str, where decoded images are kept, see `image_keeping.keep`.
+    cache_dir: str, the folder for images that are kept on disk; None for
       `image_cache.default_folder`.
 
   Returns:
@@ -116,7 +117,7 @@ def _test_split(source):
     split for split in _TEST_SPLITS if split in source.builder.info.splits
   ]
   for split in splits[:-1]:
-    if source.has_labels(split):  # Some keep their test labels to themselves.
+    if source.has_labels(split):  # Some datasets do not publish test labels.
       return split
   return splits[-1] if splits else None
 
@@ -130,7 +131,13 @@ def _validation_split(source, test_split):
 
 
 def _hold_test_out(images, labels, more_labels):
-  """Parts the train split: all three are dicts, of splits and of features."""
+  """Holds a part of the train split out as the test split.
+
+  Args:
+    images: dict from split to images; changed in place, like the others.
+    labels: dict from split to labels.
+    more_labels: dict from feature to labels of the train split.
+  """
   is_test = image_dataset.stratified_sample(
     labels["train"],
     round(_TEST_FRACTION * len(labels["train"])),
@@ -146,7 +153,7 @@ def _hold_test_out(images, labels, more_labels):
 
 
 def _read_more_labels(source):
-  """Returns clean and people's labels of train: dict from feature to array."""
+  """Returns train's clean and human labels: dict from feature to array."""
   keys = [_CLEAN_LABEL, *label_noise.HUMAN.values()]
   keys = [key for key in keys if key in source.builder.info.features]
   return source.read_labels("train", keys) if keys else {}
@@ -206,7 +213,7 @@ def _prepare(name, builder, download):
     builder.download_and_prepare()
   except errors.InvalidInputError:
     raise
-  except Exception as error:  # Whatever its servers and parsers raise.
+  except Exception as error:  # Its servers and parsers raise many kinds.
     if "Manual directory" in str(error):
       raise errors.InvalidInputError(
         f"Dataset {name}: {' '.join(str(error).split())}"

@@ -28,7 +28,7 @@ _NUM_GLANCED_AT = 1000
 class Source:
   """Images and labels of a dataset.
 
-  Whatever the method, a split's examples come in the same order.
+  All methods give the examples of a split in the same order.
 
   Attributes:
     builder: a `tfds.core.DatasetBuilder`, whose data are prepared.
@@ -66,7 +66,7 @@ class Source:
     return self.builder.info.splits[split].num_examples
 
   def fingerprint(self):
-    """Returns hexadecimal digits that differ where images or labels may."""
+    """Returns hexadecimal digits that change if images or labels may change."""
     info = self.builder.info
     facts = [
       info.full_name,
@@ -74,7 +74,7 @@ class Source:
       self.label_key,
       self.image_size,
       self.resizing,
-      tf.__version__,  # Its decoders and its resizing.
+      tf.__version__,  # It decodes and resizes.
     ]
     for split in info.splits.values():
       for path in split.filepaths:
@@ -92,7 +92,7 @@ class Source:
       pairs of arrays: uint8 [batch, height, width, channels], int64 [batch].
 
     Raises:
-      InvalidInputError: if there are not as many examples as there should be.
+      InvalidInputError: if the number of examples is not the expected one.
     """
 
     def to_pair(example):
@@ -110,12 +110,12 @@ class Source:
     yield from self._watch(split, batches)
 
   def open(self, split, folder):
-    """Makes a split ready to be decoded image by image.
+    """Opens a split whose images are decoded one by one.
 
     Args:
       split: str.
-      folder: `pathlib.Path`, of this source in the cache, where an index of
-        the records is kept.
+      folder: `pathlib.Path`, the folder of this source in the cache. It keeps
+        an index of the records.
 
     Returns:
       a pair: `TfrecordImages`, int64 labels [num_examples].
@@ -216,7 +216,7 @@ class Source:
     }
 
   def has_labels(self, split):
-    """Returns whether labels are given, by a glance at the first ones."""
+    """Returns whether labels are given; looks only at the first ones."""
     examples = self._examples(split, skip_images=True).take(_NUM_GLANCED_AT)
     labels = examples.map(lambda example: example[self.label_key])
     return all(label >= 0 for label in labels.as_numpy_iterator())
@@ -234,7 +234,7 @@ class Source:
         split=split,
         shuffle_files=False,
         decoders=decoders if skip_images else None,
-        # Its cache would hold all images in memory.
+        # The cache of tensorflow-datasets would hold all images in memory.
         read_config=tfds.ReadConfig(
           add_tfds_id=add_tfds_id, try_autocache=False
         ),
@@ -262,7 +262,7 @@ class Source:
 
 @contextlib.contextmanager
 def _quiet():
-  """Holds back a warning about what tensorflow-datasets calls."""
+  """Hides a warning about functions that tensorflow-datasets calls."""
   logger = logging.getLogger("tensorflow")
   level = logger.level
   logger.setLevel(logging.ERROR)

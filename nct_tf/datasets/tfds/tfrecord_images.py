@@ -1,4 +1,4 @@
-"""Single images out of TFRecord files, decoded when they are asked for."""
+"""Single images out of TFRecord files, decoded when they are needed."""
 
 import os
 
@@ -8,7 +8,8 @@ import tensorflow as tf
 from nct_tf import errors
 from nct_tf.datasets.storage import image_storage
 
-# A record is its length, a checksum of that, the data and their checksum.
+# A record consists of its length, a checksum of the length, the data, and a
+# checksum of the data.
 _LENGTH_BYTES = 8
 _HEADER_BYTES = _LENGTH_BYTES + 4
 _FOOTER_BYTES = 4
@@ -19,9 +20,10 @@ class TfrecordImages(image_storage.StoredImages):
 
   Args:
     paths: list of str, the files.
-    file: integer array [num_images], of the position in `paths`.
-    offset: int64 array [num_images], where in the file its data begin.
-    length: int64 array [num_images], their bytes.
+    file: integer array [num_images], the position of the image's file in
+      `paths`.
+    offset: int64 array [num_images], where in the file the image's data begin.
+    length: int64 array [num_images], how many bytes its data are.
     decode: function from a scalar string tensor, the data, to a uint8 tensor
       of `image_shape`; called in a graph.
     image_shape: three ints, (height, width, channels).
@@ -40,7 +42,7 @@ class TfrecordImages(image_storage.StoredImages):
     )
 
   def gather(self, rows):
-    """See the base; decodes in the graph, by all of its threads."""
+    """See the base class; decodes in the graph, with all of its threads."""
     data = tf.numpy_function(
       lambda rows: self._data(self._stored[rows]), [rows], tf.string
     )
@@ -53,7 +55,8 @@ class TfrecordImages(image_storage.StoredImages):
     """Returns the data of records: object array of bytes."""
     result = np.empty(len(stored), object)
     for number, place in enumerate(stored.tolist()):
-      # Opened each time: there may be more files than a process may open.
+      # It is opened each time, as there may be more files than a process may
+      # hold open.
       with open(self._paths[self._file[place]], "rb", buffering=0) as file:
         length = int(self._length[place])
         data = os.pread(file.fileno(), length, int(self._offset[place]))
@@ -66,7 +69,7 @@ class TfrecordImages(image_storage.StoredImages):
 
 
 def find_records(path):
-  """Finds the records of a TFRecord file by reading their lengths alone.
+  """Finds the records of a TFRecord file by reading only their lengths.
 
   Args:
     path: str.

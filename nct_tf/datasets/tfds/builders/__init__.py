@@ -1,4 +1,4 @@
-"""Datasets that tensorflow-datasets lacks; an import registers them there.
+"""Datasets that tensorflow-datasets lacks; importing this registers them.
 
 The builders may import `nct_tf`'s own modules, and no other datasets.
 """

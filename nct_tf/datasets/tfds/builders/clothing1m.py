@@ -38,7 +38,7 @@ _CLASSES = (
   "Underwear",
 )
 
-# Split -> the list of its images, and what their labels are in.
+# Split -> the file that lists its images, and the file of their labels.
 _LISTS = {
   "train": ("noisy_train_key_list.txt", "noisy_label_kv.txt"),
   "validation": ("clean_val_key_list.txt", "clean_label_kv.txt"),

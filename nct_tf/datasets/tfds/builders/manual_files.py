@@ -1,4 +1,4 @@
-"""Datasets that are fetched by hand: is all there, and can it be read?"""
+"""Checks that datasets downloaded by hand are complete and can be read."""
 
 import io
 import logging
@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 from nct_tf import errors
 
-# Of the images of a split. More of them are no accident.
+# The share of a split's images. If more are unreadable, it is no accident.
 MAX_UNREADABLE_RATE = 0.01
 
 _NUM_NAMED = 5
@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 def check_present(folder, names):
-  """Raises `InvalidInputError`, naming all that a folder lacks.
+  """Raises `InvalidInputError` if a folder lacks files; names all of them.
 
   Args:
     folder: a path.
@@ -32,7 +32,7 @@ def check_present(folder, names):
 
 
 def check_count(what, expected, actual):
-  """Raises `InvalidInputError` unless there are as many as there must be."""
+  """Raises `InvalidInputError` unless the number is the expected one."""
   if actual != expected:
     raise errors.InvalidInputError(
       f"{what} must be {expected:,}, or the download is not whole. Received: "
@@ -51,7 +51,7 @@ def read_labels(path, num_classes):
     dict from name to int, in the file's order.
 
   Raises:
-    InvalidInputError: of the first line that is not of that form.
+    InvalidInputError: for the first line that does not have that form.
   """
   labels = {}
   for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -73,10 +73,10 @@ def class_names(path, synsets):
     synsets: sequence of str.
 
   Returns:
-    list of str, of which no two are alike.
+    list of str, all different.
 
   Raises:
-    InvalidInputError: if the file does not know one of them.
+    InvalidInputError: if the file lacks one of the synsets.
   """
   lines = (line.split(None, 1) for line in path.read_text().splitlines())
   words = dict(line for line in lines if len(line) == 2)
@@ -92,7 +92,7 @@ def class_names(path, synsets):
 
 
 class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """A builder that passes images over that cannot be decoded."""
+  """A builder that skips images that cannot be decoded."""
 
   def _generate_examples(self, split, files):
     """Reads images.
@@ -140,7 +140,7 @@ def _named(items):
 
 
 def _read(path, shape):
-  """Returns an image's bytes, and what is amiss with it, or None."""
+  """Returns an image's bytes and None, or None and what is wrong with it."""
   try:
     contents = path.read_bytes()
   except (OSError, tf.errors.OpError):

@@ -156,8 +156,8 @@ class TinyImagenet(manual_files.ManualBuilder):
   def _read_lists(self, manual_dir, clean):
     """Returns the given labels: dict like `_find_train`'s, in its order.
 
-    The lists number the classes in a way of their own. The one of the test
-    images tells which number is which class.
+    The lists have a numbering of the classes of their own. The list of the test
+    images, whose classes are known, tells which number is which class.
     """
     train_list = f"train_noisy_{self.builder_config.name}_kv_list.txt"
     manual_files.check_present(manual_dir, [_VAL_LIST, train_list])

@@ -26,7 +26,7 @@ _NUM_ALL_CLASSES = 1000
 _SYNSETS = "info/synsets.txt"
 _ILSVRC12 = "ilsvrc12_val"
 
-# Split -> its list, and the folder that the paths in it begin in.
+# Split -> its list, and the folder that the paths in the list are relative to.
 _LISTS = {
   "train": ("info/train_filelist_google.txt", "google_resized_256"),
   "test": ("info/val_filelist.txt", "val_images_256"),
@@ -91,9 +91,9 @@ class WebvisionMini(manual_files.ManualBuilder):
     }
 
   def _read_synsets(self, path):
-    """Returns those of the classes, in the order of WebVision's labels.
+    """Returns the classes' synsets, in the order of WebVision's labels.
 
-    That of ILSVRC's own ids is another one.
+    ILSVRC's own ids have another order.
     """
     lines = path.read_text().splitlines()[: self.NUM_CLASSES]
     synsets = [line.split()[0] for line in lines if line.strip()]
