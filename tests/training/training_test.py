@@ -203,7 +203,7 @@ class OwnValidationTest(RunTestCase):
       validation_labels=digits.test_labels[:60],
     )
     self.enter_context(
-      mock.patch.object(run.datasets, "load", return_value=self.dataset)
+      mock.patch.object(run_data.datasets, "load", return_value=self.dataset)
     )
 
   def test_it_is_validated_on_and_is_no_part_of_the_noise(self):
@@ -242,7 +242,7 @@ class ExtraTestsTest(RunTestCase):
       digits,
       extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
     )
-    with mock.patch.object(run.datasets, "load", return_value=other):
+    with mock.patch.object(run_data.datasets, "load", return_value=other):
       directory, result = self.run_in("run", ema_decay=0.5)
       scores = evaluation.evaluate_run(directory)
     model, _, _ = restoring.restore(directory)
@@ -283,7 +283,7 @@ class ExtraTestsTest(RunTestCase):
       digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
     )
     self.enter_context(
-      mock.patch.object(run.datasets, "load", return_value=other)
+      mock.patch.object(run_data.datasets, "load", return_value=other)
     )
     stop = mock.patch.object(
       fitting, "_accuracies", side_effect=loop.StopRequested
