@@ -108,7 +108,7 @@ def count_flops(network):
   """Returns the operations of a forward pass of one example: an int.
 
   Only convolutions and dense layers are counted; a multiply and an add count as
-  two. The other layers add little and are left out.
+  two. The other layers are left out.
 
   Args:
     network: a built `keras.Model` of layers.
