@@ -127,10 +127,10 @@ class Data(fields.Options):
     "crop_flip",
     "How training images are changed at random. crop_flip crops, after "
     "padding by 4 pixels where --crop_size does not make the crop smaller, and "
-    "mirrors every second image. crop_flip_cutout also blanks a square (it "
+    "mirrors half of the images. crop_flip_cutout also blanks a square (it "
     "needs tensorflow-addons). resized_crop_flip takes a box of 8 to 100 % of "
     "the image's area, 3/4 to 4/3 times as wide as high, resizes it to the "
-    "crop, and mirrors every second one.",
+    "crop, and mirrors half of them. All of that is drawn for each image.",
     choices=AUGMENTATIONS,
   )
 
