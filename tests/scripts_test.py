@@ -9,7 +9,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from tests.support import interrupted_runs, tiny_run
+from tests.support import command_lines, interrupted_runs
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TINY = (
@@ -25,16 +25,44 @@ _TINY = (
   "--batch_size=64",
 )
 
+# Stands for TensorFlow, and ends the script that imports it.
+_FAKE_TENSORFLOW = """
+import os
 
-def run(script, *arguments):
+os.write(1, b"imported")
+os.write(2, b"Could not find TensorRT")
+os._exit(0)
+"""
+
+
+def start(script, *arguments, stdout=subprocess.PIPE, **environment):
+  """Runs a script in a process of its own, from its start to its end."""
   return subprocess.run(
     [sys.executable, "-m", f"scripts.{script}", *arguments],
     cwd=_ROOT,
-    env={**os.environ, "COLUMNS": "80"},
-    capture_output=True,
+    env={**os.environ, "COLUMNS": "80", **environment},
+    stdout=stdout,
+    stderr=subprocess.PIPE,
     text=True,
     check=False,
   )
+
+
+_shared = None
+
+
+def setUpModule():  # noqa: N802
+  global _shared
+  _shared = command_lines.CommandLines()
+
+
+def tearDownModule():  # noqa: N802
+  _shared.close()
+
+
+def run(script, *arguments):
+  """Runs a script in the process that all tests share."""
+  return _shared.run(script, *arguments)
 
 
 class ScriptsTestCase(parameterized.TestCase):
@@ -64,8 +92,13 @@ class BadFlagsTest(ScriptsTestCase):
     ("digits", "takes flags alone, no arguments. Received: digits"),
   )
   def test_train_answers_in_one_line(self, argument, pattern):
-    self.assert_one_line(run("train", "--workdir=unused", argument), pattern)
+    process = run("train", "--workdir=unused", argument)
+    self.assert_one_line(process, pattern)
     self.assertFalse((_ROOT / "unused").exists())
+
+  def test_a_process_ends_with_code_2(self):
+    process = start("train", "--workdir=unused", "--noise_rate=1.5")
+    self.assert_one_line(process, "^train: flag --noise_rate=1.5: ")
 
   @parameterized.parameters("train", "evaluate", "export", "compare")
   def test_what_must_be_given(self, script):
@@ -83,7 +116,7 @@ class BadFlagsTest(ScriptsTestCase):
     "tune",
   )
   def test_help(self, script):
-    process = run(script, "--help")
+    process = start(script, "--help")
     self.assertEqual(process.returncode, 0)
     self.assertIn(f"python -m scripts.{script}", process.stdout)
     self.assertNotIn("--pdb", process.stdout)
@@ -136,6 +169,23 @@ class BadFlagsTest(ScriptsTestCase):
       process = run(script, "--figure=2", f"--results_dir={folder}")
       self.assertEqual(process.returncode, 0, process.stderr)
       self.assertTrue(pathlib.Path(folder, "paper", "figure2.png").exists())
+
+  @parameterized.parameters(
+    ("train", "--workdir=x"),
+    ("evaluate", "--workdir=x"),
+    ("export", "--workdir=x", "--export_dir=y"),
+    ("predict", "--export_dir=x", f"--images={__file__}"),
+    ("audit", "--workdir=x"),
+    ("benchmark",),
+    ("reproduce", "--table=1"),
+    ("plot", "--figure=2"),
+    ("tune", "--workdir=x"),
+  )
+  def test_what_tensorflow_says_when_imported_is_held_back(self, *command):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    pathlib.Path(folder, "tensorflow.py").write_text(_FAKE_TENSORFLOW)
+    process = start(*command, PYTHONPATH=folder)
+    self.assertEqual((process.stdout, process.stderr), ("imported", ""))
 
   def test_help_tells_ranges_and_choices(self):
     text = " ".join(run("train", "--help").stdout.split())
@@ -206,62 +256,82 @@ class BadFlagsTest(ScriptsTestCase):
 
 
 class WholeTest(ScriptsTestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.workdir = pathlib.Path(folder.name) / "run"
+    cls.exports = pathlib.Path(folder.name) / "exports"
+    cls.trained = start("train", *_TINY, f"--workdir={cls.workdir}")
+    cls.exported = run("export", *cls.export_flags())
+
+  @classmethod
+  def export_flags(cls):
+    return f"--workdir={cls.workdir}", f"--export_dir={cls.exports}"
+
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(
       self.enter_context(tempfile.TemporaryDirectory())
     )
+    self.assert_succeeded(self.trained)
+    self.assert_succeeded(self.exported)
+
+  def assert_succeeded(self, process):
+    self.assertEqual(process.returncode, 0, process.stderr)
 
   def succeed(self, script, *arguments):
     process = run(script, *arguments)
-    self.assertEqual(process.returncode, 0, process.stderr)
+    self.assert_succeeded(process)
     return process
 
-  def test_from_training_to_export(self):
-    workdir = self.folder / "run"
-    trained = self.succeed("train", *_TINY, f"--workdir={workdir}")
-    self.assertIn("nominal rate 0.4000, actual rate 0.", trained.stderr)
-    self.assertIn("epoch 2.0/2", trained.stderr)
-    result = json.loads((workdir / "result.json").read_text())
-    self.assertIn(f"{100 * result['best_accuracy']:.1f} %", trained.stdout)
+  def result(self):
+    return json.loads((self.workdir / "result.json").read_text())
 
-    again = run("train", *_TINY, "--width=9", f"--workdir={workdir}")
+  def test_train_tells_of_noise_progress_and_result(self):
+    self.assertIn("nominal rate 0.4000, actual rate 0.", self.trained.stderr)
+    self.assertIn("epoch 2.0/2", self.trained.stderr)
+    best = f"{100 * self.result()['best_accuracy']:.1f} %"
+    self.assertIn(best, self.trained.stdout)
+
+  def test_another_run_is_refused(self):
     self.assert_one_line(
-      again, r"train: Workdir .*width is 8 there and 9 here.*--overwrite"
+      run("train", *_TINY, "--width=9", f"--workdir={self.workdir}"),
+      r"train: Workdir .*width is 8 there and 9 here.*--overwrite",
     )
 
-    evaluated = self.succeed("evaluate", f"--workdir={workdir}")
-    scores = json.loads((workdir / "evaluation.json").read_text())
+  def test_evaluate(self):
+    evaluated = self.succeed("evaluate", f"--workdir={self.workdir}")
+    scores = json.loads((self.workdir / "evaluation.json").read_text())
     self.assertAlmostEqual(
-      scores["ensemble_accuracy"], result["last_accuracy"], places=5
+      scores["ensemble_accuracy"], self.result()["last_accuracy"], places=5
     )
     self.assertEqual(np.sum(scores["confusion_matrix"]), 360)
     self.assertIn("cohen kappa", evaluated.stdout)
 
-    exports = self.folder / "exports"
+  def test_versions_of_an_export(self):
+    self.succeed("export", *self.export_flags())
     for version in ("1", "2"):
-      self.succeed("export", f"--workdir={workdir}", f"--export_dir={exports}")
-      self.assertTrue((exports / version / "saved_model.pb").exists())
-    again = run(
-      "export",
-      f"--workdir={workdir}",
-      f"--export_dir={exports}",
-      "--version=2",
+      self.assertTrue((self.exports / version / "saved_model.pb").exists())
+    self.assert_one_line(
+      run("export", *self.export_flags(), "--version=2"),
+      "export: Version 2 exists in .* already",
     )
-    self.assert_one_line(again, "export: Version 2 exists in .* already")
     self.assert_one_line(
       run(
         "predict",
-        f"--export_dir={exports}",
+        f"--export_dir={self.exports}",
         "--version=7",
         f"--images={__file__}",
       ),
       "predict: .* has no version 7, but 1, 2",
     )
 
+  def test_compare(self):
     compared = self.succeed(
       "compare",
-      f"--workdirs={workdir},{workdir}",
+      f"--workdirs={self.workdir},{self.workdir}",
       f"--figure={self.folder / 'figure.png'}",
     )
     self.assertLen(
@@ -269,14 +339,17 @@ class WholeTest(ScriptsTestCase):
     )
     self.assertTrue((self.folder / "figure.png").exists())
 
-  def test_a_flag_file_repeats_the_run(self):
-    first, second = self.folder / "first", self.folder / "second"
-    self.succeed("train", *_TINY, f"--workdir={first}")
-    self.succeed(
-      "train", f"--flagfile={first / 'flags.txt'}", f"--workdir={second}"
+  def test_a_flag_file_repeats_the_run_in_another_process(self):
+    again = self.folder / "again"
+    self.assert_succeeded(
+      start(
+        "train",
+        f"--flagfile={self.workdir / 'flags.txt'}",
+        f"--workdir={again}",
+      )
     )
-    self.assertLen(interrupted_runs.read_history(first), 2)
-    self.assertEmpty(interrupted_runs.differences(first, second))
+    self.assertLen(interrupted_runs.read_history(self.workdir), 2)
+    self.assertEmpty(interrupted_runs.differences(self.workdir, again))
 
   def test_data_that_are_not_there(self):
     process = run(
@@ -359,25 +432,17 @@ class WholeTest(ScriptsTestCase):
     image = self.folder / "x.png"
     image.write_bytes(b"no picture")
     with open("/dev/full", "w") as full:
-      process = subprocess.run(
-        [sys.executable, "-m", "scripts.predict", f"--images={image}"]
-        + [f"--export_dir={self.export_dir()}", "--format=csv"],
-        cwd=_ROOT,
+      process = start(
+        "predict",
+        f"--images={image}",
+        f"--export_dir={self.exports}",
+        "--format=csv",
         stdout=full,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
       )
     self.assertEqual(process.returncode, 2)
     self.assertRegex(
       process.stderr, "^predict: cannot write any further: No space left.*\n$"
     )
-
-  def export_dir(self):
-    tiny_run.train(
-      self.folder / "tiny", export_dir=str(self.folder / "exports")
-    )
-    return self.folder / "exports"
 
 
 class ThinTest(absltest.TestCase):

@@ -10,34 +10,36 @@ from absl.testing import absltest, parameterized
 
 from nct_tf import errors
 from nct_tf.platform import interruption
-from tests.support import interrupted_runs
+from tests.support import command_lines, interrupted_runs
 
+_TINY = (*interrupted_runs.TINY, "--network=mlp", "--monitor_every_epochs=0")
 # Epochs enough that no test waits for the end.
-_LONG = (*interrupted_runs.TINY, "--num_epochs=500")
+_LONG = (*_TINY, "--num_epochs=500")
 
 
 class InterruptionTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.lines = command_lines.CommandLines()
+    cls.addClassCleanup(cls.lines.close)
+
   def setUp(self):
     super().setUp()
     folder = self.enter_context(tempfile.TemporaryDirectory())
     self.workdir = pathlib.Path(folder) / "run"
 
   def start(self, *flags):
-    process = interrupted_runs.start(self.workdir, *flags)
-    self.addCleanup(process.communicate)
-    self.addCleanup(process.kill)
-    return process
+    """Starts a run in the workdir, once the one before has ended."""
+    return self.lines.start("train", *flags, f"--workdir={self.workdir}")
 
   def names(self):
     return sorted(
       path.name for path in (self.workdir / "checkpoints").iterdir()
     )
 
-  @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
-  def test_a_signal_saves_and_says_start_me_again(self, number):
-    process = self.start(*_LONG, "--checkpoint_every_epochs=500")
-    history = self.workdir / "history.csv"
-    self.assertTrue(interrupted_runs.wait_for(process, history.exists))
+  def assert_saves_at(self, number, process):
+    """Signals to a run that trains."""
     begin = time.monotonic()
     process.send_signal(number)
     code, text = interrupted_runs.finish(process)
@@ -50,11 +52,17 @@ class InterruptionTest(parameterized.TestCase):
     # What was saved is what it goes on from.
     self.assertIn(last.split()[5], self.names())
 
+  def test_ctrl_c_saves_and_says_start_me_again(self):
+    process = self.start(*_LONG, "--checkpoint_every_epochs=500")
+    history = self.workdir / "history.csv"
+    self.assertTrue(interrupted_runs.wait_for(process, history.exists))
+    self.assert_saves_at(signal.SIGINT, process)
+
   def test_a_signal_before_the_first_step(self):
     process = self.start(*_LONG)
     flags = self.workdir / "flags.txt"
     self.assertTrue(interrupted_runs.wait_for(process, flags.exists))
-    process.terminate()
+    process.send_signal(signal.SIGTERM)
     code, text = interrupted_runs.finish(process)
     self.assertEqual(code, 75, text)
     self.assertNotIn("Traceback", text)
@@ -83,12 +91,16 @@ class InterruptionTest(parameterized.TestCase):
     self.assertTrue(done)
 
   def test_two_runs_in_one_workdir(self):
-    first = self.start(*_LONG)
+    first = interrupted_runs.start(self.workdir, *_LONG)
+    self.addCleanup(first.communicate)
+    self.addCleanup(first.kill)
     self.assertTrue(
       interrupted_runs.wait_for(
         first, interrupted_runs.has_checkpoint(self.workdir, "ckpt-1")
       )
     )
+    # It holds its lock, and leaves the processor to the others.
+    first.send_signal(signal.SIGSTOP)
     for flags in (_LONG, (*_LONG, "--overwrite")):
       code, text = interrupted_runs.finish(self.start(*flags))
       self.assertEqual(code, 2)
@@ -98,16 +110,18 @@ class InterruptionTest(parameterized.TestCase):
     first.kill()
     first.wait()
     num_rows = len(interrupted_runs.read_history(self.workdir))
+    second = self.start(*_LONG, "--checkpoint_every_epochs=500")
     self.assertTrue(
       interrupted_runs.wait_for(
-        self.start(*_LONG),
+        second,
         lambda: len(interrupted_runs.read_history(self.workdir)) > num_rows,
       )
     )
+    self.assert_saves_at(signal.SIGTERM, second)
 
   def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
-    disk = self.mount("60k")
-    flags = (*interrupted_runs.TINY, "--keep_checkpoints=99")
+    disk = self.mount("56k")
+    flags = (*_TINY, "--keep_checkpoints=99")
     self.assert_full(
       flags, "Checkpoint .*ckpt-2 cannot be written", "one is .*ckpt-1"
     )
@@ -115,18 +129,17 @@ class InterruptionTest(parameterized.TestCase):
     code, text = interrupted_runs.finish(self.start(*flags))
     self.assertEqual(code, 0, text)
     self.assertIn("Goes on from", text)
-    undisturbed = self.workdir.parent / "undisturbed"
-    code, text = interrupted_runs.finish(
-      interrupted_runs.start(undisturbed, *flags)
-    )
+    stopped = self.workdir
+    self.workdir = self.workdir.parent / "undisturbed"
+    code, text = interrupted_runs.finish(self.start(*flags))
     self.assertEqual(code, 0, text)
-    self.assertEmpty(interrupted_runs.differences(undisturbed, self.workdir))
+    self.assertEmpty(interrupted_runs.differences(self.workdir, stopped))
 
   def test_a_disk_that_the_history_fills(self):
-    self.mount("100k")
+    self.mount("80k")
     self.assert_full(
       # Nothing is learned, so that no later epoch is the best one.
-      (*_LONG, "--network=mlp", "--learning_rate=1e-9")
+      (*_LONG, "--learning_rate=1e-9")
       + ("--target_variability_max=0.3", "--checkpoint_every_epochs=500"),
       "Workdir .*run cannot be written to",
       "checkpoint is .*ckpt-1",
