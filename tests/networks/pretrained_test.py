@@ -168,26 +168,6 @@ class TorchvisionTest(FilesTestCase):
     for old, new in zip(before, model.get_weights(), strict=True):
       np.testing.assert_array_equal(old, new)
 
-  def test_all_replicas_get_them(self):
-    path, state = self.torchvision_file()
-    devices = [f"CPU:{number}" for number in range(virtual_devices.NUM_DEVICES)]
-    strategy = tf.distribute.MirroredStrategy(devices[:2])
-    with strategy.scope():
-      model = standard.StandardModel(
-        networks.create("resnet50", (32, 32, 3), 5, 4)
-      )
-    pretrained.load(model, path, MOMENTS)
-    images = np.random.default_rng(1).standard_normal((1, 3, 32, 32))
-    inputs = tf.constant(np.moveaxis(images, 1, -1), tf.float32)
-    results = strategy.run(lambda: model.network1(inputs, training=False))
-    for logits in strategy.experimental_local_results(results):
-      np.testing.assert_allclose(
-        logits,
-        torchvision_resnet50.logits(state, images),
-        rtol=1e-4,
-        atol=1e-4,
-      )
-
 
 class KerasTest(FilesTestCase):
   def assert_equal_weights(self, network, other):
@@ -224,6 +204,29 @@ class KerasTest(FilesTestCase):
     model = concurrent("simple_cnn", (9, 8, 1), 3, 4)
     pretrained.load(model, path, MOMENTS)
     self.assert_equal_weights(model.network2, original)
+
+  def test_all_replicas_get_them(self):
+    path = self.file("own.weights.h5")
+    original = networks.create("simple_cnn", (9, 8, 1), 3, 4)
+    rng = np.random.default_rng(0)
+    original.set_weights(
+      [rng.uniform(0.5, 1.5, w.shape) for w in original.get_weights()]
+    )
+    original.save_weights(path)
+    devices = [f"CPU:{number}" for number in range(virtual_devices.NUM_DEVICES)]
+    strategy = tf.distribute.MirroredStrategy(devices[:2])
+    with strategy.scope():
+      model = concurrent("simple_cnn", (9, 8, 1), 3, 4)
+    pretrained.load(model, path, MOMENTS)
+    images = tf.constant(rng.standard_normal((2, 9, 8, 1)), tf.float32)
+    for network in model.networks:
+      results = strategy.run(
+        tf.function(functools.partial(network, images, training=False))
+      )
+      for logits in strategy.experimental_local_results(results):
+        np.testing.assert_allclose(
+          logits, original(images, training=False), rtol=1e-5
+        )
 
   @parameterized.named_parameters(
     (

@@ -1,7 +1,17 @@
+"""Runs as a whole: what they leave, and what they refuse.
+
+NCT_TF_LONG_TESTS=1 has a residual network repeat itself, too.
+"""
+
 import dataclasses
+import functools
 import json
+import os
 import pathlib
+import shutil
+import signal
 import tempfile
+import unittest
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -9,12 +19,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import config as config_lib, errors, label_noise, networks
+from nct_tf import (
+  config as config_lib,
+  datasets,
+  errors,
+  label_noise,
+  networks,
+)
 from nct_tf.audit import run_audit
 from nct_tf.evaluation import evaluation
 from nct_tf.input_pipeline import run_data
 from nct_tf.platform import addons
-from nct_tf.training import fitting, loop, run
+from nct_tf.training import fitting, measuring, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
 from tests.support import virtual_devices
 
@@ -53,6 +69,30 @@ RESULT_KEYS = (
 TIMES = ("seconds", "examples_per_second")
 
 
+def setUpModule():
+  global _folder
+  _folder = tempfile.TemporaryDirectory()
+
+
+def tearDownModule():
+  trained.cache_clear()
+  _folder.cleanup()
+
+
+@functools.cache
+def trained(**changes):
+  """Returns the `Workdir` and the result of a run that is only read.
+
+  It exports to the folder `exports` beside its workdir.
+  """
+  folder = pathlib.Path(tempfile.mkdtemp(dir=_folder.name))
+  config = CONFIG.replace(
+    workdir=str(folder / "run"), export_dir=str(folder / "exports"), **changes
+  )
+  result = run.train_and_evaluate(config)
+  return layout.Workdir(config.workdir), result
+
+
 class RunTestCase(parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -65,6 +105,12 @@ class RunTestCase(parameterized.TestCase):
     result = run.train_and_evaluate(config)
     return layout.Workdir(config.workdir), result
 
+  def copy(self, name, **changes):
+    """Returns the `Workdir` of a copy of a run of `trained`."""
+    directory, _ = trained(**changes)
+    shutil.copytree(directory.path, self.folder / name)
+    return layout.Workdir(self.folder / name)
+
   def history(self, directory):
     history = directory.read_history()
     return {k: v.tolist() for k, v in history.items() if k not in TIMES}
@@ -73,7 +119,7 @@ class RunTestCase(parameterized.TestCase):
 class FilesTest(RunTestCase):
   @parameterized.parameters("nct", "standard")
   def test_leaves_everything_behind(self, method):
-    directory, result = self.run_in("run", method=method)
+    directory, result = trained(method=method)
     self.assertEqual(directory.read_result(), result)
     self.assertEqual(
       sorted(path.name for path in directory.path.iterdir()),
@@ -102,7 +148,7 @@ class FilesTest(RunTestCase):
     self.assertEqual(directory.read_config().to_flagfile(), CONFIG_TEXT[method])
 
   def test_noise_file_tells_which_label_became_which(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = trained(validation_fraction=0.25)
     with np.load(directory.noise_file) as noise:
       arrays = dict(noise)
     self.assertEqual(arrays["is_validation"].sum(), 50)
@@ -119,7 +165,7 @@ class FilesTest(RunTestCase):
     self.assertLen(is_validation, 200)
 
   def test_history_has_the_logged_keys(self):
-    directory, _ = self.run_in("run")
+    directory, _ = trained(method="nct")
     history = self.history(directory)
     for name in ("loss", "cross_entropy_1", "mimicry_2", "accuracy_1"):
       self.assertIn(name, history)
@@ -141,18 +187,13 @@ class FilesTest(RunTestCase):
     measured = np.isfinite(self.history(directory)["train_loss_noisy"])
     self.assertEqual(measured.tolist(), [True, False, True, True])
     self.assertIsNotNone(result["train_accuracy_noisy"])
-    directory, result = self.run_in("off", monitor_every_epochs=0)
+    directory, result = self.run_in("off", num_epochs=1, monitor_every_epochs=0)
     self.assertNotIn("train_loss_noisy", self.history(directory))
     self.assertFalse(directory.memorisation_file.exists())
     self.assertIsNone(result["train_accuracy_noisy"])
 
-  def test_clean_data_are_fine(self):
-    _, result = self.run_in("run", noise_type="none", noise_rate=0.0)
-    self.assertEqual(result["actual_noise_rate"], 0.0)
-    self.assertIsNone(result["train_accuracy_noisy"])
-
   def test_held_out_data_leave_the_test_split_alone(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = trained(validation_fraction=0.25)
     history = self.history(directory)
     self.assertEqual(
       result["last_accuracy"], history["test_ensemble_accuracy"][-1]
@@ -164,17 +205,15 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(validated, round(validated), places=3)
 
   @parameterized.parameters(
-    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+    {"method": "nct"}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
   )
   def test_evaluates_and_exports_what_was_trained(self, **changes):
-    directory, result = self.run_in(
-      "run", export_dir=str(self.folder / "exports"), **changes
-    )
+    directory, result = trained(**changes)
     evaluated = evaluation.evaluate_run(directory)
     self.assertAlmostEqual(
       evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
     )
-    loaded = tf.saved_model.load(str(self.folder / "exports" / "1"))
+    loaded = tf.saved_model.load(str(directory.path.parent / "exports" / "1"))
     images = run_data.load_dataset(CONFIG).test_images
     served = loaded.signatures["serving_default"](tf.constant(images))
     labels = run_data.load_dataset(CONFIG).test_labels
@@ -197,16 +236,16 @@ class OwnValidationTest(RunTestCase):
   def setUp(self):
     super().setUp()
     digits = run_data.load_dataset(CONFIG)
-    self.dataset = dataclasses.replace(
+    dataset = dataclasses.replace(
       digits,
       validation_images=digits.test_images[:60],
       validation_labels=digits.test_labels[:60],
     )
     self.enter_context(
-      mock.patch.object(run.datasets, "load", return_value=self.dataset)
+      mock.patch.object(datasets, "load", return_value=dataset)
     )
 
-  def test_it_is_validated_on_and_is_no_part_of_the_noise(self):
+  def test_it_is_validated_on_and_is_no_part_of_what_is_trained_on(self):
     directory, result = self.run_in("run")
     self.assertEqual(result["best_selected_on"], "validation")
     history = self.history(directory)
@@ -223,16 +262,15 @@ class OwnValidationTest(RunTestCase):
         result["actual_noise_rate"],
         np.mean(noise["given_label"] != noise["true_label"]),
       )
+    self.assertLen(run_audit.audit_run(directory).examples, 200)
 
   def test_held_out_examples_take_its_place(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = self.run_in(
+      "run", validation_fraction=0.25, num_epochs=1
+    )
     self.assertEqual(result["best_selected_on"], "validation")
     with np.load(directory.noise_file) as noise:
       self.assertEqual(noise["is_validation"].sum(), 50)
-
-  def test_an_audit_ranks_training_examples_alone(self):
-    directory, _ = self.run_in("run")
-    self.assertLen(run_audit.audit_run(directory).examples, 200)
 
 
 class ExtraTestsTest(RunTestCase):
@@ -242,7 +280,7 @@ class ExtraTestsTest(RunTestCase):
       digits,
       extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
     )
-    with mock.patch.object(run.datasets, "load", return_value=other):
+    with mock.patch.object(datasets, "load", return_value=other):
       directory, result = self.run_in("run", ema_decay=0.5)
       scores = evaluation.evaluate_run(directory)
     model, _, _ = restoring.restore(directory)
@@ -282,12 +320,14 @@ class ExtraTestsTest(RunTestCase):
     other = dataclasses.replace(
       digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
     )
-    self.enter_context(
-      mock.patch.object(run.datasets, "load", return_value=other)
-    )
-    stop = mock.patch.object(
-      fitting, "_accuracies", side_effect=loop.StopRequested
-    )
+    self.enter_context(mock.patch.object(datasets, "load", return_value=other))
+    extra_tests = measuring.Measuring.extra_tests
+
+    def stop_and_test(self):
+      os.kill(os.getpid(), signal.SIGTERM)
+      return extra_tests(self)
+
+    stop = mock.patch.object(measuring.Measuring, "extra_tests", stop_and_test)
     with stop, self.assertRaises(errors.TrainingInterrupted):
       self.run_in("run")
     directory, result = self.run_in("run")
@@ -317,7 +357,7 @@ class SubsetTest(RunTestCase):
     with mock.patch.object(
       fitting.callbacks, "Timer", wraps=fitting.callbacks.Timer
     ) as timer:
-      self.run_in("run", **self.OPTIONS, batch_size=20)
+      self.run_in("run", **self.OPTIONS, batch_size=20, num_epochs=1)
     self.assertEqual(timer.call_args.args[0], 50)
 
   def test_number_and_sampling_belong_together(self):
@@ -344,23 +384,33 @@ class CropTest(RunTestCase):
 
 
 class RepeatabilityTest(RunTestCase):
-  @parameterized.parameters("simple_cnn", "preact_resnet10")
-  def test_equal_seeds_give_equal_bits(self, network):
-    changes = {"network": network, "augmentation": "crop_flip", "width": 4}
-    first, _ = self.run_in("first", **changes)
-    second, _ = self.run_in("second", **changes)
-    other, _ = self.run_in("other", **changes, seed=1)
-    self.assertEqual(self.history(first), self.history(second))
+  def test_equal_seeds_give_equal_bits(self):
+    changes = {"network": "simple_cnn", "width": 4}
+    first = self.check_equal_seeds_give_equal_bits(**changes)
+    other, _ = self.run_in("other", **changes, **self.AUGMENTED, seed=1)
     self.assertNotEqual(self.history(first), self.history(other))
+
+  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+  def test_equal_seeds_give_equal_bits_of_a_residual_network(self):
+    self.check_equal_seeds_give_equal_bits(network="preact_resnet10", width=4)
+
+  AUGMENTED = {"augmentation": "crop_flip"}
+
+  def check_equal_seeds_give_equal_bits(self, **changes):
+    """Returns the `Workdir` of the first of two runs."""
+    first, _ = self.run_in("first", **changes, **self.AUGMENTED)
+    second, _ = self.run_in("second", **changes, **self.AUGMENTED)
+    self.assertEqual(self.history(first), self.history(second))
     one, two = (
       restoring.restore(directory)[0].get_weights()
       for directory in (first, second)
     )
     for a, b in zip(one, two, strict=True):
       np.testing.assert_array_equal(a, b)
+    return first
 
   def test_restored_model_gives_the_last_accuracy(self):
-    directory, result = self.run_in("run")
+    directory, result = trained(method="nct")
     model, config, _ = restoring.restore(directory)
     dataset = run_data.load_dataset(config)
     images = (dataset.test_images / 255 - result["mean"]) / result["std"]
@@ -372,7 +422,7 @@ class RepeatabilityTest(RunTestCase):
     )
 
   def test_mirrored_gives_what_one_device_gives(self):
-    one, _ = self.run_in("one")
+    one, _ = trained(method="nct")
     two, _ = self.run_in("two", strategy="mirrored", num_virtual_cpus=2)
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
@@ -398,6 +448,8 @@ class RepeatabilityTest(RunTestCase):
       strategy="mirrored",
       num_virtual_cpus=2,
       network="simple_cnn",
+      width=4,
+      num_epochs=1,
       validation_fraction=0.105,  # 21 examples.
       export_dir=str(self.folder / "exports"),
     )
@@ -417,18 +469,28 @@ class VariantsTest(RunTestCase):
     "learning_rate": 0.01,
   }
 
+  # What does not touch each other is tried together.
   @parameterized.named_parameters(
-    ("bfloat16", {"mixed_precision": "bfloat16"}),
-    ("adamw", {"optimizer": "adamw", "learning_rate": 1e-3}),
+    (
+      "bfloat16_and_authors_targets",
+      {"mixed_precision": "bfloat16", "target_variability_exclude_true": False},
+    ),
+    (
+      "adamw_and_no_mimicry",
+      {"optimizer": "adamw", "learning_rate": 1e-3, "alpha_max": 0.0},
+    ),
     ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
-    ("decoupled", {"decoupled_weight_decay": True}),
-    ("no_mimicry", {"alpha_max": 0.0}),
-    ("no_target_variability", {"target_variability_max": 0.0}),
-    ("authors_targets", {"target_variability_exclude_true": False}),
+    (
+      "decoupled_and_no_target_variability",
+      {"decoupled_weight_decay": True, "target_variability_max": 0.0},
+    ),
   )
   def test_trains(self, changes):
     directory, result = self.run_in("run", **(self.EASY | changes))
     self.assertGreater(result["best_accuracy"], 0.5)
+    # The data are clean.
+    self.assertEqual(result["actual_noise_rate"], 0.0)
+    self.assertIsNone(result["train_accuracy_noisy"])
     self.assertEqual(keras.mixed_precision.global_policy().name, "float32")
     model, _, _ = restoring.restore(directory)
     self.assertEqual(model.network1.get_weights()[0].dtype, np.float32)
@@ -439,7 +501,7 @@ class VariantsTest(RunTestCase):
     _, result = self.run_in("sgdw", **(self.EASY | {"optimizer": "sgdw"}))
     self.assertGreater(result["best_accuracy"], 0.5)
     histories = [
-      self.history(self.run_in(name, augmentation=name)[0])
+      self.history(self.run_in(name, augmentation=name, num_epochs=1)[0])
       for name in ("crop_flip", "crop_flip_cutout")
     ]
     self.assertNotEqual(*histories)
@@ -499,7 +561,7 @@ class RefusalsTest(RunTestCase):
     self.assertEqual((self.folder / "run").read_text(), "mine")
 
   def test_another_runs_workdir_is_refused_unless_overwritten(self):
-    directory, _ = self.run_in("run")
+    directory = self.copy("run", method="nct")
     (directory.path / "notes.txt").write_text("mine")
     with self.assertRaisesRegex(
       errors.InvalidInputError,
@@ -543,7 +605,7 @@ class RefusalsTest(RunTestCase):
       restoring.restore(directory)
 
   def test_a_damaged_checkpoint_is_named(self):
-    directory, _ = self.run_in("run")
+    directory = self.copy("run", method="nct")
     (data,) = directory.checkpoints_dir.glob("ckpt-2/*.data*")
     data.write_bytes(data.read_bytes()[:100])
     with self.assertRaisesRegex(
