@@ -32,12 +32,12 @@ from nct_tf.input_pipeline import run_data
 from nct_tf.platform import addons
 from nct_tf.training import fitting, measuring, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
-from tests.support import virtual_devices
+from tests.support import tiny_run, virtual_devices
 
 CONFIG = config_lib.TrainConfig.from_flags(
   dataset="digits",
   num_train_examples=200,
-  augmentation="none",
+  augmentation="crop_flip",
   noise_type="symmetric_inclusive",
   noise_rate=0.5,
   network="mlp",
@@ -81,16 +81,22 @@ def tearDownModule():
 
 @functools.cache
 def trained(**changes):
-  """Returns the `Workdir` and the result of a run that is only read.
-
-  It exports to the folder `exports` beside its workdir.
-  """
+  """Returns the `Workdir` and the result of a run that is only read."""
   folder = pathlib.Path(tempfile.mkdtemp(dir=_folder.name))
-  config = CONFIG.replace(
-    workdir=str(folder / "run"), export_dir=str(folder / "exports"), **changes
-  )
+  config = CONFIG.replace(workdir=str(folder / "run"), **changes)
   result = run.train_and_evaluate(config)
   return layout.Workdir(config.workdir), result
+
+
+def exported(**changes):
+  """As `trained`, of a run that has exported, too; and where to."""
+  export_dir = pathlib.Path(_folder.name, "-".join(["exports", *changes]))
+  return *trained(export_dir=str(export_dir), **changes), export_dir
+
+
+def usual():
+  """As `trained`, of CONFIG as it is."""
+  return exported()[:2]
 
 
 class RunTestCase(parameterized.TestCase):
@@ -105,9 +111,9 @@ class RunTestCase(parameterized.TestCase):
     result = run.train_and_evaluate(config)
     return layout.Workdir(config.workdir), result
 
-  def copy(self, name, **changes):
-    """Returns the `Workdir` of a copy of a run of `trained`."""
-    directory, _ = trained(**changes)
+  def copy(self, name):
+    """Returns the `Workdir` of a copy of the usual run."""
+    directory, _ = usual()
     shutil.copytree(directory.path, self.folder / name)
     return layout.Workdir(self.folder / name)
 
@@ -119,7 +125,7 @@ class RunTestCase(parameterized.TestCase):
 class FilesTest(RunTestCase):
   @parameterized.parameters("nct", "standard")
   def test_leaves_everything_behind(self, method):
-    directory, result = trained(method=method)
+    directory, result = usual() if method == "nct" else trained(method=method)
     self.assertEqual(directory.read_result(), result)
     self.assertEqual(
       sorted(path.name for path in directory.path.iterdir()),
@@ -165,7 +171,7 @@ class FilesTest(RunTestCase):
     self.assertLen(is_validation, 200)
 
   def test_history_has_the_logged_keys(self):
-    directory, _ = trained(method="nct")
+    directory, _ = usual()
     history = self.history(directory)
     for name in ("loss", "cross_entropy_1", "mimicry_2", "accuracy_1"):
       self.assertIn(name, history)
@@ -187,7 +193,8 @@ class FilesTest(RunTestCase):
     measured = np.isfinite(self.history(directory)["train_loss_noisy"])
     self.assertEqual(measured.tolist(), [True, False, True, True])
     self.assertIsNotNone(result["train_accuracy_noisy"])
-    directory, result = self.run_in("off", num_epochs=1, monitor_every_epochs=0)
+    directory = tiny_run.shared(monitor_every_epochs=0)
+    result = directory.read_result()
     self.assertNotIn("train_loss_noisy", self.history(directory))
     self.assertFalse(directory.memorisation_file.exists())
     self.assertIsNone(result["train_accuracy_noisy"])
@@ -205,15 +212,15 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(validated, round(validated), places=3)
 
   @parameterized.parameters(
-    {"method": "nct"}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
   )
   def test_evaluates_and_exports_what_was_trained(self, **changes):
-    directory, result = trained(**changes)
+    directory, result, export_dir = exported(**changes)
     evaluated = evaluation.evaluate_run(directory)
     self.assertAlmostEqual(
       evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
     )
-    loaded = tf.saved_model.load(str(directory.path.parent / "exports" / "1"))
+    loaded = tf.saved_model.load(str(export_dir / "1"))
     images = run_data.load_dataset(CONFIG).test_images
     served = loaded.signatures["serving_default"](tf.constant(images))
     labels = run_data.load_dataset(CONFIG).test_labels
@@ -385,21 +392,17 @@ class CropTest(RunTestCase):
 
 class RepeatabilityTest(RunTestCase):
   def test_equal_seeds_give_equal_bits(self):
-    changes = {"network": "simple_cnn", "width": 4}
-    first = self.check_equal_seeds_give_equal_bits(**changes)
-    other, _ = self.run_in("other", **changes, **self.AUGMENTED, seed=1)
-    self.assertNotEqual(self.history(first), self.history(other))
+    self.check_equal_seeds_give_equal_bits("simple_cnn")
 
   @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
   def test_equal_seeds_give_equal_bits_of_a_residual_network(self):
-    self.check_equal_seeds_give_equal_bits(network="preact_resnet10", width=4)
+    self.check_equal_seeds_give_equal_bits("preact_resnet10")
 
-  AUGMENTED = {"augmentation": "crop_flip"}
-
-  def check_equal_seeds_give_equal_bits(self, **changes):
-    """Returns the `Workdir` of the first of two runs."""
-    first, _ = self.run_in("first", **changes, **self.AUGMENTED)
-    second, _ = self.run_in("second", **changes, **self.AUGMENTED)
+  def check_equal_seeds_give_equal_bits(self, network):
+    first, second = (
+      self.run_in(name, network=network, width=4)[0]
+      for name in ("first", "second")
+    )
     self.assertEqual(self.history(first), self.history(second))
     one, two = (
       restoring.restore(directory)[0].get_weights()
@@ -407,10 +410,14 @@ class RepeatabilityTest(RunTestCase):
     )
     for a, b in zip(one, two, strict=True):
       np.testing.assert_array_equal(a, b)
-    return first
+
+  def test_another_seed_gives_another_history(self):
+    directory, _ = usual()
+    other, _ = self.run_in("other", seed=1)
+    self.assertNotEqual(self.history(directory), self.history(other))
 
   def test_restored_model_gives_the_last_accuracy(self):
-    directory, result = trained(method="nct")
+    directory, result = usual()
     model, config, _ = restoring.restore(directory)
     dataset = run_data.load_dataset(config)
     images = (dataset.test_images / 255 - result["mean"]) / result["std"]
@@ -422,8 +429,14 @@ class RepeatabilityTest(RunTestCase):
     )
 
   def test_mirrored_gives_what_one_device_gives(self):
-    one, _ = trained(method="nct")
-    two, _ = self.run_in("two", strategy="mirrored", num_virtual_cpus=2)
+    one, _ = usual()
+    two, _ = self.run_in(
+      "two",
+      strategy="mirrored",
+      num_virtual_cpus=2,
+      export_dir=str(self.folder / "exports"),
+    )
+    self.assertTrue((self.folder / "exports" / "1").exists())
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
         self.history(two)[name], values, atol=1e-5, err_msg=name
@@ -443,23 +456,27 @@ class RepeatabilityTest(RunTestCase):
       )
 
   def test_mirrored_batch_norm_and_uneven_parts(self):
-    _, result = self.run_in(
+    directory, result = self.run_in(
       "run",
       strategy="mirrored",
       num_virtual_cpus=2,
       network="simple_cnn",
       width=4,
       num_epochs=1,
+      monitor_every_epochs=0,
       validation_fraction=0.105,  # 21 examples.
-      export_dir=str(self.folder / "exports"),
     )
     self.assertGreater(result["best_accuracy"], 0.0)
-    self.assertTrue((self.folder / "exports" / "1").exists())
+    scores = evaluation.evaluate_run(directory)
+    self.assertAlmostEqual(
+      scores["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
 
 
 class VariantsTest(RunTestCase):
   EASY = {
     "num_train_examples": 1000,
+    "augmentation": "none",
     "noise_type": "none",
     "noise_rate": 0.0,
     "target_variability_min": 0.0,
@@ -500,11 +517,9 @@ class VariantsTest(RunTestCase):
       self.skipTest("needs tensorflow-addons")
     _, result = self.run_in("sgdw", **(self.EASY | {"optimizer": "sgdw"}))
     self.assertGreater(result["best_accuracy"], 0.5)
-    histories = [
-      self.history(self.run_in(name, augmentation=name, num_epochs=1)[0])
-      for name in ("crop_flip", "crop_flip_cutout")
-    ]
-    self.assertNotEqual(*histories)
+    directory, _ = usual()
+    other, _ = self.run_in("cutout", augmentation="crop_flip_cutout")
+    self.assertNotEqual(self.history(directory), self.history(other))
 
 
 class RefusalsTest(RunTestCase):
@@ -561,7 +576,7 @@ class RefusalsTest(RunTestCase):
     self.assertEqual((self.folder / "run").read_text(), "mine")
 
   def test_another_runs_workdir_is_refused_unless_overwritten(self):
-    directory = self.copy("run", method="nct")
+    directory = self.copy("run")
     (directory.path / "notes.txt").write_text("mine")
     with self.assertRaisesRegex(
       errors.InvalidInputError,
@@ -605,7 +620,7 @@ class RefusalsTest(RunTestCase):
       restoring.restore(directory)
 
   def test_a_damaged_checkpoint_is_named(self):
-    directory = self.copy("run", method="nct")
+    directory = self.copy("run")
     (data,) = directory.checkpoints_dir.glob("ckpt-2/*.data*")
     data.write_bytes(data.read_bytes()[:100])
     with self.assertRaisesRegex(
