@@ -46,7 +46,8 @@ def export(
   width=8,
   crop_size=None,
   resizing="stretch",
-  **options,
+  top_k=3,
+  members=False,
 ):
   """Exports random networks to a new folder within a folder."""
   path = pathlib.Path(tempfile.mkdtemp(dir=folder), "1")
@@ -67,7 +68,7 @@ def export(
     "crop_size": crop_size,
     "resizing": resizing,
   }
-  exporting.write_saved_model(model, result, path, **options)
+  exporting.write_saved_model(model, result, path, top_k, members)
   return Export(model, result, path)
 
 
@@ -166,9 +167,9 @@ class SignaturesTest(parameterized.TestCase):
     encoded = [tf.io.encode_png(image).numpy() for image in wide]
     self.assert_answer(self.session.run("serving_bytes", encoded), middle)
 
-  @parameterized.parameters((3, 3), (100, 7))
-  def test_classify(self, top_k, num_named):
-    self.export(top_k=top_k)
+  @parameterized.parameters((3, {}), (7, {"top_k": 100, "members": True}))
+  def test_classify(self, num_named, options):
+    self.export(**options)
     examples = [
       pictures.example(tf.io.encode_png(image).numpy()) for image in self.images
     ]
@@ -187,7 +188,7 @@ class SignaturesTest(parameterized.TestCase):
     )
 
   def test_members(self):
-    self.export(members=True)
+    self.export(top_k=100, members=True)
     for number, logits in enumerate(self.logits(self.images), start=1):
       self.assert_answer(
         self.session.run(f"serving_network{number}", self.images), [logits]
@@ -205,7 +206,7 @@ class SignaturesTest(parameterized.TestCase):
     np.testing.assert_allclose(answer["disagreement"], 0, atol=1e-6)
 
   def test_specifications(self):
-    self.export(members=True)
+    self.export(top_k=100, members=True)
     definitions = self.session.signatures
     self.assertEqual(
       {

@@ -153,8 +153,14 @@ class FilesTest(RunTestCase):
     self.assertTrue(list(directory.tensorboard_dir.rglob("events*")))
     self.assertEqual(directory.read_config().to_flagfile(), CONFIG_TEXT[method])
 
+  def rarely_monitored(self):
+    """As `trained`, with examples held out."""
+    return trained(
+      validation_fraction=0.25, num_epochs=4, monitor_every_epochs=2
+    )
+
   def test_noise_file_tells_which_label_became_which(self):
-    directory, result = trained(validation_fraction=0.25)
+    directory, result = self.rarely_monitored()
     with np.load(directory.noise_file) as noise:
       arrays = dict(noise)
     self.assertEqual(arrays["is_validation"].sum(), 50)
@@ -187,9 +193,7 @@ class FilesTest(RunTestCase):
     self.assertEqual(history["target_variability_rate"], [0.3, 0.3])
 
   def test_monitor_can_be_rare_or_off(self):
-    directory, result = self.run_in(
-      "rare", num_epochs=4, monitor_every_epochs=2
-    )
+    directory, result = self.rarely_monitored()
     measured = np.isfinite(self.history(directory)["train_loss_noisy"])
     self.assertEqual(measured.tolist(), [True, False, True, True])
     self.assertIsNotNone(result["train_accuracy_noisy"])
@@ -200,7 +204,7 @@ class FilesTest(RunTestCase):
     self.assertIsNone(result["train_accuracy_noisy"])
 
   def test_held_out_data_leave_the_test_split_alone(self):
-    directory, result = trained(validation_fraction=0.25)
+    directory, result = self.rarely_monitored()
     history = self.history(directory)
     self.assertEqual(
       result["last_accuracy"], history["test_ensemble_accuracy"][-1]
@@ -281,6 +285,17 @@ class OwnValidationTest(RunTestCase):
 
 
 class ExtraTestsTest(RunTestCase):
+  def stop_while_testing(self, **changes):
+    extra_tests = measuring.Measuring.extra_tests
+
+    def stop_and_test(self):
+      os.kill(os.getpid(), signal.SIGTERM)
+      return extra_tests(self)
+
+    stop = mock.patch.object(measuring.Measuring, "extra_tests", stop_and_test)
+    with stop, self.assertRaises(errors.TrainingInterrupted):
+      self.run_in("run", **changes)
+
   def test_top5_and_extra_tests_are_those_of_the_predictions(self):
     digits = run_data.load_dataset(CONFIG)
     other = dataclasses.replace(
@@ -288,8 +303,11 @@ class ExtraTestsTest(RunTestCase):
       extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
     )
     with mock.patch.object(datasets, "load", return_value=other):
+      # A run that is stopped while it tests goes on.
+      self.stop_while_testing(ema_decay=0.5)
       directory, result = self.run_in("run", ema_decay=0.5)
       scores = evaluation.evaluate_run(directory)
+    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
     model, _, _ = restoring.restore(directory)
     inputs = (digits.test_images / 255 - result["mean"]) / result["std"]
     probabilities = model.predict(inputs.astype(np.float32), verbose=0)
@@ -321,27 +339,6 @@ class ExtraTestsTest(RunTestCase):
     }.items():
       self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
     self.assertRegex(evaluation.format_evaluation(scores), r"some  +\d+\.\d %")
-
-  def test_a_run_that_is_stopped_while_testing_goes_on(self):
-    digits = run_data.load_dataset(CONFIG)
-    other = dataclasses.replace(
-      digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
-    )
-    self.enter_context(mock.patch.object(datasets, "load", return_value=other))
-    extra_tests = measuring.Measuring.extra_tests
-
-    def stop_and_test(self):
-      os.kill(os.getpid(), signal.SIGTERM)
-      return extra_tests(self)
-
-    stop = mock.patch.object(measuring.Measuring, "extra_tests", stop_and_test)
-    with stop, self.assertRaises(errors.TrainingInterrupted):
-      self.run_in("run")
-    directory, result = self.run_in("run")
-    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
-    self.assertAlmostEqual(
-      result["extra_tests"]["some"]["accuracy"], result["last_accuracy"]
-    )
 
   def test_five_classes_have_no_top5(self):
     directory, result = self.run_in(
@@ -597,6 +594,7 @@ class RefusalsTest(RunTestCase):
       # Each step makes every weight -2 times as large.
       self.run_in(
         "run",
+        augmentation="none",
         momentum=0.0,
         learning_rate=1e-3,
         weight_decay=3e3,
