@@ -13,7 +13,10 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 
 LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.py \
   tests/training/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
-  tests/examples_test.py tests/experiments/presets_test.py
+  tests/examples_test.py tests/experiments/presets_test.py \
+  tests/networks/pretrained_test.py::LongRunTest \
+  tests/networks/networks_test.py::TrainingTest tests/serving/c_api_test.py \
+  tests/training/training_test.py::RepeatabilityTest
 
 .PHONY: help environment train test test-long torture bazel build_files lint \
   format lock clean

@@ -15,7 +15,8 @@ from nct_tf.networks import pretrained
 from nct_tf.platform import interruption
 from nct_tf.training import loop as loop_lib
 
-_SECONDS = 5.0  # Of training, and as many of evaluating.
+# How long training is timed, and evaluating.
+SECONDS = 5.0
 _NUM_WARMUP_STEPS = 1
 _MIN_STEPS = 2  # A step of large networks takes long.
 
@@ -87,7 +88,7 @@ def _measure(function):
   for _ in range(_NUM_WARMUP_STEPS):
     function()
   seconds = []
-  while sum(seconds) < _SECONDS or len(seconds) < _MIN_STEPS:
+  while sum(seconds) < SECONDS or len(seconds) < _MIN_STEPS:
     begin = time.perf_counter()
     function()
     seconds.append(time.perf_counter() - begin)

@@ -10,6 +10,9 @@ _CONFIG = config_lib.TrainConfig(
   network="mlp",
   width=8,
   batch_size=16,
+  fake_num_train_examples=32,
+  fake_num_test_examples=10,
+  fake_image_size=4,
 )
 
 
@@ -21,8 +24,8 @@ class ScalingBenchmarkTest(absltest.TestCase):
     self.assertEqual((one["num_replicas"], two["num_replicas"]), (1, 2))
     self.assertEqual(one["ratio"], 1.0)
     self.assertGreater(two["step_seconds"], 0.0)
-    # Two networks of 3072 -> 8 -> 8 -> 10.
-    parameters = 2 * (3072 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10)
+    # Two networks of 48 -> 8 -> 8 -> 10.
+    parameters = 2 * (48 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10)
     num_bytes = measured["all_reduced_bytes"]
     self.assertEqual(num_bytes["gradients"], 4 * parameters)
     # The size of the batch twice, and a number a metric.

@@ -286,13 +286,19 @@ class ExampleSharded(_Builder):
 
 
 class CacheTest(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.data_dir = self.enter_context(tempfile.TemporaryDirectory())
-    self.cache_dir = self.enter_context(tempfile.TemporaryDirectory())
-    ExampleSharded(data_dir=self.data_dir).download_and_prepare(
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.data_dir = folder.name
+    ExampleSharded(data_dir=cls.data_dir).download_and_prepare(
       download_config=tfds.download.DownloadConfig(num_shards=4)
     )
+
+  def setUp(self):
+    super().setUp()
+    self.cache_dir = self.enter_context(tempfile.TemporaryDirectory())
 
   def load(self, cache, **options):
     return datasets.load(

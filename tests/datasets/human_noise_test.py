@@ -3,6 +3,7 @@
 What these download and what is fetched by hand is imitated, with a few images.
 """
 
+import functools
 import pathlib
 import tempfile
 from unittest import mock
@@ -88,23 +89,31 @@ def fake_cifar100_n(downloads, manual):
   write_table(manual / "side_info_cifar100N.csv", *[rows] * 3)
 
 
-class HumanNoiseTest(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.folder = pathlib.Path(
-      self.enter_context(tempfile.TemporaryDirectory())
-    )
+_FAKES = {"cifar10_n": fake_cifar10_n, "cifar100_n": fake_cifar100_n}
 
-  def prepare(self, name, make_fake):
-    downloads = self.folder / "fake"
-    manual = self.folder / "downloads" / "manual"
-    manual.mkdir(parents=True)
-    make_fake(downloads, manual)
-    with mock.patch.object(
-      tfds.download.DownloadManager, "download_and_extract"
-    ) as download:
-      download.return_value = str(downloads)
-      return datasets.load(name, str(self.folder), download=True)
+
+@functools.cache
+def prepare(folder, name):
+  """Prepares a dataset in a folder of its own; returns that and the dataset."""
+  data_dir = pathlib.Path(folder, name)
+  downloads = data_dir / "fake"
+  manual = data_dir / "downloads" / "manual"
+  manual.mkdir(parents=True)
+  _FAKES[name](downloads, manual)
+  with mock.patch.object(
+    tfds.download.DownloadManager, "download_and_extract"
+  ) as download:
+    download.return_value = str(downloads)
+    return data_dir, datasets.load(name, str(data_dir), download=True)
+
+
+class HumanNoiseTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = folder.name
 
   @parameterized.parameters(
     ("human_aggre", 1),
@@ -114,7 +123,7 @@ class HumanNoiseTest(parameterized.TestCase):
     ("human_random3", 5),
   )
   def test_cifar10_n(self, noise_type, column):
-    dataset = self.prepare("cifar10_n", fake_cifar10_n)
+    _, dataset = prepare(self.folder, "cifar10_n")
     noisy = noisy_dataset.prepare(dataset, noise_type=noise_type)
     number = dataset.train_images[noisy.train.index, 0, 0, 0]
     np.testing.assert_array_equal(
@@ -129,7 +138,7 @@ class HumanNoiseTest(parameterized.TestCase):
     self.assertEqual(dataset.moments[0], (0.4914, 0.4822, 0.4465))
 
   def test_cifar100_n(self):
-    dataset = self.prepare("cifar100_n", fake_cifar100_n)
+    _, dataset = prepare(self.folder, "cifar100_n")
     noisy = noisy_dataset.prepare(dataset, noise_type="human_noisy")
     number = dataset.train_images[noisy.train.index, 0, 0, 0]
     np.testing.assert_array_equal(noisy.train.given_labels, human(1)[number])
@@ -138,11 +147,11 @@ class HumanNoiseTest(parameterized.TestCase):
     self.assertEqual(dataset.num_classes, 100)
 
   def test_a_run_knows_which_labels_are_wrong(self):
-    self.prepare("cifar10_n", fake_cifar10_n)
+    data_dir, _ = prepare(self.folder, "cifar10_n")
     directory = tiny_run.train(
-      self.folder / "run",
+      pathlib.Path(self.folder, "run"),
       dataset="cifar10_n",
-      data_dir=str(self.folder),
+      data_dir=str(data_dir),
       num_train_examples=None,
       noise_type="human_worse",
       noise_rate=0.0,
@@ -162,7 +171,7 @@ class HumanNoiseTest(parameterized.TestCase):
   def test_is_refused_where_there_is_none(self):
     for dataset, noise_type in (
       (datasets.load("digits"), "human_worse"),
-      (self.prepare("cifar10_n", fake_cifar10_n), "human_noisy"),
+      (prepare(self.folder, "cifar10_n")[1], "human_noisy"),
     ):
       with self.assertRaisesRegex(
         errors.InvalidInputError,
@@ -180,6 +189,7 @@ class HumanNoiseTest(parameterized.TestCase):
       config.TrainConfig(noise_type="human_worse", noise_rate=0.4)
 
   def test_what_is_missing_is_said_in_a_line(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     with (
       self.assertRaisesRegex(
         errors.InvalidInputError, "Manual directory .*image_order_c10.npy"
@@ -188,32 +198,33 @@ class HumanNoiseTest(parameterized.TestCase):
         tfds.download.DownloadManager, "download_and_extract"
       ) as download,
     ):
-      download.return_value = str(self.folder)
-      (self.folder / "cifar-10-batches-bin").mkdir()
-      (self.folder / "cifar-10-batches-bin" / "batches.meta.txt").write_text(
+      download.return_value = str(folder)
+      (folder / "cifar-10-batches-bin").mkdir()
+      (folder / "cifar-10-batches-bin" / "batches.meta.txt").write_text(
         "\n".join(map(chr, range(97, 107)))
       )
-      datasets.load("cifar10_n", str(self.folder), download=True)
+      datasets.load("cifar10_n", str(folder), download=True)
     self.assertNotIn("\n", str(caught.exception))
+
+
+class Food101(tfds.builder_cls("food101"), skip_registration=True):
+  """Two training and one test picture of each class."""
+
+  def _split_generators(self, dl_manager):
+    del dl_manager
+    return {"train": self._examples(202), "validation": self._examples(101)}
+
+  def _examples(self, num_examples):
+    rng = np.random.default_rng(0)
+    for number in range(num_examples):
+      image = np.full((20, 30, 3), rng.integers(256), np.uint8)
+      yield number, {"image": image, "label": number % 101}
 
 
 class Food101Test(absltest.TestCase):
   def test_its_validation_split_is_tested_on(self):
-    rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-      builder = tfds.builder("food101", data_dir=folder)
-
-      def generate(num_examples):
-        for number in range(num_examples):
-          image = np.full((20, 30, 3), rng.integers(256), np.uint8)
-          yield number, {"image": image, "label": number % 101}
-
-      def split(manager):
-        del manager
-        return {"train": generate(202), "validation": generate(101)}
-
-      with mock.patch.object(builder, "_split_generators", split):
-        builder.download_and_prepare()
+      Food101(data_dir=folder).download_and_prepare()
       dataset = datasets.load("food101", folder, image_size=8)
     self.assertEqual(dataset.train_images.shape, (202, 8, 8, 3))
     np.testing.assert_array_equal(np.sort(dataset.test_labels), np.arange(101))

@@ -1,3 +1,5 @@
+import functools
+
 from absl.testing import absltest, parameterized
 import numpy as np
 
@@ -13,7 +15,9 @@ INDEX = np.arange(NUM_EXAMPLES)
 EXAMPLES = noisy_dataset.Examples(IMAGES, LABELS, LABELS + 100, INDEX)
 
 
+@functools.cache
 def batches(**arguments):
+  """Returns what tests share and only read."""
   return list(training_dataset(EXAMPLES, **arguments).as_numpy_iterator())
 
 
@@ -125,30 +129,31 @@ class ReplicasTest(parameterized.TestCase):
       first_step += 1
 
 
-class BalancedSamplingTest(parameterized.TestCase):
-  COUNTS = (15, 6, 2)
-  GIVEN = np.repeat([0, 2, 5], COUNTS)
-  EXAMPLES = noisy_dataset.Examples(IMAGES, GIVEN, LABELS, INDEX)
+# As many examples of each of three classes, of six.
+COUNTS = (15, 6, 2)
+GIVEN = np.repeat([0, 2, 5], COUNTS)
+UNBALANCED = noisy_dataset.Examples(IMAGES, GIVEN, LABELS, INDEX)
 
+
+@functools.cache
+def drawn_examples(**settings):
+  """Returns the examples of each batch, which tests share and only read."""
+  settings = {"mean": [0.0], "std": [1.0], "seed": 3, **settings}
+  dataset = training_dataset(UNBALANCED, **settings)
+  return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
+
+
+class BalancedSamplingTest(parameterized.TestCase):
   def drawn(self, num_epochs=6, **arguments):
-    """Returns the examples of each epoch: [num_epochs, NUM_EXAMPLES]."""
-    dataset = training_dataset(
-      self.EXAMPLES,
-      batch_size=5,
-      num_epochs=num_epochs,
-      mean=[0.0],
-      std=[1.0],
-      sampling="balanced",
-      seed=3,
-      **arguments,
+    return drawn_examples(
+      batch_size=5, num_epochs=num_epochs, sampling="balanced", **arguments
     )
-    return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
 
   def test_classes_come_equally_often(self):
     epochs = np.concatenate(self.drawn()).reshape(6, NUM_EXAMPLES)
     totals = np.zeros(6, int)
     for epoch in epochs:
-      counts = np.bincount(self.GIVEN[epoch], minlength=6)
+      counts = np.bincount(GIVEN[epoch], minlength=6)
       self.assertCountEqual(counts[[0, 2, 5]], [7, 8, 8])
       totals += counts
     np.testing.assert_array_equal(totals[[0, 2, 5]], [46, 46, 46])
@@ -157,7 +162,7 @@ class BalancedSamplingTest(parameterized.TestCase):
     epoch = np.concatenate(self.drawn(num_epochs=1))
     times = np.bincount(epoch, minlength=NUM_EXAMPLES)
     for label in (0, 2, 5):
-      of_class = times[label == self.GIVEN]
+      of_class = times[label == GIVEN]
       self.assertLessEqual(of_class.max() - of_class.min(), 1)
 
   def test_epochs_differ_and_all_come_in_the_end(self):
@@ -173,27 +178,18 @@ class BalancedSamplingTest(parameterized.TestCase):
 
 
 class BalancedSubsetTest(parameterized.TestCase):
-  COUNTS = (15, 6, 2)
-  GIVEN = np.repeat([0, 2, 5], COUNTS)
-  EXAMPLES = noisy_dataset.Examples(IMAGES, GIVEN, LABELS, INDEX)
-
   def drawn(self, num_examples_per_epoch=11, num_epochs=4, **arguments):
-    """Returns the examples of each batch."""
-    dataset = training_dataset(
-      self.EXAMPLES,
+    return drawn_examples(
       batch_size=4,
       num_epochs=num_epochs,
-      mean=[0.0],
-      std=[1.0],
       sampling="balanced_subset",
       num_examples_per_epoch=num_examples_per_epoch,
-      **{"seed": 3, **arguments},
+      **arguments,
     )
-    return [targets["example"] for _, targets in dataset.as_numpy_iterator()]
 
   def size(self, num_examples_per_epoch):
     return sampling.examples_per_epoch(
-      self.GIVEN, "balanced_subset", num_examples_per_epoch
+      GIVEN, "balanced_subset", num_examples_per_epoch
     )
 
   @parameterized.parameters(
@@ -211,13 +207,13 @@ class BalancedSubsetTest(parameterized.TestCase):
     seen = set()
     for epoch in epochs:
       self.assertLen(set(epoch.tolist()), size)  # None twice.
-      seen.add(tuple(np.bincount(self.GIVEN[epoch], minlength=6)[[0, 2, 5]]))
+      seen.add(tuple(np.bincount(GIVEN[epoch], minlength=6)[[0, 2, 5]]))
     self.assertEqual(seen, set(possible))
 
   def test_is_what_a_slow_loop_takes(self):
     epochs = np.concatenate(self.drawn()).reshape(4, 10)
     natural = training_dataset(
-      self.EXAMPLES,
+      UNBALANCED,
       batch_size=NUM_EXAMPLES,
       num_epochs=4,
       mean=[0.0],
@@ -229,15 +225,15 @@ class BalancedSubsetTest(parameterized.TestCase):
     ):
       expected, taken = [], {0: 0, 2: 0, 5: 0}
       for example in targets["example"]:
-        if taken[self.GIVEN[example]] < 4:
-          taken[self.GIVEN[example]] += 1
+        if taken[GIVEN[example]] < 4:
+          taken[GIVEN[example]] += 1
           expected.append(example)
       self.assertCountEqual(epoch, expected)
 
   def test_rare_classes_come_as_early_as_others(self):
     epochs = np.concatenate(self.drawn(num_epochs=200)).reshape(200, 10)
     for label in (0, 2, 5):
-      _, places = np.nonzero(self.GIVEN[epochs] == label)
+      _, places = np.nonzero(GIVEN[epochs] == label)
       self.assertAlmostEqual(places.mean(), 4.5, delta=0.5)
 
   def test_epochs_and_seeds_differ_and_all_come_in_the_end(self):

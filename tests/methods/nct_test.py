@@ -1,3 +1,5 @@
+import functools
+
 from absl.testing import absltest, parameterized
 import keras
 import numpy as np
@@ -67,14 +69,17 @@ class OneStepTest(parameterized.TestCase):
     ("weight_decay", 0.9, 0.1, 5, 0.0),
     # Of two classes, a random label that is never the given one is the other.
     ("flipped_targets", 0.3, 0.01, 2, 1.0),
+    ("all_in_a_graph", 0.3, 0.01, 2, 1.0, False),
   )
-  def test_equals_numpy(self, alpha, weight_decay, num_classes, rate):
+  def test_equals_numpy(
+    self, alpha, weight_decay, num_classes, rate, run_eagerly=True
+  ):
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     model = nct.ConcurrentModel(
       linear(num_classes), linear(num_classes), weight_decay=weight_decay
     )
-    model.compile(optimizer=sgd(), jit_compile=False)
+    model.compile(optimizer=sgd(), run_eagerly=run_eagerly, jit_compile=False)
     model.alpha.assign(alpha)
     model.target_variability_rate.assign(rate)
     slow = SlowTraining(
@@ -147,7 +152,9 @@ class ReplicasTest(absltest.TestCase):
 class CostTest(absltest.TestCase):
   """What is switched off is not in the graph."""
 
-  def operations(self, **options):
+  @staticmethod
+  @functools.cache
+  def operations(**options):
     model = nct.ConcurrentModel(linear(5), linear(5), **options)
     model.compile(optimizer=sgd(), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
@@ -247,6 +254,7 @@ class KerasTest(absltest.TestCase):
     )
 
   def test_accuracy_is_against_the_given_labels(self):
+    self.model.compile(optimizer=sgd(), run_eagerly=True)
     self.model.target_variability_rate.assign(1.0)
     for network in self.model.networks:  # Both predict the first class.
       network.set_weights([np.zeros((4, 3)), np.array([9.0, 0.0, 0.0])])
@@ -271,7 +279,7 @@ class KerasTest(absltest.TestCase):
       )
 
     model = nct.ConcurrentModel(regularised(), regularised())
-    model.compile(optimizer=keras.optimizers.SGD(0.01), jit_compile=False)
+    model.compile(optimizer=keras.optimizers.SGD(0.01), run_eagerly=True)
     model.network1.set_weights([np.ones((4, 3)), np.zeros(3)])
     model.fit(self.features, self.labels, batch_size=64, verbose=0)
     # The gradient of 50 w^2 is 100 w: a step of 0.01 takes all of w.
@@ -288,7 +296,7 @@ class KerasTest(absltest.TestCase):
       name="unused", shape=(2,), initializer="ones", trainable=True
     )
     model = nct.ConcurrentModel(network, linear(3), weight_decay=0.1)
-    model.compile(optimizer=keras.optimizers.SGD(0.5), jit_compile=False)
+    model.compile(optimizer=keras.optimizers.SGD(0.5), run_eagerly=True)
     model.fit(self.features, self.labels, batch_size=64, verbose=0)
     np.testing.assert_allclose(np.asarray(network.unused), 0.95, rtol=1e-6)
 

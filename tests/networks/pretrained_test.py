@@ -1,8 +1,15 @@
+"""Networks that start from the weights of a file.
+
+NCT_TF_LONG_TESTS=1 has a whole run start from torchvision's, too.
+"""
+
 import functools
 import hashlib
+import os
 import pathlib
 import shutil
 import tempfile
+import unittest
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -44,6 +51,21 @@ def concurrent(name, shape, num_classes, width):
   )
 
 
+@functools.cache
+def resnet50():
+  """Returns a model that tests share, and its first weights.
+
+  Whoever changes it begins with `start_anew`.
+  """
+  model = concurrent("resnet50", (45, 38, 3), 5, 4)
+  return model, model.get_weights()
+
+
+def start_anew(model, weights):
+  model.set_weights(weights)
+  return model
+
+
 def write_in_order(path, layers):
   """Writes an .h5 as `keras.applications` has it: layers, each by its name."""
   with h5py.File(path, "w") as file:
@@ -59,7 +81,7 @@ def write_in_order(path, layers):
 class TorchvisionTest(FilesTestCase):
   def test_both_networks_compute_what_torchvision_would(self):
     path, state = self.torchvision_file()
-    model = concurrent("resnet50", (45, 38, 3), 5, 4)
+    model = start_anew(*resnet50())
     sha256 = pretrained.load(model, path, MOMENTS)
     content = pathlib.Path(path).read_bytes()
     self.assertEqual(sha256, hashlib.sha256(content).hexdigest())
@@ -73,8 +95,8 @@ class TorchvisionTest(FilesTestCase):
     ("none", lambda state: [state.pop(f"fc.{x}") for x in ("weight", "bias")]),
   )
   def test_the_last_layer_of_other_classes_starts_anew(self, change):
-    path, state = self.torchvision_file(change=change)
-    model = concurrent("resnet50", (32, 32, 3), 3, 4)
+    path, state = self.torchvision_file(num_classes=3, change=change)
+    model = start_anew(*resnet50())
     heads = [network.get_layer("logits") for network in model.networks]
     before = [head.get_weights() for head in heads]
     with self.assertLogs("nct_tf", "INFO") as logs:
@@ -97,7 +119,7 @@ class TorchvisionTest(FilesTestCase):
 
   def test_equal_networks_are_warned_of(self):
     path, _ = self.torchvision_file()
-    model = concurrent("resnet50", (32, 32, 3), 5, 4)
+    model = start_anew(*resnet50())
     with self.assertLogs("nct_tf", "WARNING") as logs:
       pretrained.load(model, path, MOMENTS)
     self.assertIn("start alike", logs.output[-1])
@@ -107,7 +129,7 @@ class TorchvisionTest(FilesTestCase):
       "width",
       lambda state: None,
       8,
-      r"it has conv1 \(7x7x3x8\), the file has conv1 \(7x7x3x4\)",
+      r"it has conv1 \(7x7x3x4\), the file has conv1 \(7x7x3x8\)",
     ),
     (
       "a_name_is_missing",
@@ -136,37 +158,15 @@ class TorchvisionTest(FilesTestCase):
     ),
   )
   def test_refuses_the_first_layer_that_differs(self, change, width, message):
-    path, _ = self.torchvision_file(change=change)
-    model = standard.StandardModel(
-      networks.create("resnet50", (32, 32, 3), 5, width)
-    )
-    before = model.network1.get_weights()
+    path, _ = self.torchvision_file(width=width, change=change)
+    model, before = resnet50()
+    start_anew(model, before)
     with self.assertRaisesRegex(
       errors.InvalidInputError, f"{path} do not fit resnet50: where {message}$"
     ):
       pretrained.load(model, path, MOMENTS)
-    for old, new in zip(before, model.network1.get_weights(), strict=True):
+    for old, new in zip(before, model.get_weights(), strict=True):
       np.testing.assert_array_equal(old, new)
-
-  def test_all_replicas_get_them(self):
-    path, state = self.torchvision_file()
-    devices = [f"CPU:{number}" for number in range(virtual_devices.NUM_DEVICES)]
-    strategy = tf.distribute.MirroredStrategy(devices[:2])
-    with strategy.scope():
-      model = concurrent("resnet50", (32, 32, 3), 5, 4)
-    pretrained.load(model, path, MOMENTS)
-    images = np.random.default_rng(1).standard_normal((1, 3, 32, 32))
-    inputs = tf.constant(np.moveaxis(images, 1, -1), tf.float32)
-    results = strategy.run(
-      tf.function(lambda: model.network2(inputs, training=False))
-    )
-    for logits in strategy.experimental_local_results(results):
-      np.testing.assert_allclose(
-        logits,
-        torchvision_resnet50.logits(state, images),
-        rtol=1e-4,
-        atol=1e-4,
-      )
 
 
 class KerasTest(FilesTestCase):
@@ -205,6 +205,29 @@ class KerasTest(FilesTestCase):
     pretrained.load(model, path, MOMENTS)
     self.assert_equal_weights(model.network2, original)
 
+  def test_all_replicas_get_them(self):
+    path = self.file("own.weights.h5")
+    original = networks.create("simple_cnn", (9, 8, 1), 3, 4)
+    rng = np.random.default_rng(0)
+    original.set_weights(
+      [rng.uniform(0.5, 1.5, w.shape) for w in original.get_weights()]
+    )
+    original.save_weights(path)
+    devices = [f"CPU:{number}" for number in range(virtual_devices.NUM_DEVICES)]
+    strategy = tf.distribute.MirroredStrategy(devices[:2])
+    with strategy.scope():
+      model = concurrent("simple_cnn", (9, 8, 1), 3, 4)
+    pretrained.load(model, path, MOMENTS)
+    images = tf.constant(rng.standard_normal((2, 9, 8, 1)), tf.float32)
+    for network in model.networks:
+      results = strategy.run(
+        tf.function(functools.partial(network, images, training=False))
+      )
+      for logits in strategy.experimental_local_results(results):
+        np.testing.assert_allclose(
+          logits, original(images, training=False), rtol=1e-5
+        )
+
   @parameterized.named_parameters(
     (
       "deeper",
@@ -216,7 +239,9 @@ class KerasTest(FilesTestCase):
   def test_refuses(self, name, message):
     path = self.file("own.weights.h5")
     networks.create(name, (9, 8, 1), 3, 4).save_weights(path)
-    model = concurrent("preact_resnet10", (9, 8, 1), 3, 4)
+    model = standard.StandardModel(
+      networks.create("preact_resnet10", (9, 8, 1), 3, 4)
+    )
     with self.assertRaisesRegex(
       errors.InvalidInputError,
       f"do not fit preact_resnet10: where it {message}$",
@@ -235,7 +260,7 @@ class KerasTest(FilesTestCase):
         file["data"] = np.zeros(3)
     elif content:
       pathlib.Path(self.file(name)).write_text(content)
-    model = standard.StandardModel(networks.create("resnet50", (8, 8, 1), 3, 4))
+    model, _ = resnet50()
     with self.assertRaisesRegex(errors.InvalidInputError, message) as caught:
       pretrained.load(model, self.file(name), MOMENTS)
     self.assertNotIn("\n", str(caught.exception))
@@ -268,15 +293,13 @@ class ImagenetTest(FilesTestCase):
         beta, mean, variance = layer.get_weights()
         mean = 0.1 * rng.standard_normal(mean.shape)
         layer.set_weights([beta, mean, variance])
-
-  def create(self):
-    return standard.StandardModel(
+    cls.model = standard.StandardModel(
       networks.create("inception_resnet_v2", (80, 75, 3), 4)
     )
 
   def test_pixels_are_scaled_as_theirs_are(self):
     self.original.save(self.file("theirs.h5"))
-    model = self.create()
+    model = self.model
     pretrained.load(model, self.file("theirs.h5"), MOMENTS)
     pixels = np.random.default_rng(1).uniform(size=(2, 80, 75, 3))
     pixels = pixels.astype(np.float32)
@@ -293,7 +316,9 @@ class ImagenetTest(FilesTestCase):
       layer.name: layer.get_weights() for layer in self.original.layers[:-1]
     }
     write_in_order(self.file("theirs.h5"), layers)
-    model = self.create()
+    model = self.model
+    last = model.network1.get_layer("conv_7b")
+    last.set_weights([np.zeros_like(w) for w in last.get_weights()])
     head = model.network1.get_layer("logits").get_weights()[0]
     with mock.patch.object(
       keras.utils, "get_file", return_value=self.file("theirs.h5")
@@ -303,10 +328,7 @@ class ImagenetTest(FilesTestCase):
     np.testing.assert_array_equal(
       model.network1.get_layer("logits").get_weights()[0], head
     )
-    np.testing.assert_array_equal(
-      model.network1.get_layer("conv_7b").get_weights()[0],
-      layers["conv_7b"][0],
-    )
+    np.testing.assert_array_equal(last.get_weights()[0], layers["conv_7b"][0])
 
   def test_a_failing_download(self):
     failure = Exception("URL fetch failure")
@@ -316,7 +338,7 @@ class ImagenetTest(FilesTestCase):
         errors.InvalidInputError, "cannot be downloaded: URL fetch failure"
       ),
     ):
-      pretrained.load(self.create(), "imagenet", MOMENTS)
+      pretrained.load(self.model, "imagenet", MOMENTS)
 
 
 class RunTest(FilesTestCase):
@@ -365,9 +387,12 @@ class RunTest(FilesTestCase):
     self.assertFalse((self.folder / "run").exists())
 
   def test_without_any(self):
-    directory = tiny_run.train(self.folder / "run")
+    directory = tiny_run.shared()
     self.assertIsNone(directory.read_result()["pretrained_weights_sha256"])
 
+
+@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+class LongRunTest(FilesTestCase):
   def test_resnet50_is_trained_and_exported(self):
     path, _ = self.torchvision_file()
     directory = tiny_run.train(

@@ -1,4 +1,8 @@
+import dataclasses
+import functools
+import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,38 +28,64 @@ def softmax(logits):
   return exponentials / exponentials.sum(-1, keepdims=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Export:
+  """A model and its SavedModel, which tests share and only read."""
+
+  model: keras.Model
+  result: dict
+  path: pathlib.Path
+
+
+@functools.cache
+def export(
+  folder,
+  shape=(8, 8, 3),
+  network="mlp",
+  method="nct",
+  width=8,
+  crop_size=None,
+  resizing="stretch",
+  top_k=3,
+  members=False,
+):
+  """Exports random networks to a new folder within a folder."""
+  path = pathlib.Path(tempfile.mkdtemp(dir=folder), "1")
+  keras.utils.set_random_seed(1)
+  model = building.create(
+    config.TrainConfig(
+      network=network, width=width, method=method, crop_size=crop_size
+    ),
+    shape,
+    len(_CLASSES),
+  )
+  channels = shape[-1]
+  result = {
+    "image_shape": list(shape),
+    "class_names": _CLASSES,
+    "mean": [0.2, 0.3, 0.4, 0.5][:channels],
+    "std": [0.4, 0.3, 0.2, 0.1][:channels],
+    "crop_size": crop_size,
+    "resizing": resizing,
+  }
+  exporting.write_saved_model(model, result, path, top_k, members)
+  return Export(model, result, path)
+
+
 class SignaturesTest(parameterized.TestCase):
   """What the graph answers, against the networks in Keras and NumPy."""
 
-  def export(
-    self,
-    shape=(8, 8, 3),
-    network="mlp",
-    method="nct",
-    crop_size=None,
-    resizing="stretch",
-    **options,
-  ):
-    folder = self.enter_context(tempfile.TemporaryDirectory())
-    self.path = pathlib.Path(folder, "1")
-    keras.utils.set_random_seed(1)
-    self.model = building.create(
-      config.TrainConfig(
-        network=network, width=8, method=method, crop_size=crop_size
-      ),
-      shape,
-      len(_CLASSES),
-    )
-    channels = shape[-1]
-    self.result = {
-      "image_shape": list(shape),
-      "class_names": _CLASSES,
-      "mean": [0.2, 0.3, 0.4, 0.5][:channels],
-      "std": [0.4, 0.3, 0.2, 0.1][:channels],
-      "crop_size": crop_size,
-      "resizing": resizing,
-    }
-    exporting.write_saved_model(self.model, self.result, self.path, **options)
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = folder.name
+
+  def export(self, shape=(8, 8, 3), **options):
+    exported = export(self.folder, shape, **options)
+    self.model, self.result = exported.model, exported.result
+    self.path = exported.path
     self.session = self.enter_context(session.SavedModelSession(self.path))
     self.images = np.random.default_rng(0).integers(
       256, size=(5, *shape), dtype=np.uint8
@@ -89,9 +119,9 @@ class SignaturesTest(parameterized.TestCase):
     self.assertEqual(answer["probabilities"].dtype, np.float32)
     self.assertEqual(answer["class_id"].dtype, np.int64)
 
-  @parameterized.parameters("nct", "standard")
-  def test_pixels(self, method):
-    self.export(method=method)
+  @parameterized.parameters({}, {"method": "standard"})
+  def test_pixels(self, **options):
+    self.export(**options)
     for size in (1, 5):
       images = self.images[:size]
       self.assert_answer(
@@ -137,9 +167,9 @@ class SignaturesTest(parameterized.TestCase):
     encoded = [tf.io.encode_png(image).numpy() for image in wide]
     self.assert_answer(self.session.run("serving_bytes", encoded), middle)
 
-  @parameterized.parameters((3, 3), (100, 7))
-  def test_classify(self, top_k, num_named):
-    self.export(top_k=top_k)
+  @parameterized.parameters((3, {}), (7, {"top_k": 100, "members": True}))
+  def test_classify(self, num_named, options):
+    self.export(**options)
     examples = [
       pictures.example(tf.io.encode_png(image).numpy()) for image in self.images
     ]
@@ -158,7 +188,7 @@ class SignaturesTest(parameterized.TestCase):
     )
 
   def test_members(self):
-    self.export(members=True)
+    self.export(top_k=100, members=True)
     for number, logits in enumerate(self.logits(self.images), start=1):
       self.assert_answer(
         self.session.run(f"serving_network{number}", self.images), [logits]
@@ -166,15 +196,17 @@ class SignaturesTest(parameterized.TestCase):
 
   def test_equal_networks_do_not_disagree(self):
     self.export()
+    weights = self.model.network2.get_weights()
+    self.addCleanup(self.model.network2.set_weights, weights)
     self.model.network2.set_weights(self.model.network1.get_weights())
-    self.path = self.path.with_name("2")
-    exporting.write_saved_model(self.model, self.result, self.path)
-    with session.SavedModelSession(self.path) as twins:
+    path = self.path.with_name("2")
+    exporting.write_saved_model(self.model, self.result, path)
+    with session.SavedModelSession(path) as twins:
       answer = twins.run("serving_default", self.images)
     np.testing.assert_allclose(answer["disagreement"], 0, atol=1e-6)
 
   def test_specifications(self):
-    self.export(members=True)
+    self.export(top_k=100, members=True)
     definitions = self.session.signatures
     self.assertEqual(
       {
@@ -201,7 +233,7 @@ class SignaturesTest(parameterized.TestCase):
     self.assertEqual(list(self.session.signatures), ["serving_default"])
 
   def test_inference_alone_is_in_it(self):
-    self.export((32, 32, 3), network="preact_resnet18")
+    self.export(network="preact_resnet10", width=32)
     num_bytes = sum(
       np.asarray(weight).nbytes
       for network in self.model.networks
@@ -244,17 +276,36 @@ def tensor_shape(tensor):
   return [dimension.size for dimension in tensor.tensor_shape.dim]
 
 
+# The flags of `saved_model_cli` and its command, as often as wished.
+_SAVED_MODEL_CLI = """
+import json, sys
+from absl import flags
+from tensorflow.python.tools import saved_model_cli
+for command, *arguments in json.loads(sys.argv[1]):
+  flags.FLAGS([command, *arguments])
+  getattr(saved_model_cli, command)()
+"""
+
+
+@functools.cache
+def export_shared_run(folder, method):
+  return exporting.export_run(
+    tiny_run.shared(method=method),
+    pathlib.Path(tempfile.mkdtemp(dir=folder), "digits"),
+  )
+
+
 class ExportRunTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
     folder = tempfile.TemporaryDirectory()
     cls.addClassCleanup(folder.cleanup)
-    cls.directories = {}
-    for method in ("nct", "standard"):
-      cls.directories[method] = tiny_run.train(
-        pathlib.Path(folder.name, method), method=method
-      )
+    cls.shared_folder = folder.name
+    cls.directories = {
+      "nct": tiny_run.shared(),
+      "standard": tiny_run.shared(method="standard"),
+    }
 
   def setUp(self):
     super().setUp()
@@ -267,6 +318,10 @@ class ExportRunTest(parameterized.TestCase):
       self.directories[method], self.folder / "digits", **options
     )
 
+  def exported(self, method="nct"):
+    """Returns the path of a first version that tests share and only read."""
+    return export_shared_run(self.shared_folder, method)
+
   def versions(self):
     return sorted(
       path.name
@@ -275,8 +330,8 @@ class ExportRunTest(parameterized.TestCase):
     )
 
   def test_what_stands_there(self):
-    path = self.export()
-    self.assertEqual(path, self.folder / "digits" / "1")
+    path = self.exported()
+    self.assertEqual(path.parts[-2:], ("digits", "1"))
     self.assertEqual(
       {str(file.relative_to(path)) for file in path.rglob("*.*")},
       {
@@ -304,7 +359,7 @@ class ExportRunTest(parameterized.TestCase):
 
   @parameterized.parameters("nct", "standard")
   def test_the_model_card(self, method):
-    card = (self.export(method) / "MODEL_CARD.md").read_text()
+    card = (self.exported(method) / "MODEL_CARD.md").read_text()
     result = self.directories[method].read_result()
     for text in (
       "# digits, version 1",
@@ -320,17 +375,33 @@ class ExportRunTest(parameterized.TestCase):
     self.assertNotIn("None", card)
 
   def test_keep(self):
-    for version in (None, 5, 6, None):
-      self.export(version=version)
+    directory = self.directories["nct"]
+    export = functools.partial(
+      exporting.export,
+      *restoring.restore(directory),
+      directory.read_warmup_images(),
+      self.folder / "digits",
+    )
+    export()
+    # To make a SavedModel is slow: the other versions have the first one's.
+    first = shutil.copytree(self.folder / "digits" / "1", self.folder / "first")
+    shutil.rmtree(first / "assets.extra")
+
+    def copy(model, result, path, *options):
+      shutil.copytree(first, path)
+
+    self.enter_context(mock.patch.object(exporting, "write_saved_model", copy))
+    for version in (5, 6, None):
+      export(version=version)
     self.assertEqual(self.versions(), ["1", "5", "6", "7"])
-    self.export(keep=3)
+    export(keep=3)
     self.assertEqual(self.versions(), ["6", "7", "8"])
-    self.export(version=2, keep=2)
+    export(version=2, keep=2)
     self.assertEqual(self.versions(), ["2", "8"])
-    self.export(keep=1)
+    export(keep=1)
     self.assertEqual(self.versions(), ["9"])
     with self.assertRaisesRegex(errors.InvalidInputError, "9 exists"):
-      self.export(version=9, keep=1)
+      export(version=9, keep=1)
     self.assertEqual(self.versions(), ["9"])
 
   def test_members_of_one_network_are_refused(self):
@@ -362,7 +433,8 @@ class ExportRunTest(parameterized.TestCase):
     self.assertEqual(self.versions(), [])
 
   def test_warm_up_has_the_sizes_of_the_batching_file(self):
-    base = self.export().parent
+    base = self.folder / "digits"
+    base.mkdir()
     (base / "batching_parameters.txt").write_text("allowed_batch_sizes: 3")
     file = self.export() / "assets.extra" / "tf_serving_warmup_requests"
     records = tf.data.TFRecordDataset(str(file))
@@ -402,44 +474,38 @@ class ExportRunTest(parameterized.TestCase):
       self.assertIn("classify", model.signatures)
 
   def test_without_warmup_images(self):
-    run_dir = self.directories["standard"]
+    run_dir = tiny_run.copy(self.folder / "run", method="standard")
     images = run_dir.warmup_images_file.read_bytes()
-    self.addCleanup(run_dir.warmup_images_file.write_bytes, images)
     run_dir.warmup_images_file.write_bytes(images[:50])
     with self.assertRaisesRegex(errors.InvalidInputError, "warmup_images.npy"):
-      self.export("standard")
+      exporting.export_run(run_dir, self.folder / "digits")
     self.assertFalse((self.folder / "digits").exists())
 
-  def saved_model_cli(self, *arguments):
-    return subprocess.run(
-      [
-        sys.executable,
-        "-c",
-        "from tensorflow.python.tools import saved_model_cli as c; c.main()",
-        *arguments,
-      ],
-      check=True,
-      capture_output=True,
-      text=True,
-    ).stdout
-
   def test_saved_model_cli(self):
-    path = self.export()
-    shown = self.saved_model_cli("show", "--all", f"--dir={path}")
-    for name in ("serving_default", "serving_bytes", "classify"):
-      self.assertIn(f"signature_def['{name}']", shown)
+    path = self.exported()
     images = np.random.default_rng(0).integers(
       256, size=(3, 8, 8, 1), dtype=np.uint8
     )
     np.save(self.folder / "images.npy", images)
-    self.saved_model_cli(
-      "run",
-      f"--dir={path}",
-      "--tag_set=serve",
-      "--signature_def=serving_default",
-      f"--inputs=images={self.folder / 'images.npy'}",
-      f"--outdir={self.folder}",
+    commands = [
+      ["show", "--all", f"--dir={path}"],
+      [
+        "run",
+        f"--dir={path}",
+        "--tag_set=serve",
+        "--signature_def=serving_default",
+        f"--inputs=images={self.folder / 'images.npy'}",
+        f"--outdir={self.folder}",
+      ],
+    ]
+    process = subprocess.run(
+      [sys.executable, "-c", _SAVED_MODEL_CLI, json.dumps(commands)],
+      check=True,
+      capture_output=True,
+      text=True,
     )
+    for name in ("serving_default", "serving_bytes", "classify"):
+      self.assertIn(f"signature_def['{name}']", process.stdout)
     model, _, result = restoring.restore(self.directories["nct"])
     np.testing.assert_allclose(
       np.load(self.folder / "probabilities.npy"),

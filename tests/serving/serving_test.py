@@ -108,8 +108,9 @@ class ServerTestCase(parameterized.TestCase):
     folder = pathlib.Path(tempfile.mkdtemp())
     cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
     cls.export_dir = folder / "exports" / "digits"
-    cls.run_dir = tiny_run.train(folder / "run")
+    cls.run_dir = tiny_run.shared()
     exporting.export_run(cls.run_dir, cls.export_dir, members=True)
+    cls.local = local_client.LocalClient(cls.export_dir)
     cls.server = ModelServer(cls.COMMAND, cls.export_dir)
     cls.addClassCleanup(cls.server.stop)
     cls.images = folder / "images"
@@ -117,10 +118,6 @@ class ServerTestCase(parameterized.TestCase):
     for index in range(40):
       contents = pictures.png(5 + index, 60 - index, 3, seed=index)
       (cls.images / f"{index:02}.png").write_bytes(contents)
-
-  def setUp(self):
-    super().setUp()
-    self.local = local_client.LocalClient(self.export_dir)
 
   def client(self, kind, **changes):
     options = {
@@ -343,7 +340,7 @@ def encode_base64(contents):
 
 class StandInTest(ServerTestCase):
   __test__ = True
-  COMMAND = (sys.executable, "-m", "tests.model_server")
+  COMMAND = (sys.executable, "-m", "tests.support.model_server")
 
 
 class TensorFlowModelServerTest(ServerTestCase):

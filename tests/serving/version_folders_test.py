@@ -3,8 +3,8 @@ import os
 import pathlib
 import random
 import signal
+import sys
 import tempfile
-import time
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -25,6 +25,7 @@ def write_files(path, version):
 
 # Forks of a process that has no threads: others of this one's might have.
 _PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["__main__", __name__])
 
 
 def publish_once(base):
@@ -32,9 +33,23 @@ def publish_once(base):
     version_folders.publish(base, write_files)
 
 
-def publish_forever(base, keep, ready):
-  """Publishes versions, and removes the oldest, until it is killed."""
-  ready.set()
+def publish_forever(base, keep, num_calls):
+  """Publishes versions, and removes the oldest, until it is killed.
+
+  Args:
+    base: `pathlib.Path`.
+    keep: int, how many versions stay.
+    num_calls: int, how many calls that have to do with files it lives for.
+  """
+
+  def count(event, arguments):
+    nonlocal num_calls
+    if event == "open" or event.startswith(("os.", "fcntl.")):
+      num_calls -= 1
+      if num_calls == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+  sys.addaudithook(count)
   while True:
     with version_folders.lock(base):
       version_folders.publish(base, write_files)
@@ -126,20 +141,16 @@ class VersionFoldersTest(parameterized.TestCase):
 
   def test_killed_at_any_instant_no_version_is_half_there(self):
     rng = random.Random(0)
-    begin = time.monotonic()
-    self.publish()
-    seconds = time.monotonic() - begin
     num_leftovers = num_versions = 0
     for _ in range(_NUM_KILLS):
-      ready = _PROCESSES.Event()
+      # A version more, and one less, are about four calls a file.
+      num_calls = rng.randint(1, 8 * _NUM_FILES)
       process = _PROCESSES.Process(
-        target=publish_forever, args=(self.base, 2, ready)
+        target=publish_forever, args=(self.base, 2, num_calls)
       )
       process.start()
-      ready.wait()
-      time.sleep(rng.uniform(0, 4 * seconds))
-      os.kill(process.pid, signal.SIGKILL)
       process.join()
+      self.assertEqual(process.exitcode, -signal.SIGKILL)
       versions = version_folders.find(self.base)
       for path in versions.values():
         self.assert_whole(path)

@@ -12,14 +12,15 @@ from tests.support import tiny_run
 
 
 class WarmupTest(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    directory = tiny_run.train(folder / "run")
-    run = directory.read_config()
-    train = run_data.load_noisy_dataset(run, run_data.load_dataset(run)).train
-    self.train_images = train.images[train.index]
-    self.path = exporting.export_run(directory, folder / "digits", members=True)
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.directory = tiny_run.shared()
+    cls.path = exporting.export_run(
+      cls.directory, pathlib.Path(folder.name, "digits"), members=True
+    )
 
   def logs(self):
     file = self.path / "assets.extra" / "tf_serving_warmup_requests"
@@ -29,7 +30,9 @@ class WarmupTest(parameterized.TestCase):
     ]
 
   def test_each_signature_at_each_size_with_training_images(self):
-    known = {image.tobytes() for image in self.train_images}
+    run = self.directory.read_config()
+    train = run_data.load_noisy_dataset(run, run_data.load_dataset(run)).train
+    known = {image.tobytes() for image in train.images[train.index]}
     seen = set()
     for log in self.logs():
       request, images = self.decode(log)

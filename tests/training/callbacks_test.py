@@ -15,7 +15,9 @@ def linear_model(learning_rate=0.1):
   network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
   model = standard.StandardModel(network)
   model.compile(
-    optimizer=keras.optimizers.SGD(learning_rate), jit_compile=False
+    # To make a graph would take longer than the few steps.
+    optimizer=keras.optimizers.SGD(learning_rate),
+    run_eagerly=True,
   )
   return model
 
@@ -24,15 +26,15 @@ FEATURES = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
 LABELS = (np.arange(12) % 3 == 0).astype(np.int32)
 
 
-def fit(model, *extra, num_epochs=3, features=FEATURES):
+def fit(model, *extra, num_epochs=3, features=FEATURES, **options):
   return model.fit(
     features,
     LABELS,
     batch_size=4,
     epochs=num_epochs,
-    validation_data=(features, LABELS),
     callbacks=list(extra),
     verbose=0,
+    **options,
   )
 
 
@@ -116,7 +118,7 @@ class NanGuardTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       errors.TrainingDivergedError, "validation after epoch 1"
     ):
-      fit(model, self.guard, poison)
+      fit(model, self.guard, poison, validation_data=(FEATURES, LABELS))
 
 
 class FilesTest(parameterized.TestCase):

@@ -34,21 +34,43 @@ def strategy_of(num_replicas):
   return strategy
 
 
-def make_model(strategy, network, optimizer, sync_batch_norm=False, **options):
+def mlp():
+  return networks.create("mlp", SHAPE, NUM_CLASSES, 8)
+
+
+def synchronized_cnn():
+  return networks.create(
+    "simple_cnn", SHAPE, NUM_CLASSES, 8, sync_batch_norm=True
+  )
+
+
+def one_batch_norm(synchronized=False):
+  """Returns the least that has batch norm: a graph for each replica is dear."""
+  return keras.Sequential(
+    [
+      keras.Input(SHAPE),
+      keras.layers.Conv2D(4, 3, use_bias=False),
+      keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized),
+      keras.layers.ReLU(),
+      keras.layers.Flatten(),
+      keras.layers.Dense(NUM_CLASSES),
+    ]
+  )
+
+
+one_synchronized = functools.partial(one_batch_norm, synchronized=True)
+
+
+def make_model(strategy, make_network, optimizer, **options):
   keras.utils.set_random_seed(2)
-  layers = {"sync_batch_norm": True} if sync_batch_norm else {}
   with strategy.scope():
-    model = nct.ConcurrentModel(
-      networks.create(network, SHAPE, NUM_CLASSES, 8, **layers),
-      networks.create(network, SHAPE, NUM_CLASSES, 8, **layers),
-      **options,
-    )
+    model = nct.ConcurrentModel(make_network(), make_network(), **options)
     model.compile(optimizer=optimizer(), jit_compile=False)
   model.alpha.assign(0.5)
   return model
 
 
-def dataset(num_epochs=1, **shares):
+def dataset(num_epochs, augmentation, **shares):
   examples = noisy_dataset.Examples(
     IMAGES, LABELS, LABELS, np.arange(NUM_EXAMPLES)
   )
@@ -57,14 +79,14 @@ def dataset(num_epochs=1, **shares):
     num_epochs=num_epochs,
     mean=[0.5],
     std=[0.3],
-    augmentation="crop_flip",
+    augmentation=augmentation,
   ).train(examples, **shares)
 
 
-def train(model, num_steps, num_epochs=1):
+def train(model, num_steps, num_epochs=1, augmentation="none"):
   """Trains; returns the means of the last epoch."""
   loop = loop_lib.TrainingLoop(model, interruption.Interruption())
-  batches = loop.iterate(functools.partial(dataset, num_epochs))
+  batches = loop.iterate(functools.partial(dataset, num_epochs, augmentation))
   state = state_lib.TrainingState(model)
   loop.train(batches, num_steps, num_epochs, state, [])
   return model.means.results()
@@ -84,34 +106,52 @@ def first_gradients(model):
 descent = functools.partial(keras.optimizers.SGD, 1.0)
 
 
-class GradientsTest(parameterized.TestCase):
-  @parameterized.product(
-    network=(
-      {"network": "mlp"},
-      {"network": "simple_cnn", "sync_batch_norm": True},
-    ),
-    num_replicas=(2, 4),
+WEIGHT_DECAY = 0.01
+
+
+@functools.cache
+def usual_gradients(make_network, num_replicas):
+  """Returns those of all that can be switched on, but clipping."""
+  return gradients_of(make_network, num_replicas)
+
+
+def gradients_of(make_network, num_replicas, **options):
+  model = make_model(
+    strategy_of(num_replicas),
+    make_network,
+    descent,
+    weight_decay=WEIGHT_DECAY,
+    **options,
   )
-  def test_are_those_of_one_replica(self, network, num_replicas):
-    gradients = []
-    for number in (1, num_replicas):
-      model = make_model(
-        strategy_of(number), optimizer=descent, weight_decay=0.01, **network
-      )
-      model.target_variability_rate.assign(0.4)
-      gradients.append(first_gradients(model))
-    for one, many in zip(*gradients, strict=True):
+  model.target_variability_rate.assign(0.4)
+  return first_gradients(model)
+
+
+class GradientsTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("mlp_2", mlp, 2),
+    ("synchronized_2", synchronized_cnn, 2),
+    ("synchronized_4", one_synchronized, 4),
+  )
+  def test_are_those_of_one_replica(self, make_network, num_replicas):
+    for one, many in zip(
+      usual_gradients(make_network, 1),
+      usual_gradients(make_network, num_replicas),
+      strict=True,
+    ):
       self.assertGreater(np.abs(one).max(), 1e-3)
       np.testing.assert_allclose(many, one, atol=1e-5)
 
   @parameterized.parameters(2, virtual_devices.NUM_DEVICES)
   def test_batch_norm_is_of_each_replicas_part(self, num_replicas):
     strategy = strategy_of(num_replicas)
-    actual = make_model(strategy, "simple_cnn", descent)
+    actual = make_model(strategy, one_batch_norm, descent)
     gradients = first_gradients(actual)
     # The same with one replica, a part of the batch at a time.
-    model = make_model(strategy_of(1), "simple_cnn", descent)
-    shares = dataset(replicas=range(num_replicas), num_replicas=num_replicas)
+    model = make_model(strategy_of(1), one_batch_norm, descent)
+    shares = dataset(
+      1, "none", replicas=range(num_replicas), num_replicas=num_replicas
+    )
     statistics = []
     fresh = model.get_weights()
     expected = 0.0
@@ -133,8 +173,14 @@ class GradientsTest(parameterized.TestCase):
 
   @parameterized.parameters(1, 2)
   def test_clips_each_network_by_its_own_norm(self, num_replicas):
-    strategy = strategy_of(num_replicas)
-    whole = first_gradients(make_model(strategy, "mlp", descent))
+    # Weight decay comes after clipping.
+    decay = [WEIGHT_DECAY * w for w in initial_weights(mlp)]
+    whole = [
+      gradient - part
+      for gradient, part in zip(
+        usual_gradients(mlp, num_replicas), decay, strict=True
+      )
+    ]
     half = len(whole) // 2
     norms = [
       np.sqrt(sum(np.sum(g**2) for g in part))
@@ -143,12 +189,17 @@ class GradientsTest(parameterized.TestCase):
     # Between the two: one is clipped, the other is not.
     norm = sum(norms) / 2
     self.assertGreater(np.ptp(norms), 0.01 * norm)
-    clipped = first_gradients(
-      make_model(strategy, "mlp", descent, clip_norm=norm)
-    )
-    for number, (one, other) in enumerate(zip(whole, clipped, strict=True)):
+    clipped = gradients_of(mlp, num_replicas, clip_norm=norm)
+    for number, (one, part, other) in enumerate(
+      zip(whole, decay, clipped, strict=True)
+    ):
       factor = min(1.0, norm / norms[number // half])
-      np.testing.assert_allclose(other, factor * one, atol=1e-6)
+      np.testing.assert_allclose(other - part, factor * one, atol=1e-6)
+
+
+def initial_weights(make_network):
+  model = make_model(strategy_of(1), make_network, descent)
+  return [np.asarray(w) for w in model.trainable_variables]
 
 
 def moving_statistics(model):
@@ -167,10 +218,12 @@ class TrainingTest(absltest.TestCase):
     momentum = functools.partial(keras.optimizers.SGD, 0.1, momentum=0.9)
     for number in (1, 2):
       model = make_model(
-        strategy_of(number), "mlp", momentum, weight_decay=0.01
+        strategy_of(number), mlp, momentum, weight_decay=WEIGHT_DECAY
       )
       model.target_variability_rate.assign(0.4)
-      means.append(train(model, num_steps, num_epochs=3))
+      means.append(
+        train(model, num_steps, num_epochs=3, augmentation="crop_flip")
+      )
       weights.append([np.asarray(w) for w in model.trainable_variables])
     for one, two in zip(*weights, strict=True):
       np.testing.assert_allclose(one, two, atol=1e-6)
@@ -181,13 +234,13 @@ class TrainingTest(absltest.TestCase):
 
 
 class Float16Test(parameterized.TestCase):
-  @parameterized.parameters(1, 2)
+  @parameterized.parameters((1, "simple_cnn"), (2, "mlp"))
   def test_a_step_that_overflows_anywhere_is_left_out_everywhere(
-    self, num_replicas
+    self, num_replicas, network
   ):
     strategy = strategy_of(num_replicas)
     config = config_lib.TrainConfig(
-      network="simple_cnn", width=4, mixed_precision="float16", clip_norm=1.0
+      network=network, width=4, mixed_precision="float16", clip_norm=1.0
     )
     keras.utils.set_random_seed(2)
     with strategy.scope():

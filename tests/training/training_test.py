@@ -1,7 +1,17 @@
+"""Runs as a whole: what they leave, and what they refuse.
+
+NCT_TF_LONG_TESTS=1 has a residual network repeat itself, too.
+"""
+
 import dataclasses
+import functools
 import json
+import os
 import pathlib
+import shutil
+import signal
 import tempfile
+import unittest
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -9,19 +19,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import config as config_lib, errors, label_noise, networks
+from nct_tf import (
+  config as config_lib,
+  datasets,
+  errors,
+  label_noise,
+  networks,
+)
 from nct_tf.audit import run_audit
 from nct_tf.evaluation import evaluation
 from nct_tf.input_pipeline import run_data
 from nct_tf.platform import addons
-from nct_tf.training import fitting, loop, run
+from nct_tf.training import fitting, measuring, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
-from tests.support import virtual_devices
+from tests.support import tiny_run, virtual_devices
 
 CONFIG = config_lib.TrainConfig.from_flags(
   dataset="digits",
   num_train_examples=200,
-  augmentation="none",
+  augmentation="crop_flip",
   noise_type="symmetric_inclusive",
   noise_rate=0.5,
   network="mlp",
@@ -53,6 +69,36 @@ RESULT_KEYS = (
 TIMES = ("seconds", "examples_per_second")
 
 
+def setUpModule():
+  global _folder
+  _folder = tempfile.TemporaryDirectory()
+
+
+def tearDownModule():
+  trained.cache_clear()
+  _folder.cleanup()
+
+
+@functools.cache
+def trained(**changes):
+  """Returns the `Workdir` and the result of a run that is only read."""
+  folder = pathlib.Path(tempfile.mkdtemp(dir=_folder.name))
+  config = CONFIG.replace(workdir=str(folder / "run"), **changes)
+  result = run.train_and_evaluate(config)
+  return layout.Workdir(config.workdir), result
+
+
+def exported(**changes):
+  """As `trained`, of a run that has exported, too; and where to."""
+  export_dir = pathlib.Path(_folder.name, "-".join(["exports", *changes]))
+  return *trained(export_dir=str(export_dir), **changes), export_dir
+
+
+def usual():
+  """As `trained`, of CONFIG as it is."""
+  return exported()[:2]
+
+
 class RunTestCase(parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -65,6 +111,12 @@ class RunTestCase(parameterized.TestCase):
     result = run.train_and_evaluate(config)
     return layout.Workdir(config.workdir), result
 
+  def copy(self, name):
+    """Returns the `Workdir` of a copy of the usual run."""
+    directory, _ = usual()
+    shutil.copytree(directory.path, self.folder / name)
+    return layout.Workdir(self.folder / name)
+
   def history(self, directory):
     history = directory.read_history()
     return {k: v.tolist() for k, v in history.items() if k not in TIMES}
@@ -73,7 +125,7 @@ class RunTestCase(parameterized.TestCase):
 class FilesTest(RunTestCase):
   @parameterized.parameters("nct", "standard")
   def test_leaves_everything_behind(self, method):
-    directory, result = self.run_in("run", method=method)
+    directory, result = usual() if method == "nct" else trained(method=method)
     self.assertEqual(directory.read_result(), result)
     self.assertEqual(
       sorted(path.name for path in directory.path.iterdir()),
@@ -101,8 +153,14 @@ class FilesTest(RunTestCase):
     self.assertTrue(list(directory.tensorboard_dir.rglob("events*")))
     self.assertEqual(directory.read_config().to_flagfile(), CONFIG_TEXT[method])
 
+  def rarely_monitored(self):
+    """As `trained`, with examples held out."""
+    return trained(
+      validation_fraction=0.25, num_epochs=4, monitor_every_epochs=2
+    )
+
   def test_noise_file_tells_which_label_became_which(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = self.rarely_monitored()
     with np.load(directory.noise_file) as noise:
       arrays = dict(noise)
     self.assertEqual(arrays["is_validation"].sum(), 50)
@@ -119,7 +177,7 @@ class FilesTest(RunTestCase):
     self.assertLen(is_validation, 200)
 
   def test_history_has_the_logged_keys(self):
-    directory, _ = self.run_in("run")
+    directory, _ = usual()
     history = self.history(directory)
     for name in ("loss", "cross_entropy_1", "mimicry_2", "accuracy_1"):
       self.assertIn(name, history)
@@ -135,24 +193,18 @@ class FilesTest(RunTestCase):
     self.assertEqual(history["target_variability_rate"], [0.3, 0.3])
 
   def test_monitor_can_be_rare_or_off(self):
-    directory, result = self.run_in(
-      "rare", num_epochs=4, monitor_every_epochs=2
-    )
+    directory, result = self.rarely_monitored()
     measured = np.isfinite(self.history(directory)["train_loss_noisy"])
     self.assertEqual(measured.tolist(), [True, False, True, True])
     self.assertIsNotNone(result["train_accuracy_noisy"])
-    directory, result = self.run_in("off", monitor_every_epochs=0)
+    directory = tiny_run.shared(monitor_every_epochs=0)
+    result = directory.read_result()
     self.assertNotIn("train_loss_noisy", self.history(directory))
     self.assertFalse(directory.memorisation_file.exists())
     self.assertIsNone(result["train_accuracy_noisy"])
 
-  def test_clean_data_are_fine(self):
-    _, result = self.run_in("run", noise_type="none", noise_rate=0.0)
-    self.assertEqual(result["actual_noise_rate"], 0.0)
-    self.assertIsNone(result["train_accuracy_noisy"])
-
   def test_held_out_data_leave_the_test_split_alone(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = self.rarely_monitored()
     history = self.history(directory)
     self.assertEqual(
       result["last_accuracy"], history["test_ensemble_accuracy"][-1]
@@ -167,14 +219,12 @@ class FilesTest(RunTestCase):
     {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
   )
   def test_evaluates_and_exports_what_was_trained(self, **changes):
-    directory, result = self.run_in(
-      "run", export_dir=str(self.folder / "exports"), **changes
-    )
+    directory, result, export_dir = exported(**changes)
     evaluated = evaluation.evaluate_run(directory)
     self.assertAlmostEqual(
       evaluated["ensemble_accuracy"], result["last_accuracy"], places=5
     )
-    loaded = tf.saved_model.load(str(self.folder / "exports" / "1"))
+    loaded = tf.saved_model.load(str(export_dir / "1"))
     images = run_data.load_dataset(CONFIG).test_images
     served = loaded.signatures["serving_default"](tf.constant(images))
     labels = run_data.load_dataset(CONFIG).test_labels
@@ -197,16 +247,16 @@ class OwnValidationTest(RunTestCase):
   def setUp(self):
     super().setUp()
     digits = run_data.load_dataset(CONFIG)
-    self.dataset = dataclasses.replace(
+    dataset = dataclasses.replace(
       digits,
       validation_images=digits.test_images[:60],
       validation_labels=digits.test_labels[:60],
     )
     self.enter_context(
-      mock.patch.object(run_data.datasets, "load", return_value=self.dataset)
+      mock.patch.object(datasets, "load", return_value=dataset)
     )
 
-  def test_it_is_validated_on_and_is_no_part_of_the_noise(self):
+  def test_it_is_validated_on_and_is_no_part_of_what_is_trained_on(self):
     directory, result = self.run_in("run")
     self.assertEqual(result["best_selected_on"], "validation")
     history = self.history(directory)
@@ -223,28 +273,41 @@ class OwnValidationTest(RunTestCase):
         result["actual_noise_rate"],
         np.mean(noise["given_label"] != noise["true_label"]),
       )
+    self.assertLen(run_audit.audit_run(directory).examples, 200)
 
   def test_held_out_examples_take_its_place(self):
-    directory, result = self.run_in("run", validation_fraction=0.25)
+    directory, result = self.run_in(
+      "run", validation_fraction=0.25, num_epochs=1
+    )
     self.assertEqual(result["best_selected_on"], "validation")
     with np.load(directory.noise_file) as noise:
       self.assertEqual(noise["is_validation"].sum(), 50)
 
-  def test_an_audit_ranks_training_examples_alone(self):
-    directory, _ = self.run_in("run")
-    self.assertLen(run_audit.audit_run(directory).examples, 200)
-
 
 class ExtraTestsTest(RunTestCase):
+  def stop_while_testing(self, **changes):
+    extra_tests = measuring.Measuring.extra_tests
+
+    def stop_and_test(self):
+      os.kill(os.getpid(), signal.SIGTERM)
+      return extra_tests(self)
+
+    stop = mock.patch.object(measuring.Measuring, "extra_tests", stop_and_test)
+    with stop, self.assertRaises(errors.TrainingInterrupted):
+      self.run_in("run", **changes)
+
   def test_top5_and_extra_tests_are_those_of_the_predictions(self):
     digits = run_data.load_dataset(CONFIG)
     other = dataclasses.replace(
       digits,
       extra_tests={"some": (digits.test_images[:70], digits.test_labels[:70])},
     )
-    with mock.patch.object(run_data.datasets, "load", return_value=other):
+    with mock.patch.object(datasets, "load", return_value=other):
+      # A run that is stopped while it tests goes on.
+      self.stop_while_testing(ema_decay=0.5)
       directory, result = self.run_in("run", ema_decay=0.5)
       scores = evaluation.evaluate_run(directory)
+    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
     model, _, _ = restoring.restore(directory)
     inputs = (digits.test_images / 255 - result["mean"]) / result["std"]
     probabilities = model.predict(inputs.astype(np.float32), verbose=0)
@@ -277,25 +340,6 @@ class ExtraTestsTest(RunTestCase):
       self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
     self.assertRegex(evaluation.format_evaluation(scores), r"some  +\d+\.\d %")
 
-  def test_a_run_that_is_stopped_while_testing_goes_on(self):
-    digits = run_data.load_dataset(CONFIG)
-    other = dataclasses.replace(
-      digits, extra_tests={"some": (digits.test_images, digits.test_labels)}
-    )
-    self.enter_context(
-      mock.patch.object(run_data.datasets, "load", return_value=other)
-    )
-    stop = mock.patch.object(
-      fitting, "_accuracies", side_effect=loop.StopRequested
-    )
-    with stop, self.assertRaises(errors.TrainingInterrupted):
-      self.run_in("run")
-    directory, result = self.run_in("run")
-    self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
-    self.assertAlmostEqual(
-      result["extra_tests"]["some"]["accuracy"], result["last_accuracy"]
-    )
-
   def test_five_classes_have_no_top5(self):
     directory, result = self.run_in(
       "run",
@@ -317,7 +361,7 @@ class SubsetTest(RunTestCase):
     with mock.patch.object(
       fitting.callbacks, "Timer", wraps=fitting.callbacks.Timer
     ) as timer:
-      self.run_in("run", **self.OPTIONS, batch_size=20)
+      self.run_in("run", **self.OPTIONS, batch_size=20, num_epochs=1)
     self.assertEqual(timer.call_args.args[0], 50)
 
   def test_number_and_sampling_belong_together(self):
@@ -344,14 +388,19 @@ class CropTest(RunTestCase):
 
 
 class RepeatabilityTest(RunTestCase):
-  @parameterized.parameters("simple_cnn", "preact_resnet10")
-  def test_equal_seeds_give_equal_bits(self, network):
-    changes = {"network": network, "augmentation": "crop_flip", "width": 4}
-    first, _ = self.run_in("first", **changes)
-    second, _ = self.run_in("second", **changes)
-    other, _ = self.run_in("other", **changes, seed=1)
+  def test_equal_seeds_give_equal_bits(self):
+    self.check_equal_seeds_give_equal_bits("simple_cnn")
+
+  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+  def test_equal_seeds_give_equal_bits_of_a_residual_network(self):
+    self.check_equal_seeds_give_equal_bits("preact_resnet10")
+
+  def check_equal_seeds_give_equal_bits(self, network):
+    first, second = (
+      self.run_in(name, network=network, width=4)[0]
+      for name in ("first", "second")
+    )
     self.assertEqual(self.history(first), self.history(second))
-    self.assertNotEqual(self.history(first), self.history(other))
     one, two = (
       restoring.restore(directory)[0].get_weights()
       for directory in (first, second)
@@ -359,8 +408,13 @@ class RepeatabilityTest(RunTestCase):
     for a, b in zip(one, two, strict=True):
       np.testing.assert_array_equal(a, b)
 
+  def test_another_seed_gives_another_history(self):
+    directory, _ = usual()
+    other, _ = self.run_in("other", seed=1)
+    self.assertNotEqual(self.history(directory), self.history(other))
+
   def test_restored_model_gives_the_last_accuracy(self):
-    directory, result = self.run_in("run")
+    directory, result = usual()
     model, config, _ = restoring.restore(directory)
     dataset = run_data.load_dataset(config)
     images = (dataset.test_images / 255 - result["mean"]) / result["std"]
@@ -372,8 +426,14 @@ class RepeatabilityTest(RunTestCase):
     )
 
   def test_mirrored_gives_what_one_device_gives(self):
-    one, _ = self.run_in("one")
-    two, _ = self.run_in("two", strategy="mirrored", num_virtual_cpus=2)
+    one, _ = usual()
+    two, _ = self.run_in(
+      "two",
+      strategy="mirrored",
+      num_virtual_cpus=2,
+      export_dir=str(self.folder / "exports"),
+    )
+    self.assertTrue((self.folder / "exports" / "1").exists())
     for name, values in self.history(one).items():
       np.testing.assert_allclose(
         self.history(two)[name], values, atol=1e-5, err_msg=name
@@ -393,21 +453,27 @@ class RepeatabilityTest(RunTestCase):
       )
 
   def test_mirrored_batch_norm_and_uneven_parts(self):
-    _, result = self.run_in(
+    directory, result = self.run_in(
       "run",
       strategy="mirrored",
       num_virtual_cpus=2,
       network="simple_cnn",
+      width=4,
+      num_epochs=1,
+      monitor_every_epochs=0,
       validation_fraction=0.105,  # 21 examples.
-      export_dir=str(self.folder / "exports"),
     )
     self.assertGreater(result["best_accuracy"], 0.0)
-    self.assertTrue((self.folder / "exports" / "1").exists())
+    scores = evaluation.evaluate_run(directory)
+    self.assertAlmostEqual(
+      scores["ensemble_accuracy"], result["last_accuracy"], places=5
+    )
 
 
 class VariantsTest(RunTestCase):
   EASY = {
     "num_train_examples": 1000,
+    "augmentation": "none",
     "noise_type": "none",
     "noise_rate": 0.0,
     "target_variability_min": 0.0,
@@ -417,18 +483,28 @@ class VariantsTest(RunTestCase):
     "learning_rate": 0.01,
   }
 
+  # What does not touch each other is tried together.
   @parameterized.named_parameters(
-    ("bfloat16", {"mixed_precision": "bfloat16"}),
-    ("adamw", {"optimizer": "adamw", "learning_rate": 1e-3}),
+    (
+      "bfloat16_and_authors_targets",
+      {"mixed_precision": "bfloat16", "target_variability_exclude_true": False},
+    ),
+    (
+      "adamw_and_no_mimicry",
+      {"optimizer": "adamw", "learning_rate": 1e-3, "alpha_max": 0.0},
+    ),
     ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
-    ("decoupled", {"decoupled_weight_decay": True}),
-    ("no_mimicry", {"alpha_max": 0.0}),
-    ("no_target_variability", {"target_variability_max": 0.0}),
-    ("authors_targets", {"target_variability_exclude_true": False}),
+    (
+      "decoupled_and_no_target_variability",
+      {"decoupled_weight_decay": True, "target_variability_max": 0.0},
+    ),
   )
   def test_trains(self, changes):
     directory, result = self.run_in("run", **(self.EASY | changes))
     self.assertGreater(result["best_accuracy"], 0.5)
+    # The data are clean.
+    self.assertEqual(result["actual_noise_rate"], 0.0)
+    self.assertIsNone(result["train_accuracy_noisy"])
     self.assertEqual(keras.mixed_precision.global_policy().name, "float32")
     model, _, _ = restoring.restore(directory)
     self.assertEqual(model.network1.get_weights()[0].dtype, np.float32)
@@ -438,11 +514,9 @@ class VariantsTest(RunTestCase):
       self.skipTest("needs tensorflow-addons")
     _, result = self.run_in("sgdw", **(self.EASY | {"optimizer": "sgdw"}))
     self.assertGreater(result["best_accuracy"], 0.5)
-    histories = [
-      self.history(self.run_in(name, augmentation=name)[0])
-      for name in ("crop_flip", "crop_flip_cutout")
-    ]
-    self.assertNotEqual(*histories)
+    directory, _ = usual()
+    other, _ = self.run_in("cutout", augmentation="crop_flip_cutout")
+    self.assertNotEqual(self.history(directory), self.history(other))
 
 
 class RefusalsTest(RunTestCase):
@@ -515,7 +589,7 @@ class RefusalsTest(RunTestCase):
     self.assertEqual((self.folder / "run").read_text(), "mine")
 
   def test_another_runs_workdir_is_refused_unless_overwritten(self):
-    directory, _ = self.run_in("run")
+    directory = self.copy("run")
     (directory.path / "notes.txt").write_text("mine")
     with self.assertRaisesRegex(
       errors.InvalidInputError,
@@ -536,6 +610,7 @@ class RefusalsTest(RunTestCase):
       # Each step makes every weight -2 times as large.
       self.run_in(
         "run",
+        augmentation="none",
         momentum=0.0,
         learning_rate=1e-3,
         weight_decay=3e3,
@@ -559,7 +634,7 @@ class RefusalsTest(RunTestCase):
       restoring.restore(directory)
 
   def test_a_damaged_checkpoint_is_named(self):
-    directory, _ = self.run_in("run")
+    directory = self.copy("run")
     (data,) = directory.checkpoints_dir.glob("ckpt-2/*.data*")
     data.write_bytes(data.read_bytes()[:100])
     with self.assertRaisesRegex(
