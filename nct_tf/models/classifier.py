@@ -13,25 +13,31 @@ from nct_tf import (
   losses as losses_lib,
   metrics,
 )
+from nct_tf.models import targets as targets_lib
 
 
 class NetworkLoss(NamedTuple):
   """What one network learns from a batch.
 
   Attributes:
-    loss: float32 [batch].
+    loss: float32 [batch], of what the labels say. The sample weights of `fit`
+      multiply it.
     weight: float32 [batch], at least 0, how much each example counts; None
       where all count alike. The network minimises
       `sum(weight * loss) / max(sum(weight), floor * batch size)` over the
       global batch.
-    parts: dict from name to float32 [batch], what is logged of it.
+    parts: dict from name to float32 [batch], what is logged of it, without
+      sample weights.
     floor: float, see `weight`. With 1, the sum is divided by the batch size.
+    unlabelled: float32 [batch], added to `loss`: what does not look at the
+      labels, such as mimicry. Sample weights leave it alone. None for nothing.
   """
 
   loss: tf.Tensor
   weight: tf.Tensor | None = None
   parts: dict = {}
   floor: float = 0.0
+  unlabelled: tf.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +66,18 @@ class Classifier(keras.Model):
   `phases`. Training, tables, cards, checkpoints, exports and audits take what
   they need from there.
 
-  Data are `(images, labels)` with integer labels [batch]. In their place may
-  stand a dict of targets: `label`, integer [batch]; optionally `true_label`,
-  integer [batch], to measure against; `position`, integer [batch], of each
-  example in the global batch; `step`, integer [batch], the number of the step
-  in the whole training; `example`, integer [batch], each one's number in the
-  training data.
+  Data are `(images, labels)`, with labels as integers [batch] or one-hot
+  [batch, num_classes]; see `models.targets`. In their place may stand a dict of
+  targets: `label`, such labels; optionally `true_label`, integer [batch], to
+  measure against; `position`, integer [batch], of each example in the global
+  batch; `step`, integer [batch], the number of the step in the whole training;
+  `example`, integer [batch], each one's number in the training data.
+
+  `sample_weight` and `class_weight` of `fit` multiply the loss with the labels,
+  which is the cross entropy of most methods. They leave mimicry alone, and the
+  weight that NCT gives it. As in Keras, the sum is divided by the number of
+  examples, not by the sum of the weights. Of what is logged, `loss` is
+  weighted; `cross_entropy_1` and its like, and all accuracies, are not.
 
   With several replicas each normalises its part of a batch by that part's own
   statistics (unless its batch norm is `synchronized`). After each step, all
@@ -147,7 +159,8 @@ class Classifier(keras.Model):
 
     Args:
       images: float [batch, ...].
-      targets: dict of `unpack`; `label` is to stay the given label.
+      targets: dict of `unpack`. What it holds is to stay: `label` the given
+        label, and `sample_weight`, if any, how much the loss with it counts.
     """
     return images, targets
 
@@ -237,7 +250,7 @@ class Classifier(keras.Model):
     images, targets = self.prepare(*self.unpack(data))
     with tf.GradientTape() as tape:
       logits = self.logits(images, training=True)
-      values = per_example(self.network_losses(logits, targets))
+      values = per_example(self.network_losses(logits, targets), targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
     return self.record_training(values, logits, targets)
@@ -246,7 +259,7 @@ class Classifier(keras.Model):
     """Measures a batch: the losses against the labels as they are."""
     images, targets = self.unpack(data)
     logits = self.logits(images)
-    values = per_example(self.network_losses(logits, targets))
+    values = per_example(self.network_losses(logits, targets), targets)
     return self.record_validation(values, logits, targets)
 
   def class_accuracies(self):
@@ -325,30 +338,11 @@ class Classifier(keras.Model):
       data: what Keras passes to a step.
 
     Returns:
-      a pair: images; dict of int32 [batch] with `label` and perhaps
-      `true_label`, `position`.
-
-    Raises:
-      ValueError: if there are no labels, if they are one-hot, or if there are
-        sample weights.
+      a pair: images; dict with `label` and what else the targets have, int32
+      [batch]; `given_label`, the labels in the form that they were given in;
+      and, where `fit` was given weights, `sample_weight`, float32 [batch].
     """
-    images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
-    if targets is None or weights is not None:
-      raise ValueError(
-        f"{type(self).__name__} trains on (images, labels) without sample "
-        f"weights. Received: {'no labels' if targets is None else 'weights'}"
-      )
-    if not isinstance(targets, dict):
-      # Keras adds an axis to labels that come as an array.
-      if targets.shape.rank == 2 and targets.shape[-1] != 1:
-        raise ValueError(
-          f"{type(self).__name__} takes labels as integers [batch], not "
-          f"one-hot. Received: labels of shape {targets.shape}"
-        )
-      targets = {"label": tf.reshape(targets, [-1])}
-    return images, {
-      name: tf.cast(value, tf.int32) for name, value in targets.items()
-    }
+    return targets_lib.unpack(data)
 
   def objective(self, loss):
     """What this replica minimises.
@@ -478,33 +472,41 @@ class _Hidden:
     self.value = value
 
 
-def per_example(network_losses):
+def per_example(network_losses, targets=None):
   """Returns what the networks learn from each example, and its parts.
 
   Args:
     network_losses: list of `NetworkLoss`, of this replica's share.
+    targets: dict of `unpack`, for its sample weights; None for none.
 
   Returns:
     dict from name to float32 [batch]: `loss`, whose mean over the global batch
     is what all networks together minimise; and each network's parts, with its
     number behind their names.
   """
-  values = {"loss": tf.add_n([_weighted(each) for each in network_losses])}
+  sample_weight = (targets or {}).get("sample_weight")
+  totals = [_total(each, sample_weight) for each in network_losses]
+  values = {"loss": tf.add_n(totals)}
   for number, each in enumerate(network_losses, start=1):
     for part, value in each.parts.items():
       values[f"{part}_{number}"] = value
   return values
 
 
-def _weighted(network_loss):
+def _total(network_loss, sample_weight):
   """Returns a loss whose mean over the global batch is minimised: [batch]."""
-  loss, weight, _, floor = network_loss
-  if weight is None:
+  loss = network_loss.loss
+  if sample_weight is not None:
+    loss *= sample_weight
+  if network_loss.unlabelled is not None:
+    loss += network_loss.unlabelled
+  if network_loss.weight is None:
     return loss
-  weight = tf.stop_gradient(weight)
+  weight = tf.stop_gradient(network_loss.weight)
   batch_size = _global_batch_size(loss)
   total = tf.maximum(
-    distribution.sum_over_replicas(tf.reduce_sum(weight)), floor * batch_size
+    distribution.sum_over_replicas(tf.reduce_sum(weight)),
+    network_loss.floor * batch_size,
   )
   return tf.math.divide_no_nan(batch_size * weight * loss, total)
 
@@ -517,6 +519,7 @@ def _accuracies(logits, targets):
   """Returns how well a batch is predicted: dict from name to [batch]."""
   labels = targets["label"]
   joint = ensemble_logits(logits)
+  targets_lib.check_num_classes(targets, joint.shape[-1])
   values = {
     "ensemble_accuracy": metrics.correct(joint, labels),
     "ensemble_cross_entropy": losses_lib.cross_entropy(joint, labels),
