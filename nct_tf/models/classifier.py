@@ -3,7 +3,6 @@
 import dataclasses
 from typing import ClassVar, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from nct_tf import (
@@ -13,7 +12,7 @@ from nct_tf import (
   losses as losses_lib,
   metrics,
 )
-from nct_tf.models import targets as targets_lib
+from nct_tf.models import fit_metrics, saving, targets as targets_lib
 
 
 class NetworkLoss(NamedTuple):
@@ -58,7 +57,7 @@ class Phase:
   restart: bool = False
 
 
-class Classifier(keras.Model):
+class Classifier(saving.Saved):
   """One or two networks that give logits, trained by a method.
 
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
@@ -102,6 +101,7 @@ class Classifier(keras.Model):
     options: an instance of `Options`.
     network1: the first network.
     network2: the second one, or None.
+    seed, weight_decay, clip_norm, validation_metrics: as given.
   """
 
   # A `methods.options.MethodOptions`.
@@ -137,9 +137,12 @@ class Classifier(keras.Model):
       names += [f"accuracy_{number}"]
       names += [f"{part}_{number}" for part in self.PARTS]
     self._means = metrics.Means(names)
-    self._validation_metrics = tuple(validation_metrics)
+    self.validation_metrics = tuple(validation_metrics)
+    self._fit_metrics = saving.Hidden(fit_metrics.FitMetrics())
+    self.compile_arguments = saving.Hidden(None)
     self._label_scores = None
-    self._example_state = None
+    self._remembered = saving.Hidden(None)
+    self._example_state = saving.Hidden({})
     for name in self.schedules(num_epochs=1):
       # A weight, not a Python number: it changes without a new trace, and is
       # in every checkpoint.
@@ -238,6 +241,57 @@ class Classifier(keras.Model):
     """
     return cls(*networks, **dataclasses.asdict(options), **kwargs)
 
+  def compile(
+    self,
+    optimizer="rmsprop",
+    loss=None,
+    *,
+    metrics=None,
+    weighted_metrics=None,
+    loss_weights=None,
+    **kwargs,
+  ):
+    """As Keras' own, but for the loss, which the method is.
+
+    Args:
+      optimizer: a Keras optimizer, or its name.
+      loss: None.
+      metrics: list of names, functions and `keras.metrics.Metric`s, which
+        training and validation update with the labels and the ensemble's
+        probabilities; see `fit_metrics`.
+      weighted_metrics: the same; these get the sample weights.
+      loss_weights: None.
+      **kwargs: the other arguments of Keras' `compile`.
+
+    Raises:
+      InvalidInputError: if there is a loss; see also `fit_metrics.FitMetrics`.
+    """
+    if loss is not None or loss_weights is not None:
+      raise errors.InvalidInputError(
+        "Arguments `loss` and `loss_weights` must not be given to compile: "
+        f"{type(self).__name__} has its own loss. Received: loss={loss}, "
+        f"loss_weights={loss_weights}"
+      )
+    self.compile_arguments = saving.Hidden(
+      {
+        "optimizer": optimizer,
+        "metrics": metrics,
+        "weighted_metrics": weighted_metrics,
+        **kwargs,
+      }
+    )
+    super().compile(
+      optimizer=optimizer,
+      # Keras 2 would warn that there are none.
+      weighted_metrics=None if weighted_metrics is None else [],
+      **kwargs,
+    )
+    taken = [metric.name for metric in self._own_metrics]
+    with self.distribute_strategy.scope():
+      self._fit_metrics = saving.Hidden(
+        fit_metrics.FitMetrics(metrics, weighted_metrics, taken)
+      )
+
   def train_step(self, data):
     """One step of gradient descent on the networks' losses.
 
@@ -270,7 +324,7 @@ class Classifier(keras.Model):
     """
     (metric,) = (
       metric
-      for metric in self._validation_metrics
+      for metric in self.validation_metrics
       if isinstance(metric, metrics.BalancedAccuracy)
     )
     return metric.per_class()
@@ -284,14 +338,23 @@ class Classifier(keras.Model):
 
     To be called in the scope of the model's strategy, before the first step.
     """
-    self._example_state = _Hidden(
-      self.state(num_examples, num_classes, batch_size)
-    )
+    arguments = {
+      "num_examples": num_examples,
+      "num_classes": num_classes,
+      "batch_size": batch_size,
+    }
+    self._remembered = saving.Hidden(arguments)
+    self._example_state = saving.Hidden(self.state(**arguments))
 
   @property
   def example_state(self):
     """What `state` gave, since `remember`: a dict."""
-    return self._example_state.value if self._example_state else {}
+    return self._example_state.value
+
+  @property
+  def remembered(self):
+    """The arguments of `remember`, a dict; None before it was called."""
+    return self._remembered.value
 
   @property
   def networks(self):
@@ -307,7 +370,11 @@ class Classifier(keras.Model):
   @property
   def metrics(self):
     """The trackers that Keras resets at the start of an epoch."""
-    return self._means.trackers + list(self._validation_metrics)
+    return self._own_metrics + self._fit_metrics.value.trackers
+
+  @property
+  def _own_metrics(self):
+    return self._means.trackers + list(self.validation_metrics)
 
   def logits(self, images, training=False):
     """Returns each network's logits: a list of float32 [batch, num_classes]."""
@@ -443,7 +510,8 @@ class Classifier(keras.Model):
     """
     if self._label_scores is not None:
       self._label_scores.update(ensemble_logits(logits), targets)
-    return self._means.update(values | _accuracies(logits, targets))
+    results = self._means.update(values | _accuracies(logits, targets))
+    return results | self._update_fit_metrics(logits, targets)
 
   def record_validation(self, values, logits, targets):
     """Adds a batch to the running means and to the validation metrics.
@@ -459,17 +527,17 @@ class Classifier(keras.Model):
       )
     results = self._means.update(values)
     probabilities = tf.nn.softmax(joint)
-    for metric in self._validation_metrics:
+    for metric in self.validation_metrics:
       metric.update_state(targets["label"], probabilities)
       results[metric.name] = metric.result()
-    return results
+    return results | self._update_fit_metrics(logits, targets)
 
-
-class _Hidden:
-  """Keeps variables out of Keras' sight, which would call them weights."""
-
-  def __init__(self, value):
-    self.value = value
+  def _update_fit_metrics(self, logits, targets):
+    metrics_of_fit = self._fit_metrics.value
+    if not metrics_of_fit.trackers:
+      return {}  # Without metrics nothing is computed for them.
+    probabilities = tf.nn.softmax(ensemble_logits(logits))
+    return metrics_of_fit.update(targets, probabilities)
 
 
 def per_example(network_losses, targets=None):

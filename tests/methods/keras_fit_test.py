@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import methods
-from tests.support import linear_networks
+from nct_tf import distribution, methods
+from tests.support import linear_networks, virtual_devices
 
 NUM_CLASSES = 3
 NUM_EXAMPLES = 40
@@ -277,6 +277,150 @@ class LabelsTest(FitTest):
     )
     with self.assertRaisesRegex(ValueError, message):
       compiled("nct").fit(dataset, verbose=0)
+
+
+def rank_of_labels(labels, probabilities):
+  """A metric that somebody wrote."""
+  return len(labels.shape) + 0.0 * tf.reduce_sum(probabilities, axis=-1)
+
+
+class Count(keras.metrics.Metric):
+  """Another one, which is no mean."""
+
+  def __init__(self, name="count", **kwargs):
+    super().__init__(name=name, **kwargs)
+    self.total = self.add_weight(name="total", shape=(), initializer="zeros")
+
+  def update_state(self, labels, probabilities, sample_weight=None):
+    self.total.assign_add(tf.cast(tf.shape(probabilities)[0], tf.float32))
+
+  def result(self):
+    return tf.convert_to_tensor(self.total)
+
+
+class MetricsTest(FitTest):
+  @parameterized.named_parameters(*ALL_METHODS)
+  def test_are_of_the_labels_and_the_ensemble(self, method):
+    model = compiled(
+      method,
+      keras.optimizers.SGD(0.0),
+      metrics=[
+        "accuracy",
+        keras.metrics.SparseTopKCategoricalAccuracy(2, "top2"),
+      ],
+      weighted_metrics=["accuracy"],
+    )
+    history = fit(
+      model,
+      self.features,
+      self.labels,
+      epochs=2,
+      sample_weight=self.weights,
+      validation_data=(self.features[:9], self.labels[:9], self.weights[:9]),
+    )
+    probabilities = model.predict(self.features, verbose=0)
+    ranks = (-probabilities).argsort(axis=1)
+    hits = ranks[:, 0] == self.labels
+    expected = {
+      "accuracy": np.mean(hits),
+      "top2": np.mean(np.any(ranks[:, :2] == self.labels[:, None], axis=1)),
+      "weighted_accuracy": np.average(hits, weights=self.weights),
+      "val_accuracy": np.mean(hits[:9]),
+      "val_weighted_accuracy": np.average(hits[:9], weights=self.weights[:9]),
+    }
+    for name, value in expected.items():
+      # Each epoch counts anew.
+      np.testing.assert_allclose(history[name], [value, value], rtol=1e-5)
+    scores = model.evaluate(
+      self.features, self.labels, return_dict=True, verbose=0
+    )
+    self.assertAlmostEqual(scores["accuracy"], expected["accuracy"], places=5)
+
+  @parameterized.named_parameters(
+    ("accuracy", "accuracy"), ("crossentropy", "crossentropy")
+  )
+  def test_names_that_take_labels_of_any_form(self, name):
+    results = [
+      fit(compiled("nct", metrics=[name]), self.features, labels)[name]
+      for labels in (self.labels, self.labels[:, None], self.one_hot)
+    ]
+    self.assertEqual(results[0], results[1])
+    self.assertEqual(results[0], results[2])
+
+  def test_others_get_the_labels_as_they_were_given(self):
+    metrics = [rank_of_labels, "categorical_accuracy", "accuracy"]
+    history = fit(
+      compiled("nct", metrics=metrics),
+      self.features,
+      self.one_hot,
+      validation_split=0.2,
+    )
+    self.assertEqual(history["rank_of_labels"], [2.0])
+    self.assertEqual(history["categorical_accuracy"], history["accuracy"])
+    self.assertEqual(
+      history["val_categorical_accuracy"], history["val_accuracy"]
+    )
+    model = compiled("nct", metrics=[rank_of_labels])
+    history = fit(model, self.features, {"label": self.labels})
+    self.assertEqual(history["rank_of_labels"], [1.0])
+
+  def test_replicas_and_one_give_the_same(self):
+    # Batches of 8 and one of 5, which does not split evenly.
+    dataset = tf.data.Dataset.from_tensor_slices(
+      (self.features[:29], self.one_hot[:29], self.weights[:29])
+    ).batch(BATCH_SIZE)
+    self.assertGreaterEqual(virtual_devices.NUM_DEVICES, 2)
+    histories = []
+    for strategy in (
+      tf.distribute.get_strategy(),
+      distribution.create("mirrored", num_virtual_cpus=2),
+    ):
+      with strategy.scope():
+        # NCT draws labels by the place in a batch, which `fit` does not tell.
+        model = compiled(
+          "dml",
+          metrics=["accuracy", "AUC", Count()],
+          weighted_metrics=[
+            "accuracy",
+            keras.metrics.CategoricalCrossentropy(),
+          ],
+          run_eagerly=False,
+          jit_compile=False,
+        )
+      histories.append(
+        model.fit(dataset, validation_data=dataset, verbose=0).history
+      )
+    one, two = histories
+    self.assertEqual(one["count"], [29.0])
+    self.assertEqual(one.keys(), two.keys())
+    for name, values in one.items():
+      np.testing.assert_allclose(values, two[name], atol=1e-5, err_msg=name)
+
+  def test_a_metric_of_another_scope_is_refused(self):
+    strategy = distribution.create("mirrored", num_virtual_cpus=2)
+    with strategy.scope():
+      model = create("standard")
+    with self.assertRaisesRegex(ValueError, "Received: count, made outside"):
+      model.compile("sgd", metrics=[Count()])
+
+  @parameterized.named_parameters(
+    ("loss", {"loss": "mse"}, "StandardModel has its own loss.*loss=mse"),
+    (
+      "loss_weights",
+      {"loss_weights": [1.0]},
+      r"Received: .*loss_weights=\[1.0\]",
+    ),
+    ("twice", {"metrics": ["accuracy", "accuracy"]}, "Received: accuracy"),
+    ("in_the_logs", {"metrics": [keras.metrics.Mean("loss")]}, "names"),
+    ("unknown", {"metrics": ["nonsense"]}, "metric.*nonsense"),
+  )
+  def test_compile_refuses(self, arguments, message):
+    with self.assertRaisesRegex(ValueError, message):
+      create("standard").compile("sgd", **arguments)
+
+  def test_compile_refuses_a_loss_by_position(self):
+    with self.assertRaisesRegex(ValueError, "Received: loss=mse"):
+      create("standard").compile("sgd", "mse")
 
 
 if __name__ == "__main__":
