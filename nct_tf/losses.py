@@ -82,15 +82,6 @@ def concurrent_loss(logits, peer_logits, labels, alpha, temperature):
   References:
     Equations 1 and 2 of the paper; Algorithm 1 misprints the first.
   """
-  total, _, _ = concurrent_loss_and_parts(
-    logits, peer_logits, labels, alpha, temperature
+  return (1.0 - alpha) * cross_entropy(logits, labels) + alpha * mimicry_loss(
+    logits, peer_logits, temperature
   )
-  return total
-
-
-def concurrent_loss_and_parts(logits, peer_logits, labels, alpha, temperature):
-  """As `concurrent_loss`; returns it, its cross entropy and its mimicry."""
-  cross_entropy_loss = cross_entropy(logits, labels)
-  mimicry = mimicry_loss(logits, peer_logits, temperature)
-  total = (1.0 - alpha) * cross_entropy_loss + alpha * mimicry
-  return total, cross_entropy_loss, mimicry

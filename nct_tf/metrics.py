@@ -64,6 +64,7 @@ def disagreement(logits):
   return tf.maximum(divergence, 0.0)  # Rounding.
 
 
+@keras.saving.register_keras_serializable("nct_tf")
 class BalancedAccuracy(keras.metrics.Metric):
   """The mean of the classes' accuracies: each class counts alike.
 
@@ -74,6 +75,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 
   def __init__(self, num_classes, name="ensemble_balanced_accuracy"):
     super().__init__(name=name)
+    self.num_classes = num_classes
     self._counts = distribution.whole_variable([num_classes, 2])
 
   def update_state(self, labels, probabilities, sample_weight=None):
@@ -102,6 +104,10 @@ class BalancedAccuracy(keras.metrics.Metric):
     return tf.math.divide_no_nan(
       tf.reduce_sum(tf.math.divide_no_nan(hits, totals)), tf.reduce_sum(present)
     )
+
+  def get_config(self):
+    """Returns the arguments that a metric like this one is made from."""
+    return {"num_classes": self.num_classes, "name": self.name}
 
   def per_class(self):
     """Returns each class's accuracy: float array; NaN without examples."""

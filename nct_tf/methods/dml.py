@@ -37,6 +37,7 @@ def _network_loss(logits, peer_logits, labels):
   cross_entropy = losses.cross_entropy(logits, labels)
   mimicry = losses.mimicry_loss(logits, peer_logits, temperature=1.0)
   return classifier.NetworkLoss(
-    cross_entropy + mimicry,
+    cross_entropy,
+    unlabelled=mimicry,
     parts={"cross_entropy": cross_entropy, "mimicry": mimicry},
   )

@@ -57,7 +57,7 @@ class ConcurrentModel(classifier.Classifier):
       labels1, labels2 = self.random_labels(targets, logits1.shape[-1])
       loss1 = self.network_loss(logits1, logits2, labels1)
       loss2 = self.network_loss(logits2, logits1, labels2)
-      values = classifier.per_example([loss1, loss2])
+      values = classifier.per_example([loss1, loss2], targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
     return self.record_training(values, [logits1, logits2], targets)
@@ -73,18 +73,17 @@ class ConcurrentModel(classifier.Classifier):
 
   def network_loss(self, logits, peer_logits, labels):
     """Equation 1, or 2: the `NetworkLoss` of one of the two networks."""
+    cross_entropy = losses.cross_entropy(logits, labels)
     if not self.options.alpha_max:
-      loss = losses.cross_entropy(logits, labels)
-      return classifier.NetworkLoss(loss, parts={"cross_entropy": loss})
-    loss, cross_entropy, mimicry = losses.concurrent_loss_and_parts(
-      logits,
-      peer_logits,
-      labels,
-      tf.convert_to_tensor(self.alpha),
-      self.options.temperature,
-    )
+      return classifier.NetworkLoss(
+        cross_entropy, parts={"cross_entropy": cross_entropy}
+      )
+    mimicry = losses.mimicry_loss(logits, peer_logits, self.options.temperature)
+    alpha = tf.convert_to_tensor(self.alpha)
     return classifier.NetworkLoss(
-      loss, parts={"cross_entropy": cross_entropy, "mimicry": mimicry}
+      (1.0 - alpha) * cross_entropy,
+      unlabelled=alpha * mimicry,
+      parts={"cross_entropy": cross_entropy, "mimicry": mimicry},
     )
 
   def random_labels(self, targets, num_classes):

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import ClassVar, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from nct_tf import (
@@ -13,25 +12,31 @@ from nct_tf import (
   losses as losses_lib,
   metrics,
 )
+from nct_tf.models import fit_metrics, saving, targets as targets_lib
 
 
 class NetworkLoss(NamedTuple):
   """What one network learns from a batch.
 
   Attributes:
-    loss: float32 [batch].
+    loss: float32 [batch], of what the labels say. The sample weights of `fit`
+      multiply it.
     weight: float32 [batch], at least 0, how much each example counts; None
       where all count alike. The network minimises
       `sum(weight * loss) / max(sum(weight), floor * batch size)` over the
       global batch.
-    parts: dict from name to float32 [batch], what is logged of it.
+    parts: dict from name to float32 [batch], what is logged of it, without
+      sample weights.
     floor: float, see `weight`. With 1, the sum is divided by the batch size.
+    unlabelled: float32 [batch], added to `loss`: what does not look at the
+      labels, such as mimicry. Sample weights leave it alone. None for nothing.
   """
 
   loss: tf.Tensor
   weight: tf.Tensor | None = None
   parts: dict = {}
   floor: float = 0.0
+  unlabelled: tf.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Phase:
   restart: bool = False
 
 
-class Classifier(keras.Model):
+class Classifier(saving.Saved):
   """One or two networks that give logits, trained by a method.
 
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
@@ -60,12 +65,18 @@ class Classifier(keras.Model):
   `phases`. Training, tables, cards, checkpoints, exports and audits take what
   they need from there.
 
-  Data are `(images, labels)` with integer labels [batch]. In their place may
-  stand a dict of targets: `label`, integer [batch]; optionally `true_label`,
-  integer [batch], to measure against; `position`, integer [batch], of each
-  example in the global batch; `step`, integer [batch], the number of the step
-  in the whole training; `example`, integer [batch], each one's number in the
-  training data.
+  Data are `(images, labels)`, with labels as integers [batch] or one-hot
+  [batch, num_classes]; see `models.targets`. In their place may stand a dict of
+  targets: `label`, such labels; optionally `true_label`, integer [batch], to
+  measure against; `position`, integer [batch], of each example in the global
+  batch; `step`, integer [batch], the number of the step in the whole training;
+  `example`, integer [batch], each one's number in the training data.
+
+  `sample_weight` and `class_weight` of `fit` multiply the loss with the labels,
+  which is the cross entropy of most methods. They leave mimicry alone, and the
+  weight that NCT gives it. As in Keras, the sum is divided by the number of
+  examples, not by the sum of the weights. Of what is logged, `loss` is
+  weighted; `cross_entropy_1` and its like, and all accuracies, are not.
 
   With several replicas each normalises its part of a batch by that part's own
   statistics (unless its batch norm is `synchronized`). After each step, all
@@ -90,6 +101,7 @@ class Classifier(keras.Model):
     options: an instance of `Options`.
     network1: the first network.
     network2: the second one, or None.
+    seed, weight_decay, clip_norm, validation_metrics: as given.
   """
 
   # A `methods.options.MethodOptions`.
@@ -125,9 +137,12 @@ class Classifier(keras.Model):
       names += [f"accuracy_{number}"]
       names += [f"{part}_{number}" for part in self.PARTS]
     self._means = metrics.Means(names)
-    self._validation_metrics = tuple(validation_metrics)
+    self.validation_metrics = tuple(validation_metrics)
+    self._fit_metrics = saving.Hidden(fit_metrics.FitMetrics())
+    self.compile_arguments = saving.Hidden(None)
     self._label_scores = None
-    self._example_state = None
+    self._remembered = saving.Hidden(None)
+    self._example_state = saving.Hidden({})
     for name in self.schedules(num_epochs=1):
       # A weight, not a Python number: it changes without a new trace, and is
       # in every checkpoint.
@@ -147,7 +162,8 @@ class Classifier(keras.Model):
 
     Args:
       images: float [batch, ...].
-      targets: dict of `unpack`; `label` is to stay the given label.
+      targets: dict of `unpack`. What it holds is to stay: `label` the given
+        label, and `sample_weight`, if any, how much the loss with it counts.
     """
     return images, targets
 
@@ -225,6 +241,57 @@ class Classifier(keras.Model):
     """
     return cls(*networks, **dataclasses.asdict(options), **kwargs)
 
+  def compile(
+    self,
+    optimizer="rmsprop",
+    loss=None,
+    *,
+    metrics=None,
+    weighted_metrics=None,
+    loss_weights=None,
+    **kwargs,
+  ):
+    """As Keras' own, but for the loss, which the method is.
+
+    Args:
+      optimizer: a Keras optimizer, or its name.
+      loss: None.
+      metrics: list of names, functions and `keras.metrics.Metric`s, which
+        training and validation update with the labels and the ensemble's
+        probabilities; see `fit_metrics`.
+      weighted_metrics: the same; these get the sample weights.
+      loss_weights: None.
+      **kwargs: the other arguments of Keras' `compile`.
+
+    Raises:
+      InvalidInputError: if there is a loss; see also `fit_metrics.FitMetrics`.
+    """
+    if loss is not None or loss_weights is not None:
+      raise errors.InvalidInputError(
+        "Arguments `loss` and `loss_weights` must not be given to compile: "
+        f"{type(self).__name__} has its own loss. Received: loss={loss}, "
+        f"loss_weights={loss_weights}"
+      )
+    self.compile_arguments = saving.Hidden(
+      {
+        "optimizer": optimizer,
+        "metrics": metrics,
+        "weighted_metrics": weighted_metrics,
+        **kwargs,
+      }
+    )
+    super().compile(
+      optimizer=optimizer,
+      # Keras 2 would warn that there are none.
+      weighted_metrics=None if weighted_metrics is None else [],
+      **kwargs,
+    )
+    taken = [metric.name for metric in self._own_metrics]
+    with self.distribute_strategy.scope():
+      self._fit_metrics = saving.Hidden(
+        fit_metrics.FitMetrics(metrics, weighted_metrics, taken)
+      )
+
   def train_step(self, data):
     """One step of gradient descent on the networks' losses.
 
@@ -237,7 +304,7 @@ class Classifier(keras.Model):
     images, targets = self.prepare(*self.unpack(data))
     with tf.GradientTape() as tape:
       logits = self.logits(images, training=True)
-      values = per_example(self.network_losses(logits, targets))
+      values = per_example(self.network_losses(logits, targets), targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
     return self.record_training(values, logits, targets)
@@ -246,7 +313,7 @@ class Classifier(keras.Model):
     """Measures a batch: the losses against the labels as they are."""
     images, targets = self.unpack(data)
     logits = self.logits(images)
-    values = per_example(self.network_losses(logits, targets))
+    values = per_example(self.network_losses(logits, targets), targets)
     return self.record_validation(values, logits, targets)
 
   def class_accuracies(self):
@@ -257,7 +324,7 @@ class Classifier(keras.Model):
     """
     (metric,) = (
       metric
-      for metric in self._validation_metrics
+      for metric in self.validation_metrics
       if isinstance(metric, metrics.BalancedAccuracy)
     )
     return metric.per_class()
@@ -271,14 +338,23 @@ class Classifier(keras.Model):
 
     To be called in the scope of the model's strategy, before the first step.
     """
-    self._example_state = _Hidden(
-      self.state(num_examples, num_classes, batch_size)
-    )
+    arguments = {
+      "num_examples": num_examples,
+      "num_classes": num_classes,
+      "batch_size": batch_size,
+    }
+    self._remembered = saving.Hidden(arguments)
+    self._example_state = saving.Hidden(self.state(**arguments))
 
   @property
   def example_state(self):
     """What `state` gave, since `remember`: a dict."""
-    return self._example_state.value if self._example_state else {}
+    return self._example_state.value
+
+  @property
+  def remembered(self):
+    """The arguments of `remember`, a dict; None before it was called."""
+    return self._remembered.value
 
   @property
   def networks(self):
@@ -294,7 +370,11 @@ class Classifier(keras.Model):
   @property
   def metrics(self):
     """The trackers that Keras resets at the start of an epoch."""
-    return self._means.trackers + list(self._validation_metrics)
+    return self._own_metrics + self._fit_metrics.value.trackers
+
+  @property
+  def _own_metrics(self):
+    return self._means.trackers + list(self.validation_metrics)
 
   def logits(self, images, training=False):
     """Returns each network's logits: a list of float32 [batch, num_classes]."""
@@ -325,30 +405,11 @@ class Classifier(keras.Model):
       data: what Keras passes to a step.
 
     Returns:
-      a pair: images; dict of int32 [batch] with `label` and perhaps
-      `true_label`, `position`.
-
-    Raises:
-      ValueError: if there are no labels, if they are one-hot, or if there are
-        sample weights.
+      a pair: images; dict with `label` and what else the targets have, int32
+      [batch]; `given_label`, the labels in the form that they were given in;
+      and, where `fit` was given weights, `sample_weight`, float32 [batch].
     """
-    images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
-    if targets is None or weights is not None:
-      raise ValueError(
-        f"{type(self).__name__} trains on (images, labels) without sample "
-        f"weights. Received: {'no labels' if targets is None else 'weights'}"
-      )
-    if not isinstance(targets, dict):
-      # Keras adds an axis to labels that come as an array.
-      if targets.shape.rank == 2 and targets.shape[-1] != 1:
-        raise ValueError(
-          f"{type(self).__name__} takes labels as integers [batch], not "
-          f"one-hot. Received: labels of shape {targets.shape}"
-        )
-      targets = {"label": tf.reshape(targets, [-1])}
-    return images, {
-      name: tf.cast(value, tf.int32) for name, value in targets.items()
-    }
+    return targets_lib.unpack(data)
 
   def objective(self, loss):
     """What this replica minimises.
@@ -449,7 +510,8 @@ class Classifier(keras.Model):
     """
     if self._label_scores is not None:
       self._label_scores.update(ensemble_logits(logits), targets)
-    return self._means.update(values | _accuracies(logits, targets))
+    results = self._means.update(values | _accuracies(logits, targets))
+    return results | self._update_fit_metrics(logits, targets)
 
   def record_validation(self, values, logits, targets):
     """Adds a batch to the running means and to the validation metrics.
@@ -465,46 +527,54 @@ class Classifier(keras.Model):
       )
     results = self._means.update(values)
     probabilities = tf.nn.softmax(joint)
-    for metric in self._validation_metrics:
+    for metric in self.validation_metrics:
       metric.update_state(targets["label"], probabilities)
       results[metric.name] = metric.result()
-    return results
+    return results | self._update_fit_metrics(logits, targets)
+
+  def _update_fit_metrics(self, logits, targets):
+    metrics_of_fit = self._fit_metrics.value
+    if not metrics_of_fit.trackers:
+      return {}  # Without metrics nothing is computed for them.
+    probabilities = tf.nn.softmax(ensemble_logits(logits))
+    return metrics_of_fit.update(targets, probabilities)
 
 
-class _Hidden:
-  """Keeps variables out of Keras' sight, which would call them weights."""
-
-  def __init__(self, value):
-    self.value = value
-
-
-def per_example(network_losses):
+def per_example(network_losses, targets=None):
   """Returns what the networks learn from each example, and its parts.
 
   Args:
     network_losses: list of `NetworkLoss`, of this replica's share.
+    targets: dict of `unpack`, for its sample weights; None for none.
 
   Returns:
     dict from name to float32 [batch]: `loss`, whose mean over the global batch
     is what all networks together minimise; and each network's parts, with its
     number behind their names.
   """
-  values = {"loss": tf.add_n([_weighted(each) for each in network_losses])}
+  sample_weight = (targets or {}).get("sample_weight")
+  totals = [_total(each, sample_weight) for each in network_losses]
+  values = {"loss": tf.add_n(totals)}
   for number, each in enumerate(network_losses, start=1):
     for part, value in each.parts.items():
       values[f"{part}_{number}"] = value
   return values
 
 
-def _weighted(network_loss):
+def _total(network_loss, sample_weight):
   """Returns a loss whose mean over the global batch is minimised: [batch]."""
-  loss, weight, _, floor = network_loss
-  if weight is None:
+  loss = network_loss.loss
+  if sample_weight is not None:
+    loss *= sample_weight
+  if network_loss.unlabelled is not None:
+    loss += network_loss.unlabelled
+  if network_loss.weight is None:
     return loss
-  weight = tf.stop_gradient(weight)
+  weight = tf.stop_gradient(network_loss.weight)
   batch_size = _global_batch_size(loss)
   total = tf.maximum(
-    distribution.sum_over_replicas(tf.reduce_sum(weight)), floor * batch_size
+    distribution.sum_over_replicas(tf.reduce_sum(weight)),
+    network_loss.floor * batch_size,
   )
   return tf.math.divide_no_nan(batch_size * weight * loss, total)
 
@@ -517,6 +587,7 @@ def _accuracies(logits, targets):
   """Returns how well a batch is predicted: dict from name to [batch]."""
   labels = targets["label"]
   joint = ensemble_logits(logits)
+  targets_lib.check_num_classes(targets, joint.shape[-1])
   values = {
     "ensemble_accuracy": metrics.correct(joint, labels),
     "ensemble_cross_entropy": losses_lib.cross_entropy(joint, labels),
