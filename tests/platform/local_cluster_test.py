@@ -69,7 +69,7 @@ elif action == "say":
 
 _LAUNCHER = """
 import json, logging, signal, sys
-from nct_tf import local_cluster
+from nct_tf.platform import local_cluster
 
 # Who runs the tests may have others.
 signal.signal(signal.SIGINT, signal.default_int_handler)
