@@ -3,16 +3,18 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import tempfile
-import time
+import threading
+from unittest import mock
 
 from absl.testing import absltest
 import numpy as np
 
 from nct_tf import errors
 from nct_tf.experiments import measures, pages, reproduction, tables
+from nct_tf.platform import interruption
+from nct_tf.workdir import layout
 from tests.support import tiny_run
 
 _FLAGS = {
@@ -26,6 +28,21 @@ _FLAGS = {
   "num_epochs": 3,
   "batch_size": 50,
 }
+# Of the runs that others than `reproduction` make.
+_FINISHED = {**_FLAGS, "monitor_every_epochs": 1}
+
+# Stands for Python: it fails where an example is wanted too many, and
+# otherwise gives away a run that has finished.
+_FAKE_PYTHON = """\
+#!/bin/sh
+for argument; do
+  case $argument in
+    --num_train_examples=100000) echo "must be at most 1437"; exit 2;;
+    --workdir=*) workdir=${argument#--workdir=};;
+  esac
+done
+cp -r "$FINISHED" "$workdir"
+"""
 
 
 def make_table(**flags):
@@ -78,13 +95,19 @@ class ReproductionTest(absltest.TestCase):
     )
 
   def test_runs_are_kept_told_and_not_made_again(self):
-    reproduction.run_all(self.plan(), self.results(), num_jobs=2)
+    digits, standard = self.plan()
+    tiny_run.copy(standard.config.workdir, **_FINISHED, method="standard")
+    reproduction.run_all([digits, standard], self.results(), num_jobs=2)
     cell = self.folder / "results" / "paper" / "table1" / "digits"
     self.assertCountEqual(
       os.listdir(cell / "seed0"),
       ["flags.txt", "history.csv", "result.json", "memorisation.png"],
     )
     self.assertNotIn(str(self.folder), (cell / "seed0/flags.txt").read_text())
+    # What had ended without being kept is kept.
+    self.assertTrue(digits.log_file.exists())
+    self.assertFalse(standard.log_file.exists())
+    self.assertIsNotNone(self.results().find(standard.config))
 
     page = (cell / "README.md").read_text()
     self.assertIn("--dataset=digits --num_train_examples=100", page)
@@ -110,48 +133,51 @@ class ReproductionTest(absltest.TestCase):
     reproduction.run_all(self.plan(), self.results())
     self.assertFalse(pathlib.Path(self.plan()[0].config.workdir).exists())
 
-  def test_what_has_ended_without_being_kept_is_kept(self):
-    run = self.plan()[0]
-    tiny_run.train(run.config.workdir, **{**_FLAGS, "monitor_every_epochs": 1})
-    results = self.results()
-    reproduction.run_all([run], results)
-    self.assertFalse(run.log_file.exists())
-    self.assertIsNotNone(results.find(run.config))
-
   def test_interrupted_runs_go_on(self):
-    code = (
-      "from tests.experiments import reproduction_test as t; "
-      "from nct_tf.experiments import reproduction as r; "
-      "table = t.make_table(num_epochs=300);"
-      f"r.run_all(r.plan(table, table.choose(['digits']), [0], "
-      f"{str(self.folder / 'runs')!r}), r.Results({str(self.folder)!r}))"
-    )
-    process = subprocess.Popen(
-      [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True
-    )
-    workdir = self.folder / "runs" / "paper" / "table1" / "digits" / "seed0"
-    deadline = time.monotonic() + 120
-    while not (workdir / "history.csv").exists():
-      self.assertLess(time.monotonic(), deadline)
-      time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
-    self.assertIn("TrainingInterrupted", stderr)
+    (run, _) = self.plan(make_table(num_epochs=300))
+    workdir = layout.Workdir(run.config.workdir)
+    over = threading.Event()
+
+    def interrupt():
+      while not workdir.history_file.exists():
+        if over.wait(0.05):
+          return
+      os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupt)
+    with (
+      self.assertRaises(errors.TrainingInterrupted),
+      # A signal that came too late would end the tests.
+      interruption.catch(),
+    ):
+      thread.start()
+      try:
+        reproduction.run_all([run], self.results())
+      finally:
+        over.set()
+        thread.join()
     # Its training has ended too, and saved where it stood.
-    log = pathlib.Path(f"{workdir}.log").read_text()
+    log = run.log_file.read_text()
     self.assertIn("the same command goes on from there", log)
-    self.assertFalse((workdir / "result.json").exists())
+    self.assertFalse(workdir.result_file.exists())
 
   def test_failures_are_told_after_the_others_have_ended(self):
-    table = make_table()
-    runs = self.plan(table)
-    bad = self.plan(make_table(num_train_examples=100_000))
+    bad, _ = self.plan(make_table(num_train_examples=100_000))
+    _, good = self.plan()
+    python = self.folder / "python"
+    python.write_text(_FAKE_PYTHON)
+    python.chmod(0o755)
+    finished = tiny_run.shared(**_FINISHED, method="standard").path
     results = self.results()
-    with self.assertRaisesRegex(
-      errors.InvalidInputError, r"1 runs failed; .*\.log ends with: .*at most"
+    with (
+      mock.patch.object(sys, "executable", str(python)),
+      mock.patch.dict(os.environ, FINISHED=str(finished)),
+      self.assertRaisesRegex(
+        errors.InvalidInputError, r"1 runs failed; .*\.log ends with: .*at most"
+      ),
     ):
-      reproduction.run_all([bad[0], runs[1]], results, num_jobs=2)
-    self.assertIsNotNone(results.find(runs[1].config))
+      reproduction.run_all([bad, good], results, num_jobs=2)
+    self.assertIsNotNone(results.find(good.config))
 
 
 class MeasuresTest(absltest.TestCase):

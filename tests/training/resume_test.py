@@ -10,11 +10,11 @@ import numpy as np
 from nct_tf import errors
 from nct_tf.evaluation import evaluation
 from nct_tf.training import run
-from nct_tf.workdir import checkpoints, layout, restoring
+from nct_tf.workdir import checkpoints, restoring
 from tests.support import interrupted_runs, tiny_run
 
 _OPTIONS = {
-  "num_epochs": 4,
+  "num_epochs": 7,
   "keep_checkpoints": 9,
   "validation_fraction": 0.3,
   "ema_decay": 0.9,
@@ -37,16 +37,12 @@ class ResumeTestCase(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    folder = tempfile.TemporaryDirectory()
-    cls.addClassCleanup(folder.cleanup)
-    cls.finished = pathlib.Path(folder.name) / "finished"
-    tiny_run.train(cls.finished, **_OPTIONS)
+    cls.finished = tiny_run.shared(**_OPTIONS).path
 
   def setUp(self):
     super().setUp()
     folder = self.enter_context(tempfile.TemporaryDirectory())
-    self.workdir = layout.Workdir(pathlib.Path(folder) / "run")
-    shutil.copytree(self.finished, self.workdir.path)
+    self.workdir = tiny_run.copy(pathlib.Path(folder) / "run", **_OPTIONS)
 
   def train(self, **changes):
     tiny_run.train(self.workdir.path, **{**_OPTIONS, **changes})
@@ -67,35 +63,36 @@ class ResumeTest(ResumeTestCase):
   def setUp(self):
     super().setUp()
     self.workdir.result_file.unlink()
-    shutil.rmtree(self.workdir.checkpoints_dir / "ckpt-4")
+    shutil.rmtree(self.workdir.checkpoints_dir / "ckpt-7")
 
-  @parameterized.named_parameters(
-    ("truncated", ".data-00000-of-00001", truncate),
-    ("a_bit_flipped", ".data-00000-of-00001", flip),
-    ("without_data", ".data-00000-of-00001", pathlib.Path.unlink),
-    ("index_truncated", ".index", truncate),
-    ("without_index", ".index", pathlib.Path.unlink),
-  )
-  def test_a_damaged_checkpoint_is_named_and_passed_over(self, suffix, damage):
-    damage(self.checkpoint_file(3, suffix))
+  def test_damaged_checkpoints_are_named_and_passed_over(self):
+    damages = {
+      6: (".data-00000-of-00001", truncate),
+      5: (".data-00000-of-00001", flip),
+      4: (".data-00000-of-00001", pathlib.Path.unlink),
+      3: (".index", truncate),
+      2: (".index", pathlib.Path.unlink),
+    }
+    for epoch, (suffix, damage) in damages.items():
+      damage(self.checkpoint_file(epoch, suffix))
     with self.assertLogs("nct_tf", "INFO") as logs:
       self.train()
-    self.assertRegex(
-      "\n".join(logs.output),
-      "Checkpoint .*ckpt-3 is damaged and passed over: (.|\n)*"
-      "Goes on from .*ckpt-2$",
-    )
+    for epoch in damages:
+      self.assertRegex(
+        "\n".join(logs.output),
+        f"Checkpoint .*ckpt-{epoch} is damaged and passed over: (.|\n)*"
+        "Goes on from .*ckpt-1$",
+      )
     self.assert_ends_as_undisturbed()
 
   def test_where_all_are_damaged_it_begins_anew(self):
-    for epoch in (1, 2, 3):
+    for epoch in range(1, 7):
       truncate(self.checkpoint_file(epoch, ".index"))
     self.train()
     self.assert_ends_as_undisturbed()
 
   @parameterized.named_parameters(
     ("half_a_line", truncate),
-    ("away", pathlib.Path.unlink),
     ("empty", lambda path: path.write_text("")),
     ("foreign", lambda path: path.write_text("a,b\n1,2\n")),
   )
@@ -104,8 +101,9 @@ class ResumeTest(ResumeTestCase):
     self.train()
     self.assert_ends_as_undisturbed()
 
-  def test_leftovers_go(self):
-    leftover = self.workdir.checkpoints_dir / ".tmp-ckpt-4"
+  def test_a_history_that_is_away_and_leftovers_that_go(self):
+    self.workdir.history_file.unlink()
+    leftover = self.workdir.checkpoints_dir / ".tmp-ckpt-7"
     leftover.mkdir()
     (leftover / "state.index").write_bytes(b"half")
     self.train()
@@ -171,11 +169,10 @@ class FinishedTest(ResumeTestCase):
     self.assertGreater(max(distances), 0.0)
 
   def test_an_average_that_is_not_there(self):
-    tiny_run.train(self.workdir.path, overwrite=True)
     with self.assertRaisesRegex(
       errors.InvalidInputError, "without --ema_decay"
     ):
-      restoring.restore(self.workdir, use_ema=True)
+      restoring.restore(tiny_run.shared(), use_ema=True)
 
   def test_a_checkpoint_that_is_gone(self):
     number = self.workdir.read_result()["best_epoch"] + 1
