@@ -53,8 +53,14 @@ def given(group, without=()):
   }
 
 
-def describe(group, without=()):
-  """Returns the text of `--help` on a group's flags."""
+def describe(group, without=(), required=None):
+  """Returns the text of `--help` on a group's flags.
+
+  Args:
+    group: a class of `fields.Options`.
+    without: see `define`.
+    required: dict from the name of a flag that must be given to what says so.
+  """
   lines = []
   for section in group.sections():
     types = fields.types_of(section.group)
@@ -64,7 +70,11 @@ def describe(group, without=()):
       lines.append(f"{section.title}:")
     for name in names:
       lines += _describe_flag(
-        name, section.options[name], types[name], defaults[name]
+        name,
+        section.options[name],
+        types[name],
+        defaults[name],
+        (required or {}).get(name, ""),
       )
     if names:
       lines.append("")
@@ -80,16 +90,16 @@ def _names(group, without):
   )
 
 
-def _describe_flag(name, option, kind, default):
+def _describe_flag(name, option, kind, default, required):
   """Returns the lines that describe a flag."""
   prefix = "[no]" if kind is bool else ""
   choices = f"<{'|'.join(option.possible)}>: " if option.choices else ""
-  facts = [option.unit]
+  facts = [required, option.unit]
   if kind is not bool and not option.choices:
     facts.append(_make_parser(option, kind).syntactic_help)
   if option.listing:
     facts.append(f"--{name}=help lists what there is")
-  if default is not None:
+  if default not in (None, ()):
     facts.append(f"default: {fields.format_value(default)}")
   facts = "; ".join(filter(None, facts))
   text = f"--{prefix}{name}: {choices}{option.help}"

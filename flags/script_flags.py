@@ -48,25 +48,35 @@ class Weights(fields.Options):
   )
 
 
-_FinishedRun = fields.some_of(run.Run, "workdir", "cache", "cache_dir")
+@dataclasses.dataclass(frozen=True)
+class FinishedRun(fields.Options):
+  """A run that is there already."""
+
+  TITLE = "finished run"
+
+  workdir: str | None = fields.option(None, "Folder of the finished run.")
+
+
+_Cache = fields.some_of(run.Run, "cache", "cache_dir")
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate(Weights, _FinishedRun):
+class Evaluate(Weights, _Cache, FinishedRun):
   """Options of `scripts.evaluate`."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Audit(Weights, _FinishedRun):
+class Audit(Weights, _Cache, FinishedRun):
   """Options of `scripts.audit`."""
 
   TITLE = "audit"
 
   folds: int | None = fields.option(
     None,
-    "Divide the examples into so many parts. For each part, train on all other "
-    "parts, and score the part by that model, which never saw it. If not "
-    "given, scores are means over the run's own epochs.",
+    "Divide the examples into this many parts. For each part, train on all "
+    "other parts, and score the part by that model, which never saw it. This "
+    "trains that many more times. If not given, scores are means over the "
+    "run's own epochs.",
     low=2,
   )
 
@@ -88,7 +98,7 @@ class Version(fields.Options):
 
 @dataclasses.dataclass(frozen=True)
 class Export(
-  Version, Weights, fields.some_of(run.Run, "workdir", "export_dir")
+  Version, Weights, fields.some_of(run.Run, "export_dir"), FinishedRun
 ):
   """Options of `scripts.export`."""
 
@@ -96,8 +106,8 @@ class Export(
 
   keep: int | None = fields.option(
     None,
-    "How many versions stay: the new one and the highest of the others. The "
-    "rest is removed once the new one is there. If not given, all stay.",
+    "How many versions stay: the new one and the highest of the others. Older "
+    "ones are deleted after the new one is complete. If not given, all stay.",
     low=1,
   )
   members: bool = fields.option(
@@ -107,17 +117,23 @@ class Export(
   )
   top_k: int = fields.option(
     5,
-    "How many classes the signature classify names; at most all.",
+    "How many classes the signature classify names; at most the number of "
+    "classes.",
     low=1,
   )
 
 
 @dataclasses.dataclass(frozen=True)
-class Predict(Version, fields.some_of(run.Run, "export_dir")):
+class Predict(Version):
   """Options of `scripts.predict`."""
 
   TITLE = "predict"
 
+  export_dir: str | None = fields.option(
+    None,
+    "Folder of the exported model. Its versions are SavedModels in subfolders "
+    "that are named by whole numbers.",
+  )
   images: tuple[str, ...] | None = fields.option(
     None,
     "What to classify: JPEG and PNG files, folders (all .jpg, .jpeg and .png "
@@ -212,7 +228,7 @@ class Experiments(fields.Options):
   scale: str = fields.option(
     "paper",
     "Whether the settings are the paper's, or of a size that two processors "
-    "can train (tables 1, 5 and 6).",
+    "can train (tables 1, 5 and 6, figures 1 and 3).",
     choices=("paper", "cpu"),
   )
   results_dir: str = fields.option(
@@ -263,7 +279,9 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
   table: int | None = fields.option(None, "The paper's table.", low=1, high=6)
   cell: tuple[str, ...] = fields.option(
-    (), "Cells of the table. If not given, all cells are run."
+    (),
+    "Cells of the table; docs/experiments.md lists their names. If not given, "
+    "all cells are run.",
   )
   dry_run: bool = fields.option(
     False,

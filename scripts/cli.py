@@ -37,7 +37,10 @@ def run(main, *groups, passed_on=(), required=(), unless=None, without=()):
     without: names of options that get no flag.
   """
   app.define_help_flags()
-  flags.DEFINE_flag(_HelpFlag([*groups, *passed_on], without))
+  word = f"required unless --{unless}" if unless else "required"
+  flags.DEFINE_flag(
+    _HelpFlag([*groups, *passed_on], without, dict.fromkeys(required, word))
+  )
   for group in (*groups, *passed_on):
     option_flags.define(group, without)
   for name in required:
@@ -74,11 +77,12 @@ def parse(argv):
 class _HelpFlag(app.HelpFlag):
   """Prints what the script does, and its flags by group."""
 
-  def __init__(self, groups, without):
+  def __init__(self, groups, without, required):
     super().__init__()
     self.allow_override = True
     self._groups = groups
     self._without = without
+    self._required = required
 
   def parse(self, arg):
     if not self._parse(arg):
@@ -86,7 +90,7 @@ class _HelpFlag(app.HelpFlag):
     print(sys.modules["__main__"].__doc__.strip())
     print("\nFlags:\n")
     for group in self._groups:
-      print(option_flags.describe(group, self._without))
+      print(option_flags.describe(group, self._without, self._required))
     print("any script:")
     print(
       "  --flagfile: A file of flags, one a line, such as a run's flags.txt."

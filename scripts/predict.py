@@ -6,9 +6,9 @@ Example:
     --model_name=digits --images='pictures/*.png' --format=csv
 
 disagreement is the Kullback-Leibler divergence between the predictions of the
-two networks, in nats. If it is high, the image is unlike those that they were
-trained on. If images cannot be read, they are named with the reason, and the
-exit code is 2.
+two networks, in nats. A high value means that the networks contradict each
+other; do not trust the prediction. If images cannot be read, they are named
+with the reason, and the exit code is 2.
 """
 
 import sys

@@ -428,6 +428,19 @@ class CombinationsTest(parameterized.TestCase):
     self.assertEqual(ninety.resolved_lr_decay_epochs, (45,))
 
 
+class HelpTest(absltest.TestCase):
+  def test_says_what_must_be_given(self):
+    required = {"workdir": "required"}
+    text = option_flags.describe(script_flags.Evaluate, required=required)
+    self.assertIn("--workdir: Folder of the finished run. (required)\n", text)
+    self.assertEqual(text.count("required"), 1)
+
+  def test_an_empty_default_is_left_out(self):
+    text = option_flags.describe(script_flags.Reproduce)
+    self.assertIn("(a comma separated list)", text)
+    self.assertNotIn("default: )", text)
+
+
 class ScriptOptionsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     (

@@ -171,7 +171,7 @@ def _write_page(folder, directory, result):
   page_data = page.PageData(
     title=directory.path.name,
     command=(
-      f"python -m scripts.train --flagfile={directory.flags_file} "
+      f".venv/bin/python -m scripts.train --flagfile={directory.flags_file} "
       f"--label_decisions=decisions.csv --workdir={directory.path}_relabelled"
     ),
     noise_rate=float(audit.noise_rate.value),

@@ -90,8 +90,8 @@ class NCT(MethodOptions):
   )
   alpha_steepness: float = fields.option(
     0.65,
-    "How much lower the weight starts: exp(-steepness) of the final one. It is "
-    "minus the beta of Eq. 4 as the paper prints it.",
+    "The weight starts at exp(-steepness) times its final value. The steepness "
+    "is minus the beta of Eq. 4 as the paper prints it.",
     low=0,
   )
   alpha_rampup_epochs: int | None = fields.option(
@@ -103,21 +103,21 @@ class NCT(MethodOptions):
   )
   target_variability_min: float = fields.option(
     0.0,
-    "Share of each batch's labels that is randomised at the start (r_min of "
-    "Eq. 5).",
+    "Probability that a label is randomised at the start (r_min of Eq. 5).",
     low=0,
     high=1,
   )
   target_variability_max: float = fields.option(
     0.5,
-    "Share of each batch's labels that is randomised at the end (r_max of Eq. "
-    "5); 0 turns it off. It is the one parameter that the paper tunes.",
+    "Probability that a label is randomised at the end (r_max of Eq. 5); 0 "
+    "turns it off. It is the one parameter that the paper tunes.",
     low=0,
     high=1,
   )
   target_variability_warmup_epochs: int = fields.option(
     1,
-    "How long it takes before the share begins to rise (e_w of Eq. 5).",
+    "Epochs with the probability of the start (e_w of Eq. 5). As log(1) = 0, "
+    "the probability begins to rise two epochs after these.",
     unit="epochs",
     low=0,
   )

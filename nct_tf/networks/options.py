@@ -40,25 +40,25 @@ class Network(fields.Options):
   kernel_initializer: str = fields.option(
     "fan_in_uniform",
     "How the convolutions of a preact_resnet or of resnet50 start. "
-    "fan_in_uniform is PyTorch's, which the authors use.",
+    "fan_in_uniform is PyTorch's, which the paper's authors use.",
     choices=choices.KERNEL_INITIALIZERS,
   )
   final_bn: bool = fields.option(
     False,
     "Whether a preact_resnet has batch norm and ReLU after its last block. The "
-    "authors' network has not.",
+    "paper's authors' network has none.",
   )
   pool: str = fields.option(
     "global",
     "What a preact_resnet averages at its end. global is the whole map; "
-    "official4 is its top left 4x4, as the authors' code does with images of "
-    "up to 56x56 pixels.",
+    "official4 is its top left 4x4, as in the code of the paper's authors with "
+    "images of up to 56x56 pixels.",
     choices=choices.POOLS,
   )
   sync_batch_norm: bool = fields.option(
     False,
-    "Whether batch norm normalises by the statistics of all replicas' parts of "
-    "a batch, not by those of each part alone. preact_resnets, resnet50 and "
+    "Whether batch norm uses the statistics of the whole batch. Otherwise each "
+    "device uses those of its own part. preact_resnets, resnet50 and "
     "simple_cnn can do it.",
   )
   pretrained_weights: str | None = fields.option(

@@ -77,10 +77,12 @@ class Data(fields.Options):
   )
   image_size: int | None = fields.option(
     None,
-    "Side to which images are resized. If not given, images keep their size; "
-    "where your own differ in size, one is chosen. Where the images of a "
+    "Side of the square to which images are resized. Where the images of a "
     "dataset of tensorflow-datasets differ in size, the shorter side gets this "
-    "length, and the square in the middle is kept.",
+    "length, and the square in the middle is kept. If not given, images of "
+    "folder: and csv: keep their size if all have the same one of at most "
+    "64x64; otherwise they become squares of at most 64. All other images keep "
+    "their size.",
     unit="pixels",
     low=1,
   )

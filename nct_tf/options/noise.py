@@ -39,7 +39,7 @@ class Noise(fields.Options):
   noise_rate: float = fields.option(
     0.0,
     "Share of the training labels that is corrupted. It must be below 0.5 for "
-    "pair_flip. It must be 0 for human_..., whose rate is what it is.",
+    "pair_flip. It must be 0 for human_..., whose rate comes with the labels.",
     low=0,
     high=1,
   )
@@ -67,13 +67,11 @@ class Noise(fields.Options):
     "needs --force_drop_flagged too, because hard examples look like wrong "
     "labels.",
   )
-  force_drop_flagged: bool = fields.option(
-    False, "Drop flagged examples all the same."
-  )
+  force_drop_flagged: bool = fields.option(False, "Confirm --drop_flagged.")
   num_folds: int | None = fields.option(
     None,
-    "Divide the training examples into so many parts and hold out --fold, with "
-    "its noisy labels, for validation. It takes the place of "
+    "Divide the training examples into this many parts and hold out --fold, "
+    "with its noisy labels, for validation. It takes the place of "
     "--validation_fraction.",
     low=2,
   )

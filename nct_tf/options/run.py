@@ -51,7 +51,7 @@ class Run(fields.Options):
   )
   num_virtual_cpus: int | None = fields.option(
     None,
-    "Try --strategy=mirrored out on so many logical CPU devices.",
+    "Try --strategy=mirrored on this many logical CPU devices.",
     low=1,
     scope=fields.CIRCUMSTANCE,
   )
@@ -100,8 +100,7 @@ class Run(fields.Options):
   )
   export_dir: str | None = fields.option(
     None,
-    "Folder of a model's versions, SavedModels in subfolders that are named by "
-    "whole numbers.",
+    "Export the trained model as the next version into this folder.",
     scope=fields.PLACE,
   )
 

@@ -20,8 +20,8 @@ class Sampling(fields.Options):
     "natural",
     "natural takes each training example once an epoch. balanced takes each "
     "class equally often, by its given label. balanced_subset takes "
-    "--num_examples_per_epoch, other ones each epoch, none twice, and of each "
-    "class at most its part of them.",
+    "--num_examples_per_epoch examples drawn anew each epoch without "
+    "repetition, at most an equal share per class.",
     choices=SAMPLINGS,
   )
   num_examples_per_epoch: int | None = fields.option(
@@ -54,7 +54,7 @@ class Training(fields.Options):
   )
   batch_size: int = fields.option(
     128,
-    "Examples of a step, over all replicas. It is at most the number of "
+    "Examples of a step, over all devices. It is at most the number of "
     "training examples.",
     low=1,
   )

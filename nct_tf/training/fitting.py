@@ -22,11 +22,13 @@ def fit(model, config, data, directory, interruption):
   """Trains a compiled model to the end, from where its run stands.
 
   Args:
-    model: a `Classifier`, of `building.create_compiled`.
-    config: a `TrainConfig`.
-    data: the `run_data.RunData` of it.
-    directory: the run's `Workdir`, after its `start`.
-    interruption: an `interruption.Interruption`.
+    model: a `nct_tf.models.classifier.Classifier`, which
+      `nct_tf.methods.building.create_compiled` made.
+    config: a `nct_tf.config.TrainConfig`.
+    data: the `nct_tf.input_pipeline.run_data.RunData` of the config.
+    directory: the run's `nct_tf.workdir.layout.Workdir`, whose `start()` was
+      called.
+    interruption: an `nct_tf.platform.interruption.Interruption`.
 
   Returns:
     dict from the name of each of the data's `extra_tests` to a dict of float:
@@ -68,12 +70,15 @@ def fit(model, config, data, directory, interruption):
     config.checkpoint_every_minutes,
     config.keep_checkpoints,
   )
-  with _explain(directory, records.saved), contextlib.ExitStack() as stack:
+  with (
+    _as_storage_error(directory, records.saved),
+    contextlib.ExitStack() as stack,
+  ):
     # The order matters. When an epoch begins, a restart comes before the
     # schedules. When it ends, evaluations come first, so that the guard and the
     # files see their results. What a method does between epochs comes before
     # the checkpoint, which holds it.
-    chosen = [
+    callback_list = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
       *_evaluations(config, data.noisy, measuring),
       phases_lib.PhaseBegin(phases, state),
@@ -83,7 +88,7 @@ def fit(model, config, data, directory, interruption):
     ]
     if is_chief:
       num_examples = data.batching.examples_per_epoch(data.noisy.train)
-      chosen += [
+      callback_list += [
         callbacks.Timer(num_examples, state),
         callbacks.HistoryWriter(
           records.history, _curves(directory, records.history, stack)
@@ -92,7 +97,7 @@ def fit(model, config, data, directory, interruption):
         _progress_bar(config, data.noisy, num_steps, state.position, stack),
       ]
     try:
-      loop.train(batches, num_steps, config.num_epochs, state, chosen)
+      loop.train(batches, num_steps, config.num_epochs, state, callback_list)
       extra_tests = measuring.extra_tests()
     except loop_lib.StopRequested:
       if is_chief:
@@ -102,6 +107,7 @@ def fit(model, config, data, directory, interruption):
         f"stopped after the step; {state.position} is saved"
       ) from None
     finally:
+      # From here on a signal stops at once again.
       interruption.deferred = False
     if scores and is_chief:
       directory.write_label_scores(scores.means())
@@ -119,7 +125,7 @@ def _label_scores(model, config, data):
 
 
 @contextlib.contextmanager
-def _explain(directory, saved):
+def _as_storage_error(directory, saved):
   """Raises `StorageError` where the workdir cannot be written to."""
   try:
     yield
@@ -143,6 +149,7 @@ def _evaluations(config, noisy, measuring):
   if len(noisy.validation):
     result.append(evaluation(noisy.test, "test_{}".format))
   # The memorisation of Figure 1: are wrong labels learned as right ones are?
+  # In the names of columns, "noisy" means wrongly labelled.
   parts = {
     "clean": noisy.train.where(noisy.train.is_clean),
     "noisy": noisy.train.where(~noisy.train.is_clean),
@@ -184,7 +191,8 @@ def _schedules(model, config, phases):
     )
   ]
   if config.optimizer == "sgdw":
-    # Its decay does not follow the learning rate, so it is lowered here, too.
+    # tensorflow-addons' SGDW does not scale its decay with the learning rate,
+    # so it is done here.
     result.append(
       epoch_schedules.EpochSchedule(
         "weight_decay",
