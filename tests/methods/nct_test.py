@@ -127,7 +127,6 @@ class CostTest(absltest.TestCase):
   @staticmethod
   @functools.cache
   def operations(**options):
-    """Returns the kinds of operations in a training step."""
     model = nct.ConcurrentModel(
       linear_networks.create(5), linear_networks.create(5), **options
     )
@@ -240,7 +239,7 @@ class KerasTest(absltest.TestCase):
     )
 
   def test_accuracy_is_against_the_given_labels(self):
-    self.model.compile(optimizer=sgd(), run_eagerly=True)
+    self.model.compile(optimizer=linear_networks.sgd(), run_eagerly=True)
     self.model.target_variability_rate.assign(1.0)
     for network in self.model.networks:  # Both predict the first class.
       network.set_weights([np.zeros((4, 3)), np.array([9.0, 0.0, 0.0])])
