@@ -88,23 +88,33 @@ def fake_cifar100_n(downloads, manual):
   write_table(manual / "side_info_cifar100N.csv", *[rows] * 3)
 
 
+def prepare(folder, name, make_fake):
+  """Has a dataset made in a folder from what `make_fake` writes; returns it."""
+  downloads = folder / "fake"
+  manual = folder / "downloads" / "manual"
+  manual.mkdir(parents=True)
+  make_fake(downloads, manual)
+  with mock.patch.object(
+    tfds.download.DownloadManager, "download_and_extract"
+  ) as download:
+    download.return_value = str(downloads)
+    return datasets.load(name, str(folder), download=True)
+
+
 class HumanNoiseTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.data_dir = pathlib.Path(folder.name)
+    cls.cifar10_n = prepare(cls.data_dir, "cifar10_n", fake_cifar10_n)
+
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(
       self.enter_context(tempfile.TemporaryDirectory())
     )
-
-  def prepare(self, name, make_fake):
-    downloads = self.folder / "fake"
-    manual = self.folder / "downloads" / "manual"
-    manual.mkdir(parents=True)
-    make_fake(downloads, manual)
-    with mock.patch.object(
-      tfds.download.DownloadManager, "download_and_extract"
-    ) as download:
-      download.return_value = str(downloads)
-      return datasets.load(name, str(self.folder), download=True)
 
   @parameterized.parameters(
     ("human_aggre", 1),
@@ -114,7 +124,7 @@ class HumanNoiseTest(parameterized.TestCase):
     ("human_random3", 5),
   )
   def test_cifar10_n(self, noise_type, column):
-    dataset = self.prepare("cifar10_n", fake_cifar10_n)
+    dataset = self.cifar10_n
     noisy = noisy_dataset.prepare(dataset, noise_type=noise_type)
     number = dataset.train_images[noisy.train.index, 0, 0, 0]
     np.testing.assert_array_equal(
@@ -129,7 +139,7 @@ class HumanNoiseTest(parameterized.TestCase):
     self.assertEqual(dataset.moments[0], (0.4914, 0.4822, 0.4465))
 
   def test_cifar100_n(self):
-    dataset = self.prepare("cifar100_n", fake_cifar100_n)
+    dataset = prepare(self.folder, "cifar100_n", fake_cifar100_n)
     noisy = noisy_dataset.prepare(dataset, noise_type="human_noisy")
     number = dataset.train_images[noisy.train.index, 0, 0, 0]
     np.testing.assert_array_equal(noisy.train.given_labels, human(1)[number])
@@ -138,11 +148,10 @@ class HumanNoiseTest(parameterized.TestCase):
     self.assertEqual(dataset.num_classes, 100)
 
   def test_a_run_knows_which_labels_are_wrong(self):
-    self.prepare("cifar10_n", fake_cifar10_n)
     directory = tiny_run.train(
       self.folder / "run",
       dataset="cifar10_n",
-      data_dir=str(self.folder),
+      data_dir=str(self.data_dir),
       num_train_examples=None,
       noise_type="human_worse",
       noise_rate=0.0,
@@ -162,7 +171,7 @@ class HumanNoiseTest(parameterized.TestCase):
   def test_is_refused_where_there_is_none(self):
     for dataset, noise_type in (
       (datasets.load("digits"), "human_worse"),
-      (self.prepare("cifar10_n", fake_cifar10_n), "human_noisy"),
+      (self.cifar10_n, "human_noisy"),
     ):
       with self.assertRaisesRegex(
         errors.InvalidInputError,
@@ -197,23 +206,27 @@ class HumanNoiseTest(parameterized.TestCase):
     self.assertNotIn("\n", str(caught.exception))
 
 
+class Food101(tfds.builder_cls("food101"), skip_registration=True):
+  """The one of tensorflow-datasets, of a few images made up."""
+
+  def _split_generators(self, dl_manager):
+    del dl_manager
+    return {
+      "train": self._generate_examples(202),
+      "validation": self._generate_examples(101),
+    }
+
+  def _generate_examples(self, num_examples):
+    rng = np.random.default_rng(0)
+    for number in range(num_examples):
+      image = np.full((20, 30, 3), rng.integers(256), np.uint8)
+      yield number, {"image": image, "label": number % 101}
+
+
 class Food101Test(absltest.TestCase):
   def test_its_validation_split_is_tested_on(self):
-    rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-      builder = tfds.builder("food101", data_dir=folder)
-
-      def generate(num_examples):
-        for number in range(num_examples):
-          image = np.full((20, 30, 3), rng.integers(256), np.uint8)
-          yield number, {"image": image, "label": number % 101}
-
-      def split(manager):
-        del manager
-        return {"train": generate(202), "validation": generate(101)}
-
-      with mock.patch.object(builder, "_split_generators", split):
-        builder.download_and_prepare()
+      Food101(data_dir=folder).download_and_prepare()
       dataset = datasets.load("food101", folder, image_size=8)
     self.assertEqual(dataset.train_images.shape, (202, 8, 8, 3))
     np.testing.assert_array_equal(np.sort(dataset.test_labels), np.arange(101))
