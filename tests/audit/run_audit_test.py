@@ -25,13 +25,15 @@ from tests.support import tiny_run
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _OPTIONS = {
   "num_train_examples": 600,
-  "network": "simple_cnn",
+  "network": "mlp",
   "noise_type": "symmetric_exclusive",
   "noise_rate": 0.25,
   "num_epochs": 15,
-  "width": 16,
+  "width": 64,
   "batch_size": 32,
+  "learning_rate": 0.05,
 }
+_SHORT = {**_OPTIONS, "num_epochs": 2, "label_scores": False}
 
 
 def read_rows(directory):
@@ -130,9 +132,7 @@ class AuditingTest(absltest.TestCase):
     self.assertLess(noisy.actual_noise_rate, before / 2)
 
   def test_folds_are_of_models_that_did_not_see_them(self):
-    directory = tiny_run.train(
-      self.folder / "folds", **{**_OPTIONS, "num_epochs": 3}
-    )
+    directory = tiny_run.copy(self.folder / "folds", **_SHORT)
     result = run_audit.audit_run(directory, num_folds=3)
     self.assertLen(result.examples, 600)
     seen = []
@@ -160,14 +160,11 @@ class AuditingTest(absltest.TestCase):
   def test_it_warns_of_what_was_memorised_and_of_few_epochs(self):
     memorised = tiny_run.train(
       self.folder / "memorised",
-      **{**_OPTIONS, "method": "standard", "num_epochs": 60, "width": 64},
-      learning_rate=0.05,
+      **{**_OPTIONS, "method": "standard", "num_epochs": 40, "width": 256},
     )
     (warning,) = run_audit.audit_run(memorised).warnings
     self.assertRegex(warning, "it has memorised the wrong ones|begun to memor")
-    short = tiny_run.train(
-      self.folder / "short", label_scores=False, **{**_OPTIONS, "num_epochs": 2}
-    )
+    short = tiny_run.copy(self.folder / "short", **_SHORT)
     warnings = run_audit.audit_run(short).warnings
     self.assertRegex(warnings[0], "kept no label scores")
     self.assertRegex(warnings[1], "The run had 2 epochs")
