@@ -6,7 +6,8 @@ from nct_tf import losses, schedules, target_variability
 from nct_tf.methods import options
 from nct_tf.models import classifier
 
-# Apart from the streams of the input pipeline.
+# Random numbers come in streams: 0 is the order of the examples (sampling), 1
+# their augmentation (batching), 2 the random labels.
 _TARGET_STREAM = 2
 
 
@@ -15,7 +16,7 @@ class ConcurrentModel(classifier.Classifier):
 
   Each step of `fit` is one of Algorithm 1. `alpha` and
   `target_variability_rate` are scalar weights of the model that start at 0;
-  `training.epoch_schedules.EpochSchedule` sets them once an epoch.
+  the callbacks of `nct_tf.concurrent_schedules` set them once an epoch.
 
   The networks may be any two Keras models that give logits for the same
   classes, of images or of anything else, alike or not. One optimizer updates
@@ -28,8 +29,8 @@ class ConcurrentModel(classifier.Classifier):
     network1: a `keras.Model` that gives logits [batch, num_classes].
     network2: another one.
     seed: int, of the random labels. They are a function of (seed, step,
-      network, position in the global batch) alone. The step is that of the
-      data, see `Classifier`, or else the optimizer's.
+      network, position in the global batch) alone. The step is
+      `targets["step"]` where the data have it, else `optimizer.iterations`.
     **kwargs: fields of `methods.options.NCT`, such as `temperature`, and
       arguments of `Classifier`. With an `alpha_max` of 0 nothing is computed
       for mimicry, and with a `target_variability_max` of 0 no label is
@@ -55,23 +56,27 @@ class ConcurrentModel(classifier.Classifier):
     with tf.GradientTape() as tape:
       logits1, logits2 = self.logits(images, training=True)
       labels1, labels2 = self.random_labels(targets, logits1.shape[-1])
-      loss1 = self.network_loss(logits1, logits2, labels1)
-      loss2 = self.network_loss(logits2, logits1, labels2)
+      loss1 = self.loss_of_one(logits1, logits2, labels1)
+      loss2 = self.loss_of_one(logits2, logits1, labels2)
       values = classifier.per_example([loss1, loss2], targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
     return self.record_training(values, [logits1, logits2], targets)
 
   def network_losses(self, logits, targets):
-    """The losses of both networks with the labels as they are."""
+    """The losses with the given labels, for evaluation.
+
+    In training each network learns from random labels of its own, so
+    `train_step` is overridden.
+    """
     logits1, logits2 = logits
     label = targets["label"]
     return [
-      self.network_loss(logits1, logits2, label),
-      self.network_loss(logits2, logits1, label),
+      self.loss_of_one(logits1, logits2, label),
+      self.loss_of_one(logits2, logits1, label),
     ]
 
-  def network_loss(self, logits, peer_logits, labels):
+  def loss_of_one(self, logits, peer_logits, labels):
     """Equation 1, or 2: the `NetworkLoss` of one of the two networks."""
     cross_entropy = losses.cross_entropy(logits, labels)
     if not self.options.alpha_max:
@@ -101,7 +106,7 @@ class ConcurrentModel(classifier.Classifier):
       return [labels, labels]
     position = targets.get("position")
     if position is None:
-      # Right where each replica gets an equal share of every batch.
+      # Correct only where every replica gets an equal share of each batch.
       context = tf.distribute.get_replica_context()
       num_local = tf.shape(labels)[0]
       replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
