@@ -169,7 +169,7 @@ class WeightsTest(FitTest):
     self.assertEqual(history, expected)
     assert_same_weights(one, other)
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(("nct", "nct"), ("bootstrap", "bootstrap"))
   def test_validation_data_may_have_weights(self, method):
     model = compiled(method, keras.optimizers.SGD(0.0))
     history = fit(
@@ -547,11 +547,6 @@ class SavingTest(FitTest):
     )
     if addons.available():
       self.assertEqual(loaded.metrics[-4].name, "cohen_kappa")
-
-  def test_traced_steps_go_on_alike_too(self):
-    model = compiled("nct", run_eagerly=False, jit_compile=False)
-    fit(model, self.features, self.labels)
-    self.assert_go_on_alike(model, self.saved(model))
 
   @parameterized.named_parameters(
     ("by_name", "adam"),
