@@ -286,6 +286,7 @@ class Classifier(saving.Saved):
       weighted_metrics=None if weighted_metrics is None else [],
       **kwargs,
     )
+    self.build_as_networks()
     taken = [metric.name for metric in self._own_metrics]
     with self.distribute_strategy.scope():
       self._fit_metrics = saving.Hidden(

@@ -74,6 +74,10 @@ class Saved(keras.Model):
       arguments = keras.saving.deserialize_keras_object(config)
     networks = arguments.pop("networks")
     remembered = arguments.pop("remembered")
+    for field in dataclasses.fields(cls.Options):
+      if isinstance(arguments[field.name], list):
+        # Keras 2 makes lists of tuples; options, which are frozen, have none.
+        arguments[field.name] = tuple(arguments[field.name])
     model = cls(*networks, **arguments)
     if remembered:
       model.remember(**remembered)
@@ -87,11 +91,25 @@ class Saved(keras.Model):
     else:
       super().build(input_shape)
 
+  def build_as_networks(self):
+    """Marks the model as built if its networks are.
+
+    Keras would wait for the first call of the model as a whole, which training
+    does without, and refuse or warn meanwhile.
+    """
+    input_shape = getattr(self.network1, "input_shape", None)
+    if not self.built and self._has_built_networks() and input_shape:
+      self.build(input_shape)
+
   def save(self, *args, **kwargs):
-    """As Keras' own; also of a model that was trained and never called."""
-    if not self.built and self._has_built_networks():
-      self.build(self.network1.input_shape)
+    """As Keras' own."""
+    self.build_as_networks()
     super().save(*args, **kwargs)
+
+  def load_weights(self, *args, **kwargs):
+    """As Keras' own."""
+    self.build_as_networks()
+    return super().load_weights(*args, **kwargs)
 
   def get_compile_config(self):
     """Returns the arguments of `compile`, or None before it was called."""

@@ -1,16 +1,28 @@
 """Each method under Keras' own `fit`, `save` and callbacks, on both stacks."""
 
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import ClassVar
+import warnings
+
 from absl.testing import absltest, parameterized
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import distribution, methods
-from tests.support import linear_networks, virtual_devices
+from nct_tf import distribution, methods, metrics as metrics_lib
+from nct_tf.methods import options as options_lib
+from nct_tf.models import classifier, example_table
+from nct_tf.options import fields
+from nct_tf.platform import addons
+from tests.support import killed_fit, linear_networks, virtual_devices
 
 NUM_CLASSES = 3
-NUM_EXAMPLES = 40
-BATCH_SIZE = 8
+NUM_EXAMPLES = 24
+BATCH_SIZE = killed_fit.BATCH_SIZE
 ALL_METHODS = [(name, name) for name in methods.names()]
 
 
@@ -59,6 +71,11 @@ class FitTest(parameterized.TestCase):
     self.labels = rng.integers(NUM_CLASSES, size=NUM_EXAMPLES)
     self.one_hot = np.eye(NUM_CLASSES)[self.labels]
     self.weights = rng.uniform(0, 2, size=NUM_EXAMPLES)
+
+  def make_folder(self):
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    return pathlib.Path(folder.name)
 
 
 def losses_of(model, features, labels):
@@ -130,20 +147,13 @@ class WeightsTest(FitTest):
 
   @parameterized.named_parameters(*ALL_METHODS)
   def test_weights_of_1_change_nothing(self, method):
-    plain, weighted, by_class = (compiled(method) for _ in range(3))
+    plain, weighted = (compiled(method) for _ in range(2))
     history = fit(plain, self.features, self.labels)
     ones = np.ones(NUM_EXAMPLES)
     self.assertEqual(
       fit(weighted, self.features, self.labels, sample_weight=ones), history
     )
-    fit(
-      by_class,
-      self.features,
-      self.labels,
-      class_weight=dict.fromkeys(range(NUM_CLASSES), 1.0),
-    )
     assert_same_weights(plain, weighted)
-    assert_same_weights(plain, by_class)
 
   @parameterized.named_parameters(
     ("integers", "labels"), ("one_hot", "one_hot")
@@ -159,7 +169,7 @@ class WeightsTest(FitTest):
     self.assertEqual(history, expected)
     assert_same_weights(one, other)
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(("nct", "nct"), ("bootstrap", "bootstrap"))
   def test_validation_data_may_have_weights(self, method):
     model = compiled(method, keras.optimizers.SGD(0.0))
     history = fit(
@@ -205,21 +215,31 @@ class WeightsTest(FitTest):
 class LabelsTest(FitTest):
   @parameterized.named_parameters(*ALL_METHODS)
   def test_one_hot_and_integer_labels_train_alike(self, method):
+    integers, one_hot = (
+      self.train_on(compiled(method), labels)
+      for labels in (self.labels, self.one_hot)
+    )
+    self.assertEqual(integers, one_hot)
+
+  def test_other_forms(self):
     forms = {
       "integers": self.labels,
       "uint8": self.labels.astype(np.uint8),
       "column": self.labels[:, None],
-      "one_hot": self.one_hot,
       "integer_one_hot": self.one_hot.astype(np.int32),
       "bool_one_hot": self.one_hot.astype(bool),
     }
-    results = {}
-    for name, labels in forms.items():
-      model = compiled(method)
-      history = fit(model, self.features, labels, validation_split=0.2)
-      results[name] = history, [w.tolist() for w in model.get_weights()]
+    results = {
+      name: self.train_on(compiled("standard"), labels)
+      for name, labels in forms.items()
+    }
     for name, result in results.items():
       self.assertEqual(result, results["integers"], name)
+
+  def train_on(self, model, labels):
+    """Returns the history, and the weights as lists."""
+    history = fit(model, self.features, labels, validation_split=0.25)
+    return history, [weight.tolist() for weight in model.get_weights()]
 
   def test_two_columns_are_two_classes(self):
     one, other = (compiled("nct", num_classes=2) for _ in range(2))
@@ -353,7 +373,7 @@ class MetricsTest(FitTest):
       compiled("nct", metrics=metrics),
       self.features,
       self.one_hot,
-      validation_split=0.2,
+      validation_split=0.25,
     )
     self.assertEqual(history["rank_of_labels"], [2.0])
     self.assertEqual(history["categorical_accuracy"], history["accuracy"])
@@ -367,7 +387,7 @@ class MetricsTest(FitTest):
   def test_replicas_and_one_give_the_same(self):
     # Batches of 8 and one of 5, which does not split evenly.
     dataset = tf.data.Dataset.from_tensor_slices(
-      (self.features[:29], self.one_hot[:29], self.weights[:29])
+      (self.features[:21], self.one_hot[:21], self.weights[:21])
     ).batch(BATCH_SIZE)
     self.assertGreaterEqual(virtual_devices.NUM_DEVICES, 2)
     histories = []
@@ -391,7 +411,7 @@ class MetricsTest(FitTest):
         model.fit(dataset, validation_data=dataset, verbose=0).history
       )
     one, two = histories
-    self.assertEqual(one["count"], [29.0])
+    self.assertEqual(one["count"], [21.0])
     self.assertEqual(one.keys(), two.keys())
     for name, values in one.items():
       np.testing.assert_allclose(values, two[name], atol=1e-5, err_msg=name)
@@ -421,6 +441,335 @@ class MetricsTest(FitTest):
   def test_compile_refuses_a_loss_by_position(self):
     with self.assertRaisesRegex(ValueError, "Received: loss=mse"):
       create("standard").compile("sgd", "mse")
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnOptions(options_lib.MethodOptions):
+  """Options of `OwnMethod`."""
+
+  TITLE = "A method that somebody wrote"
+  SUMMARY = "It weighs examples by how often it has seen them."
+  ADVICE = "None."
+
+  powers: tuple = fields.option((1.0, 0.5), "Of the counts.")
+
+
+class OwnMethod(classifier.Classifier):
+  """Weighs each example by powers of how often it was trained on."""
+
+  Options: ClassVar[type] = OwnOptions
+
+  def state(self, num_examples, num_classes, batch_size):
+    return {
+      "counts": example_table.ExampleTable(num_examples, 1, batch_size),
+      "largest": tf.Variable(0.0),
+    }
+
+  def network_losses(self, logits, targets):
+    counts = self.example_state["counts"].gather(targets)[:, 0]
+    weight = tf.add_n([(1 + counts) ** power for power in self.options.powers])
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(
+      targets["label"], logits[0]
+    )
+    parts = {"cross_entropy": loss}
+    return [classifier.NetworkLoss(loss, weight=weight, parts=parts)]
+
+  def prepare(self, images, targets):
+    counts = self.example_state["counts"]
+    counts.add(tf.cast(targets["example"], tf.float32)[:, None], targets)
+    largest = self.example_state["largest"]
+    largest.assign(tf.maximum(largest, tf.reduce_max(counts.variable)))
+    return images, targets
+
+
+class SavingTest(FitTest):
+  def setUp(self):
+    super().setUp()
+    self.path = self.make_folder() / "model.keras"
+
+  def saved(self, model, **kwargs):
+    """Returns the model that the file of `model` holds."""
+    with warnings.catch_warnings():
+      warnings.simplefilter("error", UserWarning)
+      model.save(self.path)
+    return keras.models.load_model(self.path, **kwargs)
+
+  def assert_go_on_alike(self, one, other, labels=None, **kwargs):
+    """Trains both on; asserts that not a bit differs."""
+    labels = self.labels if labels is None else labels
+    kwargs = {"validation_data": (self.features, labels), **kwargs}
+    histories = [
+      fit(model, self.features, labels, **kwargs) for model in (one, other)
+    ]
+    self.assertEqual(*histories)
+    assert_same_weights(one, other)
+    slots = [
+      [np.asarray(tf.convert_to_tensor(v)) for v in model.optimizer.variables]
+      for model in (one, other)
+    ]
+    for a, b in zip(*slots, strict=True):
+      np.testing.assert_array_equal(a, b)
+
+  @parameterized.named_parameters(
+    ("nct", "nct", {"temperature": 2.5, "target_variability_max": 0.2}),
+    ("standard", "standard", {}),
+    ("dml", "dml", {}),
+    ("bootstrap", "bootstrap", {"bootstrap_type": "hard"}),
+  )
+  def test_a_loaded_model_goes_on_as_the_saved_one(self, method, options):
+    validation_metrics = [metrics_lib.BalancedAccuracy(NUM_CLASSES)]
+    if addons.available():
+      validation_metrics.append(addons.cohen_kappa(NUM_CLASSES))
+    model = create(
+      method,
+      seed=7,
+      weight_decay=0.02,
+      clip_norm=0.5,
+      validation_metrics=validation_metrics,
+      name="mine",
+      **options,
+    )
+    model.compile(
+      keras.optimizers.Adam(0.02),
+      metrics=["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2)],
+      weighted_metrics=["accuracy"],
+      run_eagerly=True,
+    )
+    fit(model, self.features, self.labels, sample_weight=self.weights)
+    loaded = self.saved(model)
+    self.assertIs(type(loaded), type(model))
+    for name in ("name", "options", "seed", "weight_decay", "clip_norm"):
+      self.assertEqual(getattr(loaded, name), getattr(model, name))
+    self.assertTrue(loaded.run_eagerly)
+    self.assert_go_on_alike(model, loaded, sample_weight=self.weights)
+    np.testing.assert_array_equal(
+      loaded.class_accuracies(), model.class_accuracies()
+    )
+    if addons.available():
+      self.assertEqual(loaded.metrics[-4].name, "cohen_kappa")
+
+  @parameterized.named_parameters(
+    ("by_name", "adam"),
+    ("schedule", keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
+    ("average", "ema"),
+  )
+  def test_optimizers(self, optimizer):
+    if optimizer == "ema":
+      optimizer = keras.optimizers.SGD(
+        0.1, momentum=0.9, use_ema=True, ema_overwrite_frequency=3
+      )
+    elif optimizer != "adam":
+      optimizer = keras.optimizers.SGD(optimizer, momentum=0.9)
+    model = compiled("standard", optimizer)
+    fit(model, self.features, self.labels)
+    if optimizer == "adam":
+      model.optimizer.learning_rate = 0.05
+    self.assert_go_on_alike(model, self.saved(model))
+
+  @parameterized.named_parameters(
+    ("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")
+  )
+  def test_mixed_precision(self, policy):
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+      model = compiled("nct")
+    finally:
+      keras.mixed_precision.set_global_policy(before)
+    fit(model, self.features, self.labels)
+    loaded = self.saved(model)
+    self.assertEqual(loaded.dtype_policy.name, policy)
+    self.assert_go_on_alike(model, loaded)
+
+  def test_what_a_tensorflow_addons_optimizer_forgets_is_said(self):
+    if not addons.available():
+      self.skipTest("There is no tensorflow-addons on this stack.")
+    model = compiled("standard", addons.lamb(0.01, 0.0))
+    fit(model, self.features, self.labels)
+    with self.assertWarnsRegex(UserWarning, "state of an optimizer like LAMB"):
+      model.save(self.path)
+    self.assertEqual(
+      type(keras.models.load_model(self.path).optimizer).__name__, "LAMB"
+    )
+
+  def test_a_method_that_somebody_wrote(self):
+    keras.utils.set_random_seed(1)
+    model = OwnMethod(linear_networks.create(NUM_CLASSES), powers=(2.0, 1.0))
+    model.compile(linear_networks.sgd(), run_eagerly=True)
+    model.remember(NUM_EXAMPLES, NUM_CLASSES, BATCH_SIZE)
+    targets = {"label": self.labels, "example": np.arange(NUM_EXAMPLES)}
+    fit(model, self.features, targets)
+    loaded = self.saved(model)
+    self.assertEqual(loaded.options.powers, (2.0, 1.0))
+    self.assert_go_on_alike(model, loaded, targets)
+    for name in ("counts", "largest"):
+      one, other = (m.example_state[name] for m in (model, loaded))
+      if name == "counts":
+        one, other = one.get_state(), other.get_state()
+      np.testing.assert_array_equal(one, other)
+    self.assertGreater(np.max(one), 0)
+    # It is registered by itself, under its own package.
+    self.assertEqual(
+      keras.saving.get_registered_name(OwnMethod),
+      f"{__name__.partition('.')[0]}>OwnMethod",
+    )
+
+  def test_networks_of_integers(self):
+    def network():
+      return keras.Sequential(
+        [
+          keras.Input((5,), dtype="int32"),
+          keras.layers.Embedding(10, 2),
+          keras.layers.Flatten(),
+          keras.layers.Dense(NUM_CLASSES),
+        ]
+      )
+
+    model = methods.get_model("nct")(network(), network())
+    model.compile("adam", run_eagerly=True)
+    self.features = np.arange(NUM_EXAMPLES * 5).reshape(-1, 5) % 10
+    model.predict(self.features, verbose=0)
+    self.assert_go_on_alike(model, self.saved(model))
+
+  def test_networks_that_were_built_by_their_first_batch(self):
+    def network():
+      return keras.Sequential([keras.layers.Dense(NUM_CLASSES)])
+
+    model = methods.get_model("dml")(network(), network())
+    model.compile(linear_networks.sgd(), run_eagerly=True)
+    fit(model, self.features, self.labels)
+    self.assert_go_on_alike(model, self.saved(model))
+
+  def test_without_compiling(self):
+    model = create("nct")
+    loaded = self.saved(model)
+    np.testing.assert_array_equal(
+      model.predict(self.features, verbose=0),
+      loaded.predict(self.features, verbose=0),
+    )
+    model.compile("adam", run_eagerly=True, metrics=["accuracy"])
+    fit(model, self.features, self.labels)
+    loaded = self.saved(model, compile=False)
+    assert_same_weights(model, loaded)
+    with self.assertRaisesRegex((RuntimeError, ValueError), "compile"):
+      fit(loaded, self.features, self.labels)
+
+  def test_a_model_of_replicas_goes_on(self):
+    strategy = distribution.create("mirrored", num_virtual_cpus=2)
+    model = compiled("dml", run_eagerly=False, jit_compile=False)
+    fit(model, self.features, self.labels)
+    model.save(self.path)
+    with strategy.scope():
+      loaded = keras.models.load_model(self.path)
+    self.assertIs(loaded.distribute_strategy, strategy)
+    for each in (model, loaded):
+      fit(each, self.features, self.labels)
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-6)
+
+  @parameterized.named_parameters(*ALL_METHODS)
+  def test_a_clone_has_weights_of_its_own(self, method):
+    model = create(method, weight_decay=0.3)
+    clone = keras.models.clone_model(model)
+    self.assertIs(type(clone), type(model))
+    self.assertEqual(clone.options, model.options)
+    self.assertEqual(clone.weight_decay, 0.3)
+    before = model.get_weights()
+    clone.compile("adam", run_eagerly=True)
+    fit(clone, self.features, self.labels)
+    for a, b in zip(before, model.get_weights(), strict=True):
+      np.testing.assert_array_equal(a, b)
+    kernel, cloned = (m.network1.get_weights()[0] for m in (model, clone))
+    self.assertGreater(np.abs(kernel - cloned).max(), 0.01)
+
+
+class CallbacksTest(FitTest):
+  """What Keras' `fit` offers beside."""
+
+  def setUp(self):
+    super().setUp()
+    self.folder = self.make_folder()
+
+  @parameterized.named_parameters(*ALL_METHODS)
+  def test_checkpoints_and_files(self, method):
+    model = compiled(method, run_eagerly=False, jit_compile=False)
+    best = keras.callbacks.ModelCheckpoint(
+      str(self.folder / "best.keras"), "val_loss", save_best_only=True
+    )
+    last = keras.callbacks.ModelCheckpoint(
+      str(self.folder / "last.weights.h5"), save_weights_only=True
+    )
+    early = keras.callbacks.EarlyStopping(
+      "val_ensemble_accuracy", mode="max", min_delta=1.0, patience=1
+    )
+    history = fit(
+      model,
+      self.features,
+      self.labels,
+      epochs=5,
+      validation_split=0.25,
+      callbacks=[best, last, early],
+    )
+    self.assertLen(history["loss"], 2)  # It never gets better by 1.
+    probabilities = model.predict(self.features, verbose=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    other = create(method)
+    other.load_weights(str(self.folder / "last.weights.h5"))
+    assert_same_weights(model, other)
+    other.save_weights(str(self.folder / "again.weights.h5"))
+    model.load_weights(str(self.folder / "again.weights.h5"))
+    assert_same_weights(model, other)
+    loaded = keras.models.load_model(self.folder / "best.keras")
+    scores = loaded.evaluate(
+      self.features[-6:], self.labels[-6:], return_dict=True, verbose=0
+    )
+    self.assertAlmostEqual(scores["loss"], min(history["val_loss"]), places=5)
+    model.export(str(self.folder / "export"))
+    served = tf.saved_model.load(str(self.folder / "export"))
+    np.testing.assert_allclose(
+      served.serve(self.features), probabilities, atol=1e-6
+    )
+
+  @parameterized.named_parameters(*ALL_METHODS)
+  def test_compiled_by_xla(self, method):
+    models = [
+      compiled(method),
+      compiled(method, run_eagerly=False, jit_compile=True),
+    ]
+    for model in models:
+      if method == "nct":  # XLA draws other random labels.
+        model.target_variability_rate.assign(0.0)
+      fit(
+        model, self.features, self.one_hot, sample_weight=self.weights, epochs=2
+      )
+    plain, fast = (model.get_weights() for model in models)
+    for a, b in zip(plain, fast, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-5)
+
+  def test_goes_on_from_its_backup_after_a_kill(self):
+    model = compiled("nct", run_eagerly=False, jit_compile=False)
+    fit(model, self.features, self.labels)
+    paths = [self.folder / name for name in ("m.keras", "data.npz", "backup")]
+    model.save(paths[0])
+    np.savez(paths[1], features=self.features, labels=self.labels)
+    child = subprocess.run(
+      [sys.executable, "-m", killed_fit.__name__, *map(str, paths)],
+      cwd=pathlib.Path(__file__).parents[2],
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertEqual(child.returncode, killed_fit.EXIT_CODE, child.stderr)
+    resumed = keras.models.load_model(paths[0])
+    backup = keras.callbacks.BackupAndRestore(str(paths[2]))
+    kwargs = {"epochs": 3}
+    history = fit(
+      resumed, self.features, self.labels, callbacks=[backup], **kwargs
+    )
+    self.assertLen(history["loss"], 2)  # The first epoch is in the backup.
+    expected = fit(model, self.features, self.labels, **kwargs)
+    self.assertEqual(history["loss"], expected["loss"][1:])
+    assert_same_weights(model, resumed)
 
 
 if __name__ == "__main__":
