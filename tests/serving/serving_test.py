@@ -37,6 +37,7 @@ from tests.support import pictures, tiny_run
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
 _START_SECONDS = 60
+_POLL_SECONDS = 0.1
 
 
 def free_ports(number):
@@ -79,7 +80,9 @@ class ModelServer:
       with contextlib.suppress(requests.ConnectionError):
         if "AVAILABLE" in self.version_states().values():
           return
-      if self.process.poll() is not None:
+      # It needs the processor itself until it is asked again.
+      with contextlib.suppress(subprocess.TimeoutExpired):
+        self.process.wait(_POLL_SECONDS)
         raise RuntimeError("The server has ended")
     raise RuntimeError("The server has not started in time")
 
