@@ -22,12 +22,13 @@ class NetworkLoss(NamedTuple):
     loss: float32 [batch], of what the labels say. The sample weights of `fit`
       multiply it.
     weight: float32 [batch], at least 0, how much each example counts; None
-      where all count alike. The network minimises
+      if all count alike. The network minimises
       `sum(weight * loss) / max(sum(weight), floor * batch size)` over the
       global batch.
     parts: dict from name to float32 [batch], what is logged of it, without
       sample weights.
-    floor: float, see `weight`. With 1, the sum is divided by the batch size.
+    floor: float, see `weight`. With a floor of 1 and weights of at most 1, the
+      sum is divided by the batch size.
     unlabelled: float32 [batch], added to `loss`: what does not look at the
       labels, such as mimicry. Sample weights leave it alone. None for nothing.
   """
@@ -66,11 +67,14 @@ class Classifier(saving.Saved):
   they need from there.
 
   Data are `(images, labels)`, with labels as integers [batch] or one-hot
-  [batch, num_classes]; see `models.targets`. In their place may stand a dict of
-  targets: `label`, such labels; optionally `true_label`, integer [batch], to
-  measure against; `position`, integer [batch], of each example in the global
-  batch; `step`, integer [batch], the number of the step in the whole training;
-  `example`, integer [batch], each one's number in the training data.
+  [batch, num_classes]; see `models.targets`. Instead of labels, they may have a
+  dict of targets, all but the first of which are optional integers [batch]:
+
+  * `label`: the labels;
+  * `true_label`: labels to measure against as well;
+  * `position`: the place of each example in the global batch;
+  * `step`: the number of the step in the whole training;
+  * `example`: the number of each example in the training data.
 
   `sample_weight` and `class_weight` of `fit` multiply the loss with the labels,
   which is the cross entropy of most methods. They leave mimicry alone, and the
@@ -232,7 +236,7 @@ class Classifier(saving.Saved):
 
   @classmethod
   def from_options(cls, networks, options, **kwargs):
-    """Makes a model.
+    """Builds a model from networks and an instance of `Options`.
 
     Args:
       networks: sequence of `keras.Model`.
@@ -437,7 +441,7 @@ class Classifier(saving.Saved):
 
     Args:
       tape: the `tf.GradientTape` that saw `objective`.
-      objective: float32 scalar, see there.
+      objective: float32 scalar, of `self.objective`.
     """
     variables = self.trainable_variables
     gradients = tape.gradient(objective, variables)
@@ -449,7 +453,8 @@ class Classifier(saving.Saved):
     if self.clip_norm is not None:
       gradients = self._clip(gradients)
     if self.weight_decay:
-      # The replicas' gradients will be added up, and their parts of it.
+      # The optimizer sums the gradients over the replicas, so each of them adds
+      # its part of the decay.
       num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
       decay = self.weight_decay / num_replicas
       gradients = [
@@ -470,15 +475,15 @@ class Classifier(saving.Saved):
     for network in self.networks:
       part = gradients[len(clipped) :][: len(network.trainable_variables)]
       clipped += tf.clip_by_global_norm(part, self.clip_norm)[0]
-    # The optimizer adds them up again.
+    # The optimizer sums them over the replicas again.
     return [gradient / num_replicas for gradient in clipped]
 
   def _average_statistics(self):
     """Gives all replicas the mean of their moving statistics.
 
-    Keras 2 would average them when somebody looks, Keras 3 keep the first
-    replica's. So they are alike on all replicas after every step, and a
-    checkpoint of one replica's is one of all.
+    Keras 2 averages them only when they are read; Keras 3 keeps the first
+    replica's. They are averaged after each step here, so that one replica's
+    checkpoint is valid for all.
     """
     context = tf.distribute.get_replica_context()
     statistics = [
