@@ -20,15 +20,21 @@ _ROOT = pathlib.Path(__file__).absolute().parents[2]
 
 # A worker that does what a plan says for its index and its attempt.
 _WORKER = r"""
-import json, os, pathlib, signal, socket, sys
+import json, os, pathlib, signal, socket, sys, time
 
+stops = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+signal.pthread_sigmask(signal.SIG_BLOCK, stops)
 folder, *arguments = sys.argv[1:]
 flags = dict(text[2:].split("=") for text in arguments if "=" in text)
 workers, index = flags["workers"].split(","), int(flags["worker_index"])
 folder = pathlib.Path(folder)
-log = folder / f"{index}.jsonl"
-attempt = len(log.read_text().splitlines()) if log.exists() else 0
-with log.open("a") as file:
+
+def num_starts(index):
+  log = folder / f"{index}.jsonl"
+  return len(log.read_text().splitlines()) if log.exists() else 0
+
+attempt = num_starts(index)
+with (folder / f"{index}.jsonl").open("a") as file:
   file.write(json.dumps(arguments) + "\n")
 plans = json.loads((folder / "plans.json").read_text())[index]
 action, *values = plans[min(attempt, len(plans) - 1)]
@@ -42,9 +48,10 @@ def say(text, file=sys.stdout):
   file.write(text)
   file.flush()
 
-stops = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-signal.pthread_sigmask(signal.SIG_BLOCK, stops)
 if action == "exit":
+  # Not before all have started: what it brings upon them may come at once.
+  while any(num_starts(other) <= attempt for other in range(len(workers))):
+    time.sleep(0.01)
   sys.exit(values[0])
 elif action == "die":
   os.kill(os.getpid(), values[0])
