@@ -15,7 +15,7 @@ class InformationCompressionTest(absltest.TestCase):
     super().setUpClass()
     cls.measured = {
       width: information_compression.measure(
-        tiny_run.shared(width=width), num_examples=200, num_epochs=40
+        tiny_run.shared(width=width), num_examples=100, num_epochs=30
       )
       for width in (2, 64)
     }
@@ -24,10 +24,10 @@ class InformationCompressionTest(absltest.TestCase):
     for measured in self.measured.values():
       self.assertEqual(measured["method"], "nct")
       self.assertEqual(measured["noise_type"], "pair_flip")
-      self.assertEqual(measured["num_examples"], 200)
-      self.assertLen(measured["training_error"], 40)
+      self.assertEqual(measured["num_examples"], 100)
+      self.assertLen(measured["training_error"], 30)
       standardised = measured["training_error_standardised"]
-      self.assertLen(standardised, 40)
+      self.assertLen(standardised, 30)
       self.assertBetween(standardised[0], 0.2, 0.6)
     # Two numbers an image leave it to chance; 64 do not.
     few, many = (
@@ -39,7 +39,7 @@ class InformationCompressionTest(absltest.TestCase):
 
   def test_is_the_same_when_measured_again(self):
     again = information_compression.measure(
-      tiny_run.shared(width=2), num_examples=200, num_epochs=2
+      tiny_run.shared(width=2), num_examples=100, num_epochs=2
     )
     for name, value in self.measured[2].items():
       is_of_epochs = isinstance(value, list)
