@@ -16,7 +16,8 @@ LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.p
   tests/examples_test.py tests/experiments/presets_test.py \
   tests/networks/pretrained_test.py::LongRunTest \
   tests/networks/networks_test.py::TrainingTest tests/serving/c_api_test.py \
-  tests/training/training_test.py::RepeatabilityTest
+  tests/training/training_test.py::RepeatabilityTest \
+  tests/benchmarks/audit_test.py
 
 .PHONY: help environment train test test-long torture bazel build_files lint \
   format lock clean

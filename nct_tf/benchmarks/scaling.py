@@ -1,5 +1,6 @@
 """Times a training step on one device and split among several."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -107,8 +108,9 @@ def _all_reduced_bytes(config, dataset, all_devices):
     all_devices.extended.worker_devices, cross_device_ops=counting
   )
   model = _create(config, dataset, strategy)
-  # The first step makes the optimizer's variables, in a graph of its own.
-  _step_function(model, config, dataset)()
+  with strategy.scope(), contextlib.suppress(AttributeError):
+    # Those of tensorflow-addons make their variables in the first step.
+    model.optimizer.build(model.trainable_variables)
   counting.num_bytes.clear()
   _step_function(model, config, dataset)()
   gradients = 4 * metrics.count_parameters(model)

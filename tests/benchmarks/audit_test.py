@@ -1,3 +1,6 @@
+import os
+import unittest
+
 from absl.testing import absltest
 
 from nct_tf import errors
@@ -6,6 +9,7 @@ from tests.support import tiny_run
 
 
 class AuditBenchmarkTest(absltest.TestCase):
+  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "trains six times")
   def test_ranks_by_a_method_and_by_folds_of_standard_training(self):
     # Any method will do; this one trains fastest.
     config = tiny_run.tiny_config(method="standard")

@@ -1,6 +1,6 @@
 """Exports in a process that has TensorFlow's C API and nothing else of it.
 
-NCT_TF_LONG_TESTS=1 has it export the larger networks as NCT does, too.
+NCT_TF_LONG_TESTS=1 has it export the larger networks, too.
 """
 
 import importlib.util
@@ -130,8 +130,7 @@ class CApiTest(CApiTestCase):
     ("resnet50", "standard"),
   )
   def test_runs_every_signature(self, network, method):
-    is_long = network in _LARGE and method == "nct"
-    if is_long and not os.environ.get("NCT_TF_LONG_TESTS"):
+    if network in _LARGE and not os.environ.get("NCT_TF_LONG_TESTS"):
       self.skipTest("takes half a minute; NCT_TF_LONG_TESTS=1 runs it")
     # Gray images that are not square, and coloured ones that are.
     shape = (24, 40, 1) if network == "simple_cnn" else (32, 32, 3)
