@@ -73,9 +73,9 @@ class Saved(keras.Model):
     with keras.saving.custom_object_scope(custom_objects or {}):
       arguments = keras.saving.deserialize_keras_object(config)
     networks = arguments.pop("networks")
-    remembered = arguments.pop("remembered")
+    remembered = arguments.pop("remembered", None)
     for field in dataclasses.fields(cls.Options):
-      if isinstance(arguments[field.name], list):
+      if isinstance(arguments.get(field.name), list):
         # Keras 2 makes lists of tuples; options, which are frozen, have none.
         arguments[field.name] = tuple(arguments[field.name])
     model = cls(*networks, **arguments)
