@@ -14,7 +14,7 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.py \
   tests/training/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
   tests/examples_test.py tests/experiments/presets_test.py \
-  tests/networks/pretrained_test.py::LongRunTest \
+  tests/networks/pretrained_test.py \
   tests/networks/networks_test.py::TrainingTest tests/serving/c_api_test.py \
   tests/training/training_test.py::RepeatabilityTest \
   tests/benchmarks/audit_test.py

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf.methods import dml
+from nct_tf.models import classifier
 from tests.support import linear_networks
 
 LOGITS1 = [[2.0, 0, -1], [0, 1, 0], [1, 1, 0], [-1, 0, 2]]
@@ -40,7 +41,7 @@ class LossTest(parameterized.TestCase):
     np.testing.assert_allclose(
       loss.parts["mimicry"], DIVERGENCES[number], atol=1e-6
     )
-    total = loss.loss + loss.unlabelled
+    total = classifier.per_example([loss])["loss"]
     self.assertAlmostEqual(np.mean(total), MEANS[number], places=6)
 
   @parameterized.named_parameters(("network1", 0), ("network2", 1))
@@ -49,7 +50,7 @@ class LossTest(parameterized.TestCase):
     with tf.GradientTape() as tape:
       tape.watch(logits)
       losses = create().network_losses(logits, {"label": tf.constant(LABELS)})
-      loss = losses[number].loss + losses[number].unlabelled
+      loss = classifier.per_example([losses[number]])["loss"]
     gradients = tape.gradient(loss, logits)
     self.assertIsNone(gradients[1 - number])
     own, peer = (

@@ -277,6 +277,9 @@ class KerasTest(FilesTestCase):
     self.assertNotIn("\n", str(caught.exception))
 
 
+@unittest.skipUnless(
+  os.environ.get("NCT_TF_LONG_TESTS"), "builds Inception-ResNet-v2 twice"
+)
 class ImagenetTest(FilesTestCase):
   @classmethod
   def setUpClass(cls):
