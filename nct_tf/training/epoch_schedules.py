@@ -41,9 +41,14 @@ def model_schedules(model, num_epochs):
   Returns:
     list of `EpochSchedule`.
   """
+  return _callbacks(model, model.schedules(num_epochs))
+
+
+def _callbacks(model, schedules):
+  """Returns an `EpochSchedule` for each weight of a model that has one."""
   return [
     EpochSchedule(name, schedule, getattr(model, name).assign)
-    for name, schedule in model.schedules(num_epochs).items()
+    for name, schedule in schedules.items()
   ]
 
 
@@ -78,10 +83,7 @@ def concurrent_schedules(model, num_epochs, target_variability_max=None):
   options = dataclasses.replace(
     model.options, target_variability_max=target_variability_max
   )
-  return [
-    EpochSchedule(name, schedule, getattr(model, name).assign)
-    for name, schedule in nct.schedules_of(options, num_epochs).items()
-  ]
+  return _callbacks(model, nct.schedules_of(options, num_epochs))
 
 
 class LearningRateSchedule(EpochSchedule):
