@@ -3,7 +3,7 @@
 import keras
 
 from nct_tf.options import training as training_options
-from nct_tf.platform import addons
+from nct_tf.system import addons
 
 
 def couples_weight_decay(name, decoupled_weight_decay):

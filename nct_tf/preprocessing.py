@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nct_tf import errors
 from nct_tf.options import data as data_options
-from nct_tf.platform import addons
+from nct_tf.system import addons
 
 _PADDING = 4  # Pixels of zeros on each side before the crop, as in the paper.
 

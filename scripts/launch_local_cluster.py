@@ -12,7 +12,7 @@ import sys
 
 from flags import option_flags, script_flags
 from nct_tf import config as config_lib, errors
-from nct_tf.platform import local_cluster
+from nct_tf.system import local_cluster
 from scripts import cli
 
 # The flags that this script gives to each worker.

@@ -126,21 +126,21 @@ py_library(
 
   def test_the_folder_names_its_init_unless_a_module_does(self):
     self.add("nct_tf/options/__init__.py", "A = 1\n")
-    self.add("nct_tf/platform/__init__.py", "B = 1\n")
-    self.add("nct_tf/platform/platform.py")
+    self.add("nct_tf/system/__init__.py", "B = 1\n")
+    self.add("nct_tf/system/system.py")
     self.add(
       "nct_tf/high.py",
       "from nct_tf import options\n"
-      "from nct_tf.platform import B\n"
-      "import nct_tf.platform.platform\n",
+      "from nct_tf.system import B\n"
+      "import nct_tf.system.system\n",
     )
     self.write_build_files()
     self.assertIn(
       """\
     deps = [
         "//nct_tf/options",
-        "//nct_tf/platform",
-        "//nct_tf/platform:__init__",
+        "//nct_tf/system",
+        "//nct_tf/system:__init__",
     ],
 """,
       self.read("nct_tf/BUILD"),

@@ -81,6 +81,21 @@ class LayersTest(parameterized.TestCase):
         for package in (entry, *beside):
           self.assertIn(package.removesuffix("/..."), packages)
 
+  def test_no_name_hides_one_of_the_standard_library(self):
+    # `python tests/losses_test.py`, which is how Bazel starts a test, looks for
+    # modules beside the file before it looks anywhere else.
+    names = {
+      (path.parent, name)
+      for path in map(pathlib.PurePosixPath, read_files())
+      for name in (path.stem, path.parent.name)
+    }
+    hidden = [
+      f"{folder}: {name}"
+      for folder, name in names
+      if name in sys.stdlib_module_names
+    ]
+    self.assertEmpty(hidden)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from nct_tf import errors, preprocessing
 from nct_tf.options import data as data_options
-from nct_tf.platform import addons
+from nct_tf.system import addons
 
 
 def numbered_images(batch=32, height=6, width=9, channels=2):

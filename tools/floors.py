@@ -17,9 +17,9 @@ from tools import python_files
 FLOORS = (
   # What everything stands on: losses, schedules, options, files, ...
   {
-    "nct_tf": ("nct_tf/options", "nct_tf/platform"),
-    "nct_tf/options": ("nct_tf", "nct_tf/platform"),
-    "nct_tf/platform": ("nct_tf",),
+    "nct_tf": ("nct_tf/options", "nct_tf/system"),
+    "nct_tf/options": ("nct_tf", "nct_tf/system"),
+    "nct_tf/system": ("nct_tf",),
   },
   {
     "nct_tf/datasets": (

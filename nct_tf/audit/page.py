@@ -16,7 +16,7 @@ import jinja2
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.platform import files
+from nct_tf.system import files
 
 FILE = "index.html"
 MAX_SUSPECTS = 10_000

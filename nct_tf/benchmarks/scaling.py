@@ -9,8 +9,8 @@ import tensorflow as tf
 from nct_tf import datasets, distribution, errors, metrics
 from nct_tf.benchmarks import training_steps
 from nct_tf.methods import building
-from nct_tf.platform import interruption
 from nct_tf.reporting import text_tables
+from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
 
 

@@ -1,7 +1,7 @@
 """Image classification datasets by name.
 
 `load` chooses the loader of a name; to add a kind of dataset, begin there. This
-package may import the packages below it, `platform`, and `nct_tf`'s own
+package may import the packages below it, `system`, and `nct_tf`'s own
 modules.
 """
 

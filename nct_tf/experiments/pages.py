@@ -5,8 +5,8 @@ import os
 import shlex
 
 from nct_tf.experiments import measures as measures_lib, tables
-from nct_tf.platform import files
 from nct_tf.reporting import text_tables
+from nct_tf.system import files
 from nct_tf.workdir import layout
 
 # What the page of a cell tells of each run.

@@ -13,7 +13,7 @@ import threading
 from nct_tf import config as config_lib, errors
 from nct_tf.evaluation import information_compression
 from nct_tf.experiments import pages, tables
-from nct_tf.platform import files, interruption
+from nct_tf.system import files, interruption
 from nct_tf.workdir import layout
 
 _logger = logging.getLogger(__name__)

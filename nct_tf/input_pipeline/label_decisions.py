@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.platform import csv_files
+from nct_tf.system import csv_files
 
 KEEP, RELABEL, DROP = DECISIONS = ("keep", "relabel", "drop")
 

@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from nct_tf import methods, metrics, networks, optimizers, preprocessing
-from nct_tf.platform import addons
+from nct_tf.system import addons
 
 
 def create(config, image_shape, num_classes):

@@ -6,5 +6,5 @@ options of methods and of networks are in `methods.options` and
 `networks.options`.
 
 Nothing here imports TensorFlow, so that `--help` answers at once. It may import
-`nct_tf`'s own modules and `platform`.
+`nct_tf`'s own modules and `system`.
 """

@@ -3,7 +3,7 @@
 import dataclasses
 
 from nct_tf.options import fields
-from nct_tf.platform import packages
+from nct_tf.system import packages
 
 AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from nct_tf import errors, schedules
 from nct_tf.options import fields, noise
-from nct_tf.platform import packages
+from nct_tf.system import packages
 
 SAMPLINGS = ("natural", "balanced", "balanced_subset")
 OPTIMIZERS = ("sgd", "adamw", "lamb", "sgdw")

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from nct_tf import errors, preprocessing
-from nct_tf.platform import tensorflow_files
 from nct_tf.serving import (
   model_card,
   server_config,
@@ -21,6 +20,7 @@ from nct_tf.serving import (
   version_folders,
   warmup,
 )
+from nct_tf.system import tensorflow_files
 from nct_tf.workdir import restoring
 
 _logger = logging.getLogger(__name__)

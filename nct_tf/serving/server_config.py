@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 
-from nct_tf.platform import files
+from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import re
 import shutil
 
 from nct_tf import errors
-from nct_tf.platform import files
+from nct_tf.system import files
 
 _LOCK_FILE = ".export.lock"
 _TEMPORARY = ".tmp-"

@@ -12,7 +12,7 @@ from nct_tf import distribution, metrics
 from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
-from nct_tf.platform import interruption
+from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
 
 # How long training is timed, and evaluating.

@@ -28,7 +28,7 @@ def fit(model, config, data, directory, interruption):
     data: the `nct_tf.input_pipeline.run_data.RunData` of the config.
     directory: the run's `nct_tf.workdir.layout.Workdir`, whose `start()` was
       called.
-    interruption: an `nct_tf.platform.interruption.Interruption`.
+    interruption: an `nct_tf.system.interruption.Interruption`.
 
   Returns:
     dict from the name of each of the data's `extra_tests` to a dict of float:

@@ -16,9 +16,9 @@ from nct_tf import (
 from nct_tf.input_pipeline import batching, run_data
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
-from nct_tf.platform import interruption as interruption_lib, provenance
 from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
+from nct_tf.system import interruption as interruption_lib, provenance
 from nct_tf.training import fitting, resuming
 from nct_tf.workdir import layout, restoring, result as result_lib
 

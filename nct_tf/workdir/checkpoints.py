@@ -11,7 +11,7 @@ import typing
 import tensorflow as tf
 
 from nct_tf import errors
-from nct_tf.platform import files, tensorflow_files
+from nct_tf.system import files, tensorflow_files
 
 _logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import time
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer import event_file_writer
 
-from nct_tf.platform import tensorflow_files
+from nct_tf.system import tensorflow_files
 
 _VALIDATION_PREFIX = "val_"
 

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.platform import files
+from nct_tf.system import files
 
 # The prefix of a class's name in the column of its accuracy.
 CLASS_ACCURACY = "class_accuracy/"

@@ -13,7 +13,7 @@ import numpy as np
 
 from nct_tf import config as config_lib, errors, methods
 from nct_tf.options import fields
-from nct_tf.platform import files
+from nct_tf.system import files
 from nct_tf.workdir import history
 
 _logger = logging.getLogger(__name__)

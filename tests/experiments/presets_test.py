@@ -15,7 +15,7 @@ from nct_tf import datasets
 from nct_tf.experiments import tables
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
-from nct_tf.platform import interruption
+from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
 
 _BATCH_SIZE = 4

@@ -13,7 +13,7 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.experiments import measures, pages, reproduction, tables
-from nct_tf.platform import interruption
+from nct_tf.system import interruption
 from nct_tf.workdir import layout
 from tests.support import tiny_run
 

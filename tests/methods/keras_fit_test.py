@@ -17,7 +17,7 @@ from nct_tf import distribution, methods, metrics as metrics_lib
 from nct_tf.methods import options as options_lib
 from nct_tf.models import classifier, example_table
 from nct_tf.options import fields
-from nct_tf.platform import addons
+from nct_tf.system import addons
 from tests.support import killed_fit, linear_networks, virtual_devices
 
 NUM_CLASSES = 3

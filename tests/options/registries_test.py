@@ -22,7 +22,7 @@ from nct_tf.options import (
   noise as noise_options,
   training as training_options,
 )
-from nct_tf.platform import packages
+from nct_tf.system import packages
 
 
 class RegistriesTest(absltest.TestCase):

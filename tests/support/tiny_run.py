@@ -46,7 +46,7 @@ def shared(**changes):
 
   Nobody may write into it; `copy` gives a folder of one's own.
   """
-  from nct_tf.platform import files
+  from nct_tf.system import files
   from nct_tf.workdir import layout
 
   flags = " ".join(tiny_config(**changes).to_flags())

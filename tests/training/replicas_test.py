@@ -11,7 +11,7 @@ from nct_tf import config as config_lib, distribution, loss_scaling, networks
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building, nct
 from nct_tf.models import classifier
-from nct_tf.platform import interruption
+from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib, state as state_lib
 from tests.support import virtual_devices
 

@@ -29,7 +29,7 @@ from nct_tf import (
 from nct_tf.audit import run_audit
 from nct_tf.evaluation import evaluation
 from nct_tf.input_pipeline import run_data
-from nct_tf.platform import addons
+from nct_tf.system import addons
 from nct_tf.training import fitting, measuring, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
 from tests.support import tiny_run, virtual_devices

@@ -9,7 +9,7 @@ import pathlib
 
 from nct_tf import errors
 from nct_tf.datasets.files import findings as findings_lib
-from nct_tf.platform import csv_files
+from nct_tf.system import csv_files
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 SPLITS = ("train", "test")

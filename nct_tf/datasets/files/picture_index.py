@@ -10,7 +10,7 @@ import os
 import tqdm
 
 from nct_tf.datasets.storage import image_cache, pictures
-from nct_tf.platform import files
+from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.platform import files
+from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 

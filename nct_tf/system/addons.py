@@ -11,7 +11,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from nct_tf.platform import packages
+from nct_tf.system import packages
 
 available = packages.has_addons
 

@@ -9,7 +9,7 @@ import time
 from absl.testing import absltest, parameterized
 
 from nct_tf import errors
-from nct_tf.platform import interruption
+from nct_tf.system import interruption
 from tests.support import command_lines, interrupted_runs
 
 _TINY = (*interrupted_runs.TINY, "--network=mlp", "--monitor_every_epochs=0")

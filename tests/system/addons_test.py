@@ -5,7 +5,7 @@ from sklearn import metrics as sklearn_metrics
 
 from nct_tf import config, errors, optimizers, schedules
 from nct_tf.options import training as training_options
-from nct_tf.platform import addons
+from nct_tf.system import addons
 from nct_tf.training import epoch_schedules
 
 

@@ -13,7 +13,7 @@ from absl.testing import absltest, flagsaver, parameterized
 
 from flags import option_flags, script_flags
 from nct_tf import config, errors
-from nct_tf.platform import local_cluster
+from nct_tf.system import local_cluster
 from scripts import cli, launch_local_cluster
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
@@ -76,7 +76,7 @@ elif action == "say":
 
 _LAUNCHER = """
 import json, logging, signal, sys
-from nct_tf.platform import local_cluster
+from nct_tf.system import local_cluster
 
 # Who runs the tests may have others.
 signal.signal(signal.SIGINT, signal.default_int_handler)
