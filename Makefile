@@ -11,13 +11,9 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
   --noise_type=symmetric_inclusive --noise_rate=0.5 \
   --network=simple_cnn --width=64 --num_epochs=100
 
-LONG_TESTS = tests/serving/export_kill_test.py tests/training/resume_kill_test.py \
-  tests/training/multi_worker_test.py tests/memory_test.py tests/newcomer_test.py \
-  tests/examples_test.py tests/experiments/presets_test.py \
-  tests/networks/pretrained_test.py \
-  tests/networks/networks_test.py::TrainingTest tests/serving/c_api_test.py \
-  tests/training/training_test.py::RepeatabilityTest \
-  tests/benchmarks/audit_test.py
+# The files that have tests which take long; the others need not run again.
+LONG_TESTS = $(shell grep --recursive --files-with-matches \
+  --include='*_test.py' long_tests tests)
 
 .PHONY: help environment train test test-long torture bazel build_files lint \
   format lock clean

@@ -7,6 +7,8 @@ import tempfile
 
 from absl.testing import absltest
 
+from tests.support import long_tests
+
 _SCRIPT = (
   pathlib.Path(__file__).absolute().parents[1] / "tools" / "environment.sh"
 )
@@ -67,6 +69,7 @@ class EnvironmentTest(absltest.TestCase):
     self.assert_fails("is there and is not an environment", sys.executable)
     self.assertTrue((self.venv / "mine").exists())
 
+  @long_tests.only
   def test_what_cannot_be_installed(self):
     self.assert_fails(
       r"installing failed: \S.*install.log",

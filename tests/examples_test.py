@@ -1,21 +1,20 @@
 """The examples as a reader runs them.
 
-NCT_TF_LONG_TESTS=1 runs them to their end; `make test-long`.
+`make test-long` runs them to their end.
 """
 
 import contextlib
 import io
-import os
 import pathlib
 import re
 import subprocess
 import sys
-import unittest
 from unittest import mock
 
 from absl.testing import absltest
 
 from examples import text
+from tests.support import long_tests
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 
@@ -51,7 +50,7 @@ class ExamplesTest(absltest.TestCase):
     self.assertLen(suspects, 10, process.stdout)
     return figures, suspects
 
-  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes ten seconds")
+  @long_tests.only
   def test_tabular(self):
     figures, suspects = self.run_example("tabular")
     # Of labels that are chosen blindly, 30 % are wrong.
@@ -59,9 +58,7 @@ class ExamplesTest(absltest.TestCase):
     self.assertGreater(figures["nct"][0], figures["standard"][0])
     self.assertRegex(suspects[0], r"^tumour \d+, mean radius [\d.]+ ")
 
-  @unittest.skipUnless(
-    os.environ.get("NCT_TF_LONG_TESTS"), "takes half a minute"
-  )
+  @long_tests.only
   def test_text(self):
     figures, suspects = self.run_example("text")
     self.assertGreater(figures["nct"][1], 70)

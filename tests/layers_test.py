@@ -4,6 +4,7 @@
 These tests hold it to what no change of the table may give up.
 """
 
+import functools
 import graphlib
 import pathlib
 import re
@@ -27,6 +28,7 @@ print(*{"keras", "tensorflow"} & sys.modules.keys())
 """
 
 
+@functools.cache
 def read_files():
   paths, _ = python_files.find(_ROOT, floors.tops())
   return python_files.read(_ROOT, paths)

@@ -1,12 +1,10 @@
 """Data that are read from the disk need no more memory from epoch to epoch.
 
-NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+Only `make test-long` runs it.
 """
 
-import os
 import pathlib
 import tempfile
-import unittest
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -14,7 +12,7 @@ from PIL import Image
 import psutil
 import tensorflow_datasets as tfds
 
-from tests.support import interrupted_runs
+from tests.support import interrupted_runs, long_tests
 
 _NUM_TRAIN = 6000
 _SHAPE = (32, 32, 3)
@@ -69,7 +67,7 @@ def prepare_pictures(folder):
   return [f"--dataset=folder:{folder}"]
 
 
-@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes minutes")
+@long_tests.only
 class MemoryTest(parameterized.TestCase):
   @parameterized.parameters(
     (prepare_dataset, "disk"),

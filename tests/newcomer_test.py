@@ -1,21 +1,21 @@
 """The commands of the README on a folder of one's own images, as a newcomer.
 
-NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+Only `make test-long` runs it.
 """
 
 import csv
 import json
-import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
-import unittest
 
 from absl.testing import absltest
 import numpy as np
+
+from tests.support import long_tests
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _PYTHON = ".venv/bin/python"
@@ -33,7 +33,7 @@ def commands(page, heading):
   return [command for command in words if command]
 
 
-@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+@long_tests.only
 class NewcomerTest(absltest.TestCase):
   def run_command(self, command, folder):
     """Runs a command with its folders inside of another one."""

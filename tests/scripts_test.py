@@ -9,7 +9,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from tests.support import command_lines, interrupted_runs
+from tests.support import command_lines, interrupted_runs, long_tests
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TINY = (
@@ -172,14 +172,16 @@ class BadFlagsTest(ScriptsTestCase):
 
   @parameterized.parameters(
     ("train", "--workdir=x"),
-    ("evaluate", "--workdir=x"),
-    ("export", "--workdir=x", "--export_dir=y"),
     ("predict", "--export_dir=x", f"--images={__file__}"),
-    ("audit", "--workdir=x"),
-    ("benchmark",),
-    ("reproduce", "--table=1"),
-    ("plot", "--figure=2"),
-    ("tune", "--workdir=x"),
+    *long_tests.also(
+      ("evaluate", "--workdir=x"),
+      ("export", "--workdir=x", "--export_dir=y"),
+      ("audit", "--workdir=x"),
+      ("benchmark",),
+      ("reproduce", "--table=1"),
+      ("plot", "--figure=2"),
+      ("tune", "--workdir=x"),
+    ),
   )
   def test_what_tensorflow_says_when_imported_is_held_back(self, *command):
     folder = self.enter_context(tempfile.TemporaryDirectory())
@@ -339,6 +341,7 @@ class WholeTest(ScriptsTestCase):
     )
     self.assertTrue((self.folder / "figure.png").exists())
 
+  @long_tests.only
   def test_a_flag_file_repeats_the_run_in_another_process(self):
     again = self.folder / "again"
     self.assert_succeeded(
@@ -381,6 +384,7 @@ class WholeTest(ScriptsTestCase):
       f"evaluate: Workdir {self.folder} has no flags.txt",
     )
 
+  @long_tests.only
   def test_benchmark_prints_a_table_and_json(self):
     process = self.succeed(
       "benchmark",

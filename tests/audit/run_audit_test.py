@@ -20,7 +20,7 @@ from nct_tf import errors
 from nct_tf.audit import run_audit
 from nct_tf.input_pipeline import run_data
 from nct_tf.workdir import layout
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _OPTIONS = {
@@ -173,6 +173,7 @@ class AuditingTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, "no flags.txt"):
       run_audit.audit_run(layout.Workdir(self.folder / "none"))
 
+  @long_tests.only
   def test_what_cannot_be_written_leaves_the_former_audit(self):
     def limit():
       resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))

@@ -1,15 +1,12 @@
-import os
-import unittest
-
 from absl.testing import absltest
 
 from nct_tf import errors
 from nct_tf.benchmarks import audit
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 
 class AuditBenchmarkTest(absltest.TestCase):
-  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "trains six times")
+  @long_tests.only
   def test_ranks_by_a_method_and_by_folds_of_standard_training(self):
     # Any method will do; this one trains fastest.
     config = tiny_run.tiny_config(method="standard")

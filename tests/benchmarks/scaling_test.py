@@ -2,7 +2,7 @@ from absl.testing import absltest
 
 from nct_tf import config as config_lib, errors
 from nct_tf.benchmarks import scaling
-from tests.support import virtual_devices
+from tests.support import long_tests, virtual_devices
 
 _CONFIG = config_lib.TrainConfig(
   strategy="mirrored",
@@ -17,6 +17,7 @@ _CONFIG = config_lib.TrainConfig(
 
 
 class ScalingBenchmarkTest(absltest.TestCase):
+  @long_tests.only
   def test_times_steps_and_counts_bytes(self):
     self.assertGreaterEqual(virtual_devices.NUM_DEVICES, 2)
     measured = scaling.benchmark(_CONFIG, num_steps=3)

@@ -6,9 +6,10 @@ from absl.testing import absltest
 from nct_tf import errors
 from nct_tf.evaluation import information_compression
 from nct_tf.workdir import layout
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 
+@long_tests.only
 class InformationCompressionTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):

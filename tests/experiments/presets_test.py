@@ -1,13 +1,12 @@
 """Each preset trains two steps, on random images of its dataset's shape.
 
-NCT_TF_LONG_TESTS=1 takes all of them; otherwise, of the small network, one for
+`make test-long` takes all of them; otherwise, of the small network, one for
 each graph that TensorFlow builds.
 """
 
 import dataclasses
 import functools
 import math
-import os
 
 from absl.testing import absltest, parameterized
 
@@ -17,9 +16,9 @@ from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
 from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
+from tests.support import long_tests
 
 _BATCH_SIZE = 4
-_IS_LONG = bool(os.environ.get("NCT_TF_LONG_TESTS"))
 _LARGE = ("resnet50", "inception_resnet_v2", "preact_resnet18")
 
 
@@ -35,7 +34,7 @@ def presets():
   for kind, place in kinds.items():
     if kind.network not in _LARGE:
       graphs.setdefault(_graph(kind), place)
-  taken = kinds.values() if _IS_LONG else graphs.values()
+  taken = kinds.values() if long_tests.IS_ON else graphs.values()
   return [
     ("{1}_table{0}_{2}".format(*place), *place, place in taken)
     for place in kinds.values()
@@ -62,7 +61,7 @@ class PresetsTest(parameterized.TestCase):
   @parameterized.named_parameters(*presets())
   def test_trains_two_steps(self, number, scale, name, is_taken):
     if not is_taken:
-      self.skipTest("all take minutes; NCT_TF_LONG_TESTS=1 runs it")
+      self.skipTest("all take minutes; make test-long runs it")
     cell = tables.load(number, scale).cells[name]
     preset = cell.config(0)
     shape = tables.data_shapes()[preset.dataset]

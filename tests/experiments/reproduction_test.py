@@ -15,7 +15,7 @@ from nct_tf import errors
 from nct_tf.experiments import measures, pages, reproduction, tables
 from nct_tf.system import interruption
 from nct_tf.workdir import layout
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 _FLAGS = {
   "dataset": "digits",
@@ -133,6 +133,7 @@ class ReproductionTest(absltest.TestCase):
     reproduction.run_all(self.plan(), self.results())
     self.assertFalse(pathlib.Path(self.plan()[0].config.workdir).exists())
 
+  @long_tests.only
   def test_interrupted_runs_go_on(self):
     (run, _) = self.plan(make_table(num_epochs=300))
     workdir = layout.Workdir(run.config.workdir)

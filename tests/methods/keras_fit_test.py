@@ -18,12 +18,22 @@ from nct_tf.methods import options as options_lib
 from nct_tf.models import classifier, example_table
 from nct_tf.options import fields
 from nct_tf.system import addons
-from tests.support import killed_fit, linear_networks, virtual_devices
+from tests.support import (
+  killed_fit,
+  linear_networks,
+  long_tests,
+  virtual_devices,
+)
 
 NUM_CLASSES = 3
 NUM_EXAMPLES = 24
 BATCH_SIZE = killed_fit.BATCH_SIZE
 ALL_METHODS = [(name, name) for name in methods.names()]
+# One of two networks and one of one. `make test-long` has the others as well.
+SOME_METHODS = [
+  (name, name)
+  for name in ("nct", "bootstrap", *long_tests.also("standard", "dml"))
+]
 
 
 def create(method, num_classes=NUM_CLASSES, **kwargs):
@@ -145,7 +155,7 @@ class WeightsTest(FitTest):
     for a, b in zip(model.get_weights(), twice.get_weights(), strict=True):
       np.testing.assert_allclose(a, b, atol=1e-6)
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*SOME_METHODS)
   def test_weights_of_1_change_nothing(self, method):
     plain, weighted = (compiled(method) for _ in range(2))
     history = fit(plain, self.features, self.labels)
@@ -213,7 +223,7 @@ class WeightsTest(FitTest):
 
 
 class LabelsTest(FitTest):
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*SOME_METHODS)
   def test_one_hot_and_integer_labels_train_alike(self, method):
     integers, one_hot = (
       self.train_on(compiled(method), labels)
@@ -384,6 +394,7 @@ class MetricsTest(FitTest):
     history = fit(model, self.features, {"label": self.labels})
     self.assertEqual(history["rank_of_labels"], [1.0])
 
+  @long_tests.only
   def test_replicas_and_one_give_the_same(self):
     # Batches of 8 and one of 5, which does not split evenly.
     dataset = tf.data.Dataset.from_tensor_slices(
@@ -513,8 +524,10 @@ class SavingTest(FitTest):
   @parameterized.named_parameters(
     ("nct", "nct", {"temperature": 2.5, "target_variability_max": 0.2}),
     ("standard", "standard", {}),
-    ("dml", "dml", {}),
-    ("bootstrap", "bootstrap", {"bootstrap_type": "hard"}),
+    *long_tests.also(
+      ("dml", "dml", {}),
+      ("bootstrap", "bootstrap", {"bootstrap_type": "hard"}),
+    ),
   )
   def test_a_loaded_model_goes_on_as_the_saved_one(self, method, options):
     validation_metrics = [metrics_lib.BalancedAccuracy(NUM_CLASSES)]
@@ -654,6 +667,7 @@ class SavingTest(FitTest):
     with self.assertRaisesRegex((RuntimeError, ValueError), "compile"):
       fit(loaded, self.features, self.labels)
 
+  @long_tests.only
   def test_a_model_of_replicas_goes_on(self):
     strategy = distribution.create("mirrored", num_virtual_cpus=2)
     model = compiled("dml", run_eagerly=False, jit_compile=False)
@@ -667,7 +681,7 @@ class SavingTest(FitTest):
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
       np.testing.assert_allclose(a, b, atol=1e-6)
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*SOME_METHODS)
   def test_a_clone_has_weights_of_its_own(self, method):
     model = create(method, weight_decay=0.3)
     clone = keras.models.clone_model(model)
@@ -690,7 +704,7 @@ class CallbacksTest(FitTest):
     super().setUp()
     self.folder = self.make_folder()
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*SOME_METHODS)
   def test_checkpoints_and_files(self, method):
     model = compiled(method, run_eagerly=False, jit_compile=False)
     best = keras.callbacks.ModelCheckpoint(
@@ -730,7 +744,7 @@ class CallbacksTest(FitTest):
       served.serve(self.features), probabilities, atol=1e-6
     )
 
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*SOME_METHODS)
   def test_compiled_by_xla(self, method):
     models = [
       compiled(method),
@@ -746,6 +760,7 @@ class CallbacksTest(FitTest):
     for a, b in zip(plain, fast, strict=True):
       np.testing.assert_allclose(a, b, atol=1e-5)
 
+  @long_tests.only
   def test_goes_on_from_its_backup_after_a_kill(self):
     model = compiled("nct", run_eagerly=False, jit_compile=False)
     fit(model, self.features, self.labels)

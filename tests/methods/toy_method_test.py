@@ -18,7 +18,7 @@ from nct_tf.serving import exporting
 from nct_tf.serving.clients import local_client
 from nct_tf.training import run
 from nct_tf.workdir import layout, result as result_lib
-from tests.support import interrupted_runs, tiny_run, toy_method
+from tests.support import interrupted_runs, long_tests, tiny_run, toy_method
 
 
 def setUpModule():
@@ -49,9 +49,17 @@ class ToyMethodTest(parameterized.TestCase):
     with open(self.directory.history_file, newline="") as file:
       return [float(row[name]) for row in csv.DictReader(file)]
 
+  def test_ends_alike_where_it_is_killed_within_a_phase_that_restarts(self):
+    self.check_ends_alike(toy_method.PHASE_BEGINS[-1:])
+
+  @long_tests.only
   def test_ends_alike_where_it_is_killed_within_each_phase(self):
-    workdir = self.folder / "killed"
-    for epoch in toy_method.PHASE_BEGINS:
+    self.check_ends_alike(toy_method.PHASE_BEGINS)
+
+  def check_ends_alike(self, epochs):
+    """Trains, and kills the process within each of some epochs."""
+    workdir = self.folder / f"killed{len(epochs)}"
+    for epoch in epochs:
       process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.toy_method", str(workdir)],
         cwd=interrupted_runs.ROOT,

@@ -1,10 +1,7 @@
 """The networks, against what their authors have.
 
-NCT_TF_LONG_TESTS=1 trains the largest of them, too.
+`make test-long` builds and trains the largest of them, too.
 """
-
-import os
-import unittest
 
 from absl.testing import absltest, parameterized
 import keras
@@ -12,7 +9,7 @@ import numpy as np
 
 from nct_tf import errors, networks
 from nct_tf.methods import standard
-from tests.support import torchvision_resnet50
+from tests.support import long_tests, torchvision_resnet50
 
 
 def count(network):
@@ -222,6 +219,7 @@ class Resnet50Test(parameterized.TestCase):
 
 
 class InceptionResnetV2Test(parameterized.TestCase):
+  @long_tests.only
   def test_is_that_of_keras_applications_and_keeps_its_logits_in_float32(self):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
@@ -245,7 +243,7 @@ class TrainingTest(parameterized.TestCase):
   def test_two_steps(self):
     self.check_two_steps("resnet50", (32, 32, 3), 4)
 
-  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+  @long_tests.only
   def test_two_steps_of_inception_resnet_v2(self):
     self.check_two_steps("inception_resnet_v2", (75, 75, 3), 64)
 

@@ -1,15 +1,13 @@
 """Networks that start from the weights of a file.
 
-NCT_TF_LONG_TESTS=1 has a whole run start from torchvision's, too.
+`make test-long` has a whole run start from torchvision's, too.
 """
 
 import functools
 import hashlib
-import os
 import pathlib
 import shutil
 import tempfile
-import unittest
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -22,7 +20,12 @@ from nct_tf import config, errors, networks
 from nct_tf.methods import nct, standard
 from nct_tf.networks import pretrained
 from nct_tf.workdir import restoring
-from tests.support import tiny_run, torchvision_resnet50, virtual_devices
+from tests.support import (
+  long_tests,
+  tiny_run,
+  torchvision_resnet50,
+  virtual_devices,
+)
 
 MOMENTS = ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 
@@ -277,9 +280,7 @@ class KerasTest(FilesTestCase):
     self.assertNotIn("\n", str(caught.exception))
 
 
-@unittest.skipUnless(
-  os.environ.get("NCT_TF_LONG_TESTS"), "builds Inception-ResNet-v2 twice"
-)
+@long_tests.only
 class ImagenetTest(FilesTestCase):
   @classmethod
   def setUpClass(cls):
@@ -394,7 +395,7 @@ class RunTest(FilesTestCase):
     self.assertIsNone(directory.read_result()["pretrained_weights_sha256"])
 
 
-@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+@long_tests.only
 class LongRunTest(FilesTestCase):
   def test_resnet50_is_trained_and_exported(self):
     path, _ = self.torchvision_file()

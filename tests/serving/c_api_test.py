@@ -1,6 +1,6 @@
 """Exports in a process that has TensorFlow's C API and nothing else of it.
 
-NCT_TF_LONG_TESTS=1 has it export the larger networks, too.
+`make test-long` has it export the larger networks, too.
 """
 
 import importlib.util
@@ -21,13 +21,13 @@ import tensorflow as tf
 from nct_tf import config, networks
 from nct_tf.methods import building
 from nct_tf.serving import exporting, session
-from tests.support import c_api, pictures
+from tests.support import c_api, long_tests, pictures
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _SCRIPT = pathlib.Path(c_api.__file__).absolute()
 _PACKAGE = pathlib.Path(importlib.util.find_spec("tensorflow").origin).parent
 _INVALID_ARGUMENT = 3
-_LARGE = ("preact_resnet18", "resnet50")
+_LARGE = ("preact_resnet10", "preact_resnet18", "resnet50")
 
 
 def export(path, network="mlp", method="nct", shape=(32, 32, 3)):
@@ -130,8 +130,8 @@ class CApiTest(CApiTestCase):
     ("resnet50", "standard"),
   )
   def test_runs_every_signature(self, network, method):
-    if network in _LARGE and not os.environ.get("NCT_TF_LONG_TESTS"):
-      self.skipTest("takes half a minute; NCT_TF_LONG_TESTS=1 runs it")
+    if network in _LARGE and not long_tests.IS_ON:
+      self.skipTest("takes half a minute; make test-long runs it")
     # Gray images that are not square, and coloured ones that are.
     shape = (24, 40, 1) if network == "simple_cnn" else (32, 32, 3)
     export(self.path, network, method, shape)

@@ -1,6 +1,6 @@
 """Exports that are killed, and what is left where servers look.
 
-NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+Only `make test-long` runs it.
 """
 
 import os
@@ -11,13 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import unittest
 
 from absl.testing import absltest
 import numpy as np
 
 from nct_tf.serving import server_config, session, version_folders
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _NUM_RANDOM_KILLS = 40
@@ -31,7 +30,7 @@ _MARKS = (
 )
 
 
-@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes minutes")
+@long_tests.only
 class ExportKillTest(absltest.TestCase):
   def setUp(self):
     super().setUp()

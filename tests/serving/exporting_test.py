@@ -18,7 +18,7 @@ from nct_tf import config, errors, preprocessing
 from nct_tf.methods import building
 from nct_tf.serving import exporting, session
 from nct_tf.workdir import restoring
-from tests.support import pictures, tiny_run
+from tests.support import long_tests, pictures, tiny_run
 
 _CLASSES = [f"class {number}" for number in range(7)]
 
@@ -481,6 +481,7 @@ class ExportRunTest(parameterized.TestCase):
       exporting.export_run(run_dir, self.folder / "digits")
     self.assertFalse((self.folder / "digits").exists())
 
+  @long_tests.only
   def test_saved_model_cli(self):
     path = self.exported()
     images = np.random.default_rng(0).integers(

@@ -1,12 +1,10 @@
 """Two workers, as two processes that talk over the loopback device.
 
-NCT_TF_LONG_TESTS=1 runs it; `make test-long`.
+Only `make test-long` runs it.
 """
 
-import os
 import pathlib
 import tempfile
-import unittest
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -14,10 +12,10 @@ import psutil
 import tensorflow as tf
 
 from nct_tf.workdir import checkpoints
-from tests.support import interrupted_runs
+from tests.support import interrupted_runs, long_tests
 
 
-@unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes minutes")
+@long_tests.only
 class MultiWorkerTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()

@@ -13,7 +13,7 @@ from nct_tf.methods import building, nct
 from nct_tf.models import classifier
 from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib, state as state_lib
-from tests.support import virtual_devices
+from tests.support import long_tests, virtual_devices
 
 NUM_CLASSES = 4
 SHAPE = (6, 6, 1)
@@ -131,7 +131,7 @@ class GradientsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("mlp_2", mlp, 2),
     ("synchronized_2", synchronized_cnn, 2),
-    ("synchronized_4", one_synchronized, 4),
+    *long_tests.also(("synchronized_4", one_synchronized, 4)),
   )
   def test_are_those_of_one_replica(self, make_network, num_replicas):
     for one, many in zip(
@@ -142,7 +142,9 @@ class GradientsTest(parameterized.TestCase):
       self.assertGreater(np.abs(one).max(), 1e-3)
       np.testing.assert_allclose(many, one, atol=1e-5)
 
-  @parameterized.parameters(2, virtual_devices.NUM_DEVICES)
+  @parameterized.parameters(
+    (2,), *long_tests.also((virtual_devices.NUM_DEVICES,))
+  )
   def test_batch_norm_is_of_each_replicas_part(self, num_replicas):
     strategy = strategy_of(num_replicas)
     actual = make_model(strategy, one_batch_norm, descent)

@@ -1,7 +1,7 @@
 """Runs that are killed again and again end as if nobody had disturbed them.
 
-NCT_TF_LONG_TESTS=1 has it make 21 kills in runs of three kinds,
-`make test-long`; NCT_TF_NUM_KILLS any other number, `make torture`.
+`make test-long` has it make 21 kills in runs of three kinds, `make torture`
+200. NCT_TF_NUM_KILLS says any other number.
 """
 
 import os
@@ -11,12 +11,10 @@ import unittest
 
 from absl.testing import absltest
 
-from tests.support import interrupted_runs
+from tests.support import interrupted_runs, long_tests
 
 _NUM_KILLS = int(
-  os.environ.get(
-    "NCT_TF_NUM_KILLS", 21 if os.environ.get("NCT_TF_LONG_TESTS") else 0
-  )
+  os.environ.get("NCT_TF_NUM_KILLS", 21 if long_tests.IS_ON else 0)
 )
 _KILLS_PER_RUN = max(1, min(_NUM_KILLS // 3, 20))
 

@@ -1,6 +1,6 @@
 """Runs as a whole: what they leave, and what they refuse.
 
-NCT_TF_LONG_TESTS=1 has a residual network repeat itself, too.
+`make test-long` has a residual network repeat itself, and replicas train.
 """
 
 import dataclasses
@@ -11,7 +11,6 @@ import pathlib
 import shutil
 import signal
 import tempfile
-import unittest
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -32,7 +31,7 @@ from nct_tf.input_pipeline import run_data
 from nct_tf.system import addons
 from nct_tf.training import fitting, measuring, run
 from nct_tf.workdir import checkpoints, layout, restoring, result as result_lib
-from tests.support import tiny_run, virtual_devices
+from tests.support import long_tests, tiny_run, virtual_devices
 
 CONFIG = config_lib.TrainConfig.from_flags(
   dataset="digits",
@@ -216,7 +215,7 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(validated, round(validated), places=3)
 
   @parameterized.parameters(
-    {}, {"crop_size": 6, "augmentation": "resized_crop_flip"}
+    {"crop_size": 6, "augmentation": "resized_crop_flip"}, *long_tests.also({})
   )
   def test_evaluates_and_exports_what_was_trained(self, **changes):
     directory, result, export_dir = exported(**changes)
@@ -391,7 +390,7 @@ class RepeatabilityTest(RunTestCase):
   def test_equal_seeds_give_equal_bits(self):
     self.check_equal_seeds_give_equal_bits("simple_cnn")
 
-  @unittest.skipUnless(os.environ.get("NCT_TF_LONG_TESTS"), "takes a minute")
+  @long_tests.only
   def test_equal_seeds_give_equal_bits_of_a_residual_network(self):
     self.check_equal_seeds_give_equal_bits("preact_resnet10")
 
@@ -425,6 +424,7 @@ class RepeatabilityTest(RunTestCase):
       places=5,
     )
 
+  @long_tests.only
   def test_mirrored_gives_what_one_device_gives(self):
     one, _ = usual()
     two, _ = self.run_in(
@@ -452,6 +452,7 @@ class RepeatabilityTest(RunTestCase):
         num_train_examples=n,
       )
 
+  @long_tests.only
   def test_mirrored_batch_norm_and_uneven_parts(self):
     directory, result = self.run_in(
       "run",
@@ -493,10 +494,12 @@ class VariantsTest(RunTestCase):
       "adamw_and_no_mimicry",
       {"optimizer": "adamw", "learning_rate": 1e-3, "alpha_max": 0.0},
     ),
-    ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
-    (
-      "decoupled_and_no_target_variability",
-      {"decoupled_weight_decay": True, "target_variability_max": 0.0},
+    *long_tests.also(
+      ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
+      (
+        "decoupled_and_no_target_variability",
+        {"decoupled_weight_decay": True, "target_variability_max": 0.0},
+      ),
     ),
   )
   def test_trains(self, changes):
