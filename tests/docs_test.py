@@ -100,7 +100,8 @@ def links(page):
   targets = re.findall(r"\]\((?!https?:)([^)]+)\)", prose(page))
   for target in targets:
     path, _, anchor = target.partition("#")
-    yield (page.parent / path).resolve() if path else page, anchor
+    file = os.path.normpath(page.parent / path)  # Bazel links to each file.
+    yield pathlib.Path(file) if path else page, anchor
 
 
 def anchors(page):
