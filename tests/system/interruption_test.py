@@ -113,6 +113,7 @@ class InterruptionTest(parameterized.TestCase):
     with layout.Workdir(self.workdir).lock():
       self.assertNotEmpty(self.names())
 
+  @long_tests.only
   def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
     disk = self.mount("56k")
     flags = (*_TINY, "--keep_checkpoints=99")
