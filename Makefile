@@ -22,7 +22,7 @@ help:
 	@echo "make environment   install locked versions of everything into .venv"
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
-	@echo "make test-long   kill runs, workers and exports, and more (15 minutes)"
+	@echo "make test-long   kill runs, workers and exports, and more (20 minutes)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run the test suite with Bazel instead"
 	@echo "make build_files   write the BUILD files from the imports"
