@@ -87,7 +87,7 @@ class TrainConfig(
 
   @classmethod
   def from_flags(cls, **values):
-    """Makes a config from options by name, those of the method included.
+    """Makes a config from options by name, also those of its method.
 
     Args:
       **values: dict from the name of a flag to its value. None stands for the
