@@ -9,40 +9,38 @@ from nct_tf.workdir import layout
 from tests.support import long_tests, tiny_run
 
 
-@long_tests.only
+def measure(width, num_epochs):
+  return information_compression.measure(
+    tiny_run.shared(width=width), num_examples=100, num_epochs=num_epochs
+  )
+
+
 class InformationCompressionTest(absltest.TestCase):
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    cls.measured = {
-      width: information_compression.measure(
-        tiny_run.shared(width=width), num_examples=100, num_epochs=30
-      )
-      for width in (2, 64)
-    }
+  def test_describes_what_was_measured(self):
+    measured = measure(width=2, num_epochs=2)
+    self.assertEqual(measured["method"], "nct")
+    self.assertEqual(measured["noise_type"], "pair_flip")
+    self.assertEqual(measured["num_examples"], 100)
+    self.assertLen(measured["training_error"], 2)
+    self.assertLen(measured["training_error_standardised"], 2)
 
+  @long_tests.only
   def test_features_of_more_units_tell_more_images_apart(self):
-    for measured in self.measured.values():
-      self.assertEqual(measured["method"], "nct")
-      self.assertEqual(measured["noise_type"], "pair_flip")
-      self.assertEqual(measured["num_examples"], 100)
-      self.assertLen(measured["training_error"], 30)
-      standardised = measured["training_error_standardised"]
-      self.assertLen(standardised, 30)
-      self.assertBetween(standardised[0], 0.2, 0.6)
-    # Two numbers an image leave it to chance; 64 do not.
     few, many = (
-      measured["training_error_standardised"][-1]
-      for measured in self.measured.values()
+      measure(width, num_epochs=30)["training_error_standardised"]
+      for width in (2, 64)
     )
-    self.assertGreater(few, 0.2)
-    self.assertLess(many, 0.1)
+    for errors_ in (few, many):
+      self.assertLen(errors_, 30)
+      self.assertBetween(errors_[0], 0.2, 0.6)
+    # Two numbers an image leave it to chance; 64 do not.
+    self.assertGreater(few[-1], 0.2)
+    self.assertLess(many[-1], 0.1)
 
+  @long_tests.only
   def test_is_the_same_when_measured_again(self):
-    again = information_compression.measure(
-      tiny_run.shared(width=2), num_examples=100, num_epochs=2
-    )
-    for name, value in self.measured[2].items():
+    measured, again = (measure(2, num_epochs) for num_epochs in (30, 2))
+    for name, value in measured.items():
       is_of_epochs = isinstance(value, list)
       self.assertEqual(again[name], value[:2] if is_of_epochs else value)
 
