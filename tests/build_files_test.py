@@ -5,11 +5,11 @@ All runs without Bazel. The tool is tested on small trees of a few files.
 
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest, parameterized
+
+from tests.support import processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _BUILD = """\
@@ -27,12 +27,7 @@ filegroup(
 
 
 def run_tool(root, *arguments):
-  return subprocess.run(
-    [sys.executable, "-m", "tools.build_files", *arguments],
-    cwd=root,
-    capture_output=True,
-    text=True,
-  )
+  return processes.run_python("-m", "tools.build_files", *arguments, cwd=root)
 
 
 class CommittedFilesTest(absltest.TestCase):

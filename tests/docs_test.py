@@ -12,7 +12,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import typing
 import unittest
@@ -21,6 +20,7 @@ from absl.testing import absltest, parameterized
 import yaml
 
 import nct_tf
+from tests.support import processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _README = _ROOT / "README.md"
@@ -206,13 +206,13 @@ def read_flags(module):
         file = pathlib.Path(folder, path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    process = subprocess.run(
-      [sys.executable, "-c", _READ_FLAGS, module],
+    process = processes.run_python(
+      "-c",
+      _READ_FLAGS,
+      module,
       input=json.dumps(arguments),
       cwd=folder,
       env={**os.environ, "PYTHONPATH": str(_ROOT)},
-      capture_output=True,
-      text=True,
     )
   if process.returncode:
     raise AssertionError(process.stderr)
@@ -249,12 +249,7 @@ class ShellTest(absltest.TestCase):
     for module, commands in module_commands().items():
       for arguments in filter(asks_for_help, commands):
         with self.subTest(f"{module} {arguments}"):
-          process = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-          )
+          process = processes.run_python("-m", module, *arguments)
           self.assertEqual(process.returncode, 0, process.stderr)
           self.assertNotEmpty(process.stdout)
 

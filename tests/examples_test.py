@@ -5,28 +5,14 @@
 
 import contextlib
 import io
-import pathlib
 import re
-import subprocess
 import sys
 from unittest import mock
 
 from absl.testing import absltest
 
 from examples import text
-from tests.support import long_tests
-
-_ROOT = pathlib.Path(__file__).absolute().parents[1]
-
-
-def run(name):
-  return subprocess.run(
-    [sys.executable, "-m", f"examples.{name}"],
-    cwd=_ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+from tests.support import long_tests, processes
 
 
 def read_table(output):
@@ -42,7 +28,7 @@ def read_table(output):
 
 class ExamplesTest(absltest.TestCase):
   def run_example(self, name):
-    process = run(name)
+    process = processes.run_python("-m", f"examples.{name}")
     self.assertEqual(process.returncode, 0, process.stderr)
     figures = read_table(process.stdout)
     self.assertCountEqual(figures, ["standard", "nct"], process.stdout)

@@ -1,10 +1,7 @@
 """Flags are made of options, and a config of flags."""
 
 import importlib
-import pathlib
 import pkgutil
-import subprocess
-import sys
 
 from absl import flags as absl_flags
 from absl.testing import absltest, flagsaver, parameterized
@@ -14,8 +11,8 @@ from flags import option_flags, script_flags
 from nct_tf import config, errors, methods
 from nct_tf.options import fields
 import scripts
+from tests.support import processes
 
-_ROOT = pathlib.Path(__file__).absolute().parents[1]
 FLAGS = absl_flags.FLAGS
 
 
@@ -85,13 +82,7 @@ class DefinitionsTest(parameterized.TestCase):
       "from nct_tf import config, methods, networks\n"
       "print(*{name.split('.')[0] for name in sys.modules})"
     )
-    process = subprocess.run(
-      [sys.executable, "-c", code],
-      cwd=_ROOT,
-      capture_output=True,
-      text=True,
-      check=True,
-    )
+    process = processes.run_python("-c", code, check=True)
     heavy = "tensorflow keras h5py matplotlib sklearn numpy tensorflow_addons"
     self.assertNoCommonElements(process.stdout.split(), heavy.split())
 

@@ -8,11 +8,11 @@ import functools
 import graphlib
 import pathlib
 import re
-import subprocess
 import sys
 
 from absl.testing import absltest, parameterized
 
+from tests.support import processes
 from tools import floors, python_files
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
@@ -67,12 +67,7 @@ class LayersTest(parameterized.TestCase):
       if path.startswith("flags/") and not path.endswith("__init__.py")
     ]
     self.assertNotEmpty(names)
-    process = subprocess.run(
-      [sys.executable, "-c", _LOAD, *names],
-      cwd=_ROOT,
-      capture_output=True,
-      text=True,
-    )
+    process = processes.run_python("-c", _LOAD, *names)
     self.assertEqual(process.returncode, 0, process.stderr)
     self.assertEqual(process.stdout.strip(), "")
 

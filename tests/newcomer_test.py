@@ -8,14 +8,12 @@ import json
 import pathlib
 import re
 import shlex
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
 import numpy as np
 
-from tests.support import long_tests
+from tests.support import long_tests, processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _PYTHON = ".venv/bin/python"
@@ -42,12 +40,7 @@ class NewcomerTest(absltest.TestCase):
       re.sub(r"(=|:)(pictures|runs)/", rf"\1{folder}/\2/", argument)
       for argument in command[1:]
     ]
-    process = subprocess.run(
-      [sys.executable, *arguments, *self.more_arguments(arguments)],
-      cwd=_ROOT,
-      capture_output=True,
-      text=True,
-    )
+    process = processes.run_python(*arguments, *self.more_arguments(arguments))
     self.assertEqual(process.returncode, 0, process.stderr)
     return process.stdout
 

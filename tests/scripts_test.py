@@ -3,13 +3,12 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from tests.support import command_lines, interrupted_runs, long_tests
+from tests.support import command_lines, interrupted_runs, long_tests, processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TINY = (
@@ -37,14 +36,12 @@ os._exit(0)
 
 def start(script, *arguments, stdout=subprocess.PIPE, **environment):
   """Runs a script in a process of its own, from its start to its end."""
-  return subprocess.run(
-    [sys.executable, "-m", f"scripts.{script}", *arguments],
-    cwd=_ROOT,
+  return processes.run_python(
+    "-m",
+    f"scripts.{script}",
+    *arguments,
     env={**os.environ, "COLUMNS": "80", **environment},
     stdout=stdout,
-    stderr=subprocess.PIPE,
-    text=True,
-    check=False,
   )
 
 

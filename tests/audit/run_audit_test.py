@@ -6,8 +6,6 @@ import json
 import pathlib
 import re
 import resource
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
@@ -20,9 +18,8 @@ from nct_tf import errors
 from nct_tf.audit import run_audit
 from nct_tf.input_pipeline import run_data
 from nct_tf.workdir import layout
-from tests.support import long_tests, tiny_run
+from tests.support import long_tests, processes, tiny_run
 
-_ROOT = pathlib.Path(__file__).absolute().parents[2]
 _OPTIONS = {
   "num_train_examples": 600,
   "network": "mlp",
@@ -179,17 +176,11 @@ class AuditingTest(absltest.TestCase):
       resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
     before = (self.directory.audit_dir / "labels.csv").read_bytes()
-    process = subprocess.run(
-      [
-        sys.executable,
-        "-m",
-        "scripts.audit",
-        f"--workdir={self.directory.path}",
-      ],
-      cwd=_ROOT,
+    process = processes.run_python(
+      "-m",
+      "scripts.audit",
+      f"--workdir={self.directory.path}",
       preexec_fn=limit,
-      capture_output=True,
-      text=True,
     )
     self.assertEqual(process.returncode, 2, process.stderr)
     self.assertRegex(

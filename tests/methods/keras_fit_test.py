@@ -2,8 +2,6 @@
 
 import dataclasses
 import pathlib
-import subprocess
-import sys
 import tempfile
 from typing import ClassVar
 import warnings
@@ -22,6 +20,7 @@ from tests.support import (
   killed_fit,
   linear_networks,
   long_tests,
+  processes,
   virtual_devices,
 )
 
@@ -767,13 +766,7 @@ class CallbacksTest(FitTest):
     paths = [self.folder / name for name in ("m.keras", "data.npz", "backup")]
     model.save(paths[0])
     np.savez(paths[1], features=self.features, labels=self.labels)
-    child = subprocess.run(
-      [sys.executable, "-m", killed_fit.__name__, *map(str, paths)],
-      cwd=pathlib.Path(__file__).parents[2],
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+    child = processes.run_python("-m", killed_fit.__name__, *map(str, paths))
     self.assertEqual(child.returncode, killed_fit.EXIT_CODE, child.stderr)
     resumed = keras.models.load_model(paths[0])
     backup = keras.callbacks.BackupAndRestore(str(paths[2]))

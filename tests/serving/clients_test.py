@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,8 +24,8 @@ from tensorflow_serving.apis import (
 
 from nct_tf import errors
 from nct_tf.serving.clients import grpc_client, refusals, rest_client
+from tests.support import processes
 
-_ROOT = pathlib.Path(__file__).absolute().parents[2]
 _OUTPUTS = {"class_name": ["cat"], "class_id": [0], "score": [0.5]}
 
 
@@ -274,22 +273,15 @@ class ScriptTest(absltest.TestCase):
     many = {name: value * 64 for name, value in _OUTPUTS.items()}
     answers = [(200, _METADATA), (200, {"outputs": many})]
     with http(answers) as (url, _):
-      process = subprocess.run(
-        [
-          sys.executable,
-          "-m",
-          "scripts.predict",
-          f"--images={folder}",
-          f"--rest_url={url}",
-          "--model_name=cats",
-          "--num_retries=0",
-          "--format=jsonl",
-        ],
-        cwd=_ROOT,
+      process = processes.run_python(
+        "-m",
+        "scripts.predict",
+        f"--images={folder}",
+        f"--rest_url={url}",
+        "--model_name=cats",
+        "--num_retries=0",
+        "--format=jsonl",
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
       )
     rows = [json.loads(line) for line in process.stdout.splitlines()]
     self.assertEqual(process.returncode, 2)

@@ -18,7 +18,7 @@ from nct_tf import config, errors, preprocessing
 from nct_tf.methods import building
 from nct_tf.serving import exporting, session
 from nct_tf.workdir import restoring
-from tests.support import long_tests, pictures, tiny_run
+from tests.support import long_tests, pictures, processes, tiny_run
 
 _CLASSES = [f"class {number}" for number in range(7)]
 
@@ -499,11 +499,8 @@ class ExportRunTest(parameterized.TestCase):
         f"--outdir={self.folder}",
       ],
     ]
-    process = subprocess.run(
-      [sys.executable, "-c", _SAVED_MODEL_CLI, json.dumps(commands)],
-      check=True,
-      capture_output=True,
-      text=True,
+    process = processes.run_python(
+      "-c", _SAVED_MODEL_CLI, json.dumps(commands), check=True
     )
     for name in ("serving_default", "serving_bytes", "classify"):
       self.assertIn(f"signature_def['{name}']", process.stdout)

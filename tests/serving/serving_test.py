@@ -32,7 +32,7 @@ from nct_tf.serving.clients import (
   refusals,
   rest_client,
 )
-from tests.support import pictures, tiny_run
+from tests.support import pictures, processes, tiny_run
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
@@ -248,13 +248,7 @@ class ServerTestCase(parameterized.TestCase):
     self.assertIn("image/encoded", answer.json()["error"])
 
   def predict_by_script(self, *arguments):
-    return subprocess.run(
-      [sys.executable, "-m", "scripts.predict", *arguments],
-      cwd=_ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+    return processes.run_python("-m", "scripts.predict", *arguments)
 
   def sources(self):
     return (

@@ -15,6 +15,7 @@ from flags import option_flags, script_flags
 from nct_tf import config, errors
 from nct_tf.system import local_cluster
 from scripts import cli, launch_local_cluster
+from tests.support import processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 
@@ -350,12 +351,8 @@ class ScriptTest(parameterized.TestCase):
     return pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
 
   def launch(self, *arguments):
-    return subprocess.run(
-      [sys.executable, "-m", "scripts.launch_local_cluster", *arguments],
-      cwd=_ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
+    return processes.run_python(
+      "-m", "scripts.launch_local_cluster", *arguments
     )
 
 
