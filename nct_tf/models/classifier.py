@@ -357,6 +357,14 @@ class Classifier(saving.Saved):
     return self._example_state.value
 
   @property
+  def example_variables(self):
+    """The `tf.Variable`s in `example_state`: a dict with its names."""
+    return {
+      name: getattr(value, "variable", value)
+      for name, value in self.example_state.items()
+    }
+
+  @property
   def remembered(self):
     """The arguments of `remember`, a dict; None before it was called."""
     return self._remembered.value

@@ -6,6 +6,10 @@ import warnings
 import keras
 import tensorflow as tf
 
+# Stands before the names of what the method remembers of the examples. Keras'
+# own names in the same store are numbers.
+_STATE = "state_"
+
 
 class Hidden:
   """Keeps a value out of Keras' sight, which would save what is in it."""
@@ -30,7 +34,7 @@ class Saved(keras.Model):
 
   It is told by its attributes what to save: `networks`, `options`, `seed`,
   `weight_decay`, `clip_norm`, `validation_metrics`, `remembered`,
-  `example_state`, all as those of `Classifier`, and `compile_arguments`, a
+  `example_variables`, all as those of `Classifier`, and `compile_arguments`, a
   `Hidden` dict of what `compile` got, or None.
 
   Not in the file are `LabelScores`, the state of tensorflow-addons' optimizers,
@@ -139,20 +143,14 @@ class Saved(keras.Model):
   def save_own_variables(self, store):
     """Adds what the method remembers of the examples to Keras' own."""
     super().save_own_variables(store)
-    for name, variable in self._remembered_variables().items():
-      store[name] = tf.convert_to_tensor(variable).numpy()
+    for name, variable in self.example_variables.items():
+      store[f"{_STATE}{name}"] = tf.convert_to_tensor(variable).numpy()
 
   def load_own_variables(self, store):
     """Reverses `save_own_variables`."""
     names = list(store.keys())
     own = {name: store[name] for name in names if name.isdecimal()}
     super().load_own_variables(own)
-    for name, variable in self._remembered_variables().items():
-      if name in names:
-        variable.assign(store[name])
-
-  def _remembered_variables(self):
-    return {
-      f"state_{name}": getattr(value, "variable", value)
-      for name, value in self.example_state.items()
-    }
+    for name, variable in self.example_variables.items():
+      if f"{_STATE}{name}" in names:
+        variable.assign(store[f"{_STATE}{name}"])

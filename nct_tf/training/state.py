@@ -47,8 +47,8 @@ class TrainingState:
     self._means = tf.Variable(self.means)
     self._seconds = tf.Variable(0.0, dtype=tf.float64)
     remembered = {
-      f"method_{name}": getattr(value, "variable", value)
-      for name, value in model.example_state.items()
+      f"method_{name}": variable
+      for name, variable in model.example_variables.items()
     }
     if label_scores:
       remembered["label_scores"] = label_scores.table.variable
