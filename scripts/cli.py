@@ -49,12 +49,15 @@ def run(main, *groups, passed_on=(), required=(), unless=None, without=()):
       lambda value: value not in (None, "", ()) or _is_on(unless),
       "it must be given",
     )
-  app.run(
-    lambda _: _guard(
-      lambda: main(*(option_flags.read(group, without) for group in groups))
-    ),
-    flags_parser=parse,
-  )
+  try:
+    app.run(
+      lambda _: _guard(
+        lambda: main(*(option_flags.read(group, without) for group in groups))
+      ),
+      flags_parser=parse,
+    )
+  except BrokenPipeError:  # For example of `| head`, which wants no more.
+    _drop_output()
 
 
 def _is_on(name):
@@ -135,8 +138,6 @@ def _guard(main):
     main()
   except _EXPECTED_ERRORS as error:
     _fail(error)
-  except BrokenPipeError:  # For example of `| head`, which wants no more.
-    _drop_output()
   except OSError as error:
     if error.errno != errno.ENOSPC:
       raise

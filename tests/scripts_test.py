@@ -198,6 +198,13 @@ class BadFlagsTest(ScriptsTestCase):
     ):
       self.assertIn(part, text)
 
+  def test_nobody_has_to_read_all_of_the_help(self):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start("train", "--help", stdout=writer)
+    os.close(writer)
+    self.assertEqual((process.returncode, process.stderr), (0, ""))
+
   def test_help_is_grouped(self):
     lines = run("train", "--help").stdout.splitlines()
     headings = [line for line in lines if re.fullmatch(r"\w[\w: ]*:", line)]
