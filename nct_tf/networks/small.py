@@ -1,12 +1,29 @@
-"""Small networks, for tests and tiny data."""
+"""Small networks, for small data and for tests.
+
+Their logits begin near zero: the cross entropy of an untrained network is about
+the logarithm of the number of classes. Two networks that mimic each other would
+otherwise begin with learning each other's noise.
+"""
 
 import keras
 
 from nct_tf import errors
 
+_MAX_MAP = 3
+_MIN_BLOCKS = 2
+_MAX_WIDENING = 4
+_LOGITS_SCALE = 0.01
+
 
 def _logits(x, num_classes):
-  return keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+  return keras.layers.Dense(
+    num_classes,
+    kernel_initializer=keras.initializers.VarianceScaling(
+      _LOGITS_SCALE, "fan_in", "uniform"
+    ),
+    dtype="float32",
+    name="logits",
+  )(x)
 
 
 def mlp(input_shape, num_classes, width=64):
@@ -19,34 +36,42 @@ def mlp(input_shape, num_classes, width=64):
 
 
 def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
-  """Two 3x3 convolutions with batch norm, ReLU and 2x2 pooling, then logits.
+  """Blocks of a 3x3 convolution, batch norm, ReLU and 2x2 pooling, then logits.
+
+  There are as many blocks as bring the image down to 3x3 pixels or less, and at
+  least two. The mean of what is left gives the logits.
 
   Args:
     input_shape: three ints, (height, width, channels), at least 4x4 pixels.
     num_classes: int.
-    width: int, channels of the first convolution; the second has twice as
-      many.
+    width: int, channels of the first convolution; the second has twice as many,
+      the others four times.
     sync_batch_norm: bool, whether batch norm normalises by the statistics of
       the global batch instead of each replica's part.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].
   """
-  if min(input_shape[:2]) < 4:
+  side = min(input_shape[:2])
+  if side < 4:
     raise errors.InvalidInputError(
       "simple_cnn needs images of at least 4x4 pixels. Received: "
       f"{input_shape[0]}x{input_shape[1]}"
     )
   images = keras.Input(input_shape, name="images")
   x = images
-  for index, filters in enumerate((width, 2 * width), start=1):
+  block = 0
+  while block < _MIN_BLOCKS or side > _MAX_MAP:
+    filters = width * min(2**block, _MAX_WIDENING)
+    block += 1
     x = keras.layers.Conv2D(
-      filters, 3, padding="same", use_bias=False, name=f"conv{index}"
+      filters, 3, padding="same", use_bias=False, name=f"conv{block}"
     )(x)
     x = keras.layers.BatchNormalization(
-      momentum=0.9, synchronized=sync_batch_norm, name=f"bn{index}"
+      momentum=0.9, synchronized=sync_batch_norm, name=f"bn{block}"
     )(x)
-    x = keras.layers.ReLU(name=f"relu{index}")(x)
-    x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
-  x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.ReLU(name=f"relu{block}")(x)
+    x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
+    side //= 2
+  x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
   return keras.Model(images, _logits(x, num_classes), name="simple_cnn")
