@@ -1,6 +1,8 @@
-"""Layers that behave as PyTorch's, for networks that equal PyTorch's."""
+"""Layers of the networks; those that PyTorch has too behave as there."""
 
 import keras
+
+_NEAR_ZERO = 0.01  # Variance of a logit, where the features' mean square is 1.
 
 
 def _fan_in_uniform():
@@ -50,13 +52,28 @@ def batch_norm(x, name, synchronized):
   )(x)
 
 
-def logits(x, num_classes):
-  """The float32 logits [batch, num_classes] of features [batch, channels]."""
-  bound = x.shape[-1] ** -0.5
+def logits(x, num_classes, near_zero=True):
+  """The float32 logits [batch, num_classes] of features [batch, channels].
+
+  Args:
+    x: a Keras tensor [batch, channels].
+    num_classes: int.
+    near_zero: bool, whether an untrained network gives all classes about the
+      same probability, whatever the size of its features. Two networks that
+      mimic each other would otherwise begin with learning each other's noise.
+      False is PyTorch's initialisation.
+  """
+  if near_zero:
+    kernel = keras.initializers.VarianceScaling(_NEAR_ZERO, "fan_in", "uniform")
+    bias = "zeros"
+  else:
+    bound = x.shape[-1] ** -0.5
+    kernel = _fan_in_uniform()
+    bias = keras.initializers.RandomUniform(-bound, bound)
   return keras.layers.Dense(
     num_classes,
-    kernel_initializer=_fan_in_uniform(),
-    bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+    kernel_initializer=kernel,
+    bias_initializer=bias,
     dtype="float32",
     name="logits",
   )(x)

@@ -82,7 +82,9 @@ def _preact_resnet(
   if final_bn:
     x = _batch_norm_relu(x, "final", sync_batch_norm)
   x = _pool(x, pool)
-  return keras.Model(images, layers.logits(x, num_classes), name=name)
+  return keras.Model(
+    images, layers.logits(x, num_classes, near_zero=False), name=name
+  )
 
 
 def preact_resnet18(input_shape, num_classes, width=64, **options):

@@ -1,29 +1,13 @@
-"""Small networks, for small data and for tests.
-
-Their logits begin near zero: the cross entropy of an untrained network is about
-the logarithm of the number of classes. Two networks that mimic each other would
-otherwise begin with learning each other's noise.
-"""
+"""Small networks, for small data and for tests."""
 
 import keras
 
 from nct_tf import errors
+from nct_tf.networks import layers
 
 _MAX_MAP = 3
 _MIN_BLOCKS = 2
 _MAX_WIDENING = 4
-_LOGITS_SCALE = 0.01
-
-
-def _logits(x, num_classes):
-  return keras.layers.Dense(
-    num_classes,
-    kernel_initializer=keras.initializers.VarianceScaling(
-      _LOGITS_SCALE, "fan_in", "uniform"
-    ),
-    dtype="float32",
-    name="logits",
-  )(x)
 
 
 def mlp(input_shape, num_classes, width=64):
@@ -32,7 +16,7 @@ def mlp(input_shape, num_classes, width=64):
   x = keras.layers.Flatten(name="flatten")(images)
   x = keras.layers.Dense(width, activation="relu", name="dense1")(x)
   x = keras.layers.Dense(width, activation="relu", name="dense2")(x)
-  return keras.Model(images, _logits(x, num_classes), name="mlp")
+  return keras.Model(images, layers.logits(x, num_classes), name="mlp")
 
 
 def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
@@ -74,4 +58,4 @@ def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
     x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
     side //= 2
   x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
-  return keras.Model(images, _logits(x, num_classes), name="simple_cnn")
+  return keras.Model(images, layers.logits(x, num_classes), name="simple_cnn")
