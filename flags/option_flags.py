@@ -11,6 +11,8 @@ from nct_tf.options import fields
 
 FLAGS = flags.FLAGS
 
+AUTO = "auto"  # The value of a flag that stands for None.
+
 
 def define(group, without=()):
   """Defines a flag for each option of a group.
@@ -99,7 +101,9 @@ def _describe_flag(name, option, kind, default, required):
     facts.append(_make_parser(option, kind).syntactic_help)
   if option.listing:
     facts.append(f"--{name}=help lists what there is")
-  if default not in (None, ()):
+  if option.auto:
+    facts.append(f"default: {AUTO}{_describe_paper(option)}")
+  elif default not in (None, ()):
     facts.append(f"default: {fields.format_value(default)}")
   facts = "; ".join(filter(None, facts))
   text = f"--{prefix}{name}: {choices}{option.help}"
@@ -111,6 +115,12 @@ def _describe_flag(name, option, kind, default, required):
     break_long_words=False,
   )
   return wrapper.wrap(f"{text} ({facts})" if facts else text)
+
+
+def _describe_paper(option):
+  if option.paper is None:
+    return ""
+  return f" for your own images, else {fields.format_value(option.paper)}"
 
 
 def _make_flag(name, option, kind, default):
@@ -140,12 +150,16 @@ def _make_parser(option, kind):
   return flags.ArgumentParser()
 
 
-class _Listing:
-  """A flag whose value `help` prints the possible values."""
+class _OptionFlag:
+  """A flag that knows `help`, which lists the possible values, and `auto`."""
 
   def __init__(self, option, *args):
     self._listing = option.listing
+    self._auto = option.auto
     super().__init__(*args)
+
+  def _parse(self, argument):
+    return None if self._auto and argument == AUTO else super()._parse(argument)
 
   def parse(self, argument):
     if self._listing and argument == "help":
@@ -154,11 +168,11 @@ class _Listing:
     super().parse(argument)
 
 
-class _Flag(_Listing, flags.Flag):
+class _Flag(_OptionFlag, flags.Flag):
   """A flag of a text, a number, or several of them."""
 
 
-class _EnumFlag(_Listing, flags.EnumFlag):
+class _EnumFlag(_OptionFlag, flags.EnumFlag):
   """A flag of one text among several."""
 
 

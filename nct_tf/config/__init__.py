@@ -40,17 +40,23 @@ class Method(fields.Options):
   def _made_options(self):
     wanted = methods.get_options(self.method)
     given = self.method_options
+    paper = {} if self.has_own_images else fields.papers_of(wanted)
     if given is None or isinstance(given, dict):
       given = given or {}
       for name in given:
         _check_has_option(self.method, name)
-      return wanted(**given)
+      return wanted(**{**paper, **given})
     if type(given) is not wanted:
       raise errors.InvalidInputError(
         f"Argument `method_options` must be of the class {wanted.__name__} "
         f"where `method` is {self.method}. Received: {type(given).__name__}"
       )
-    return given
+    missing = {
+      name: value
+      for name, value in paper.items()
+      if getattr(given, name) is None
+    }
+    return dataclasses.replace(given, **missing)
 
 
 # The fields of the last base come first; flag files have them in this order.
@@ -68,8 +74,10 @@ class TrainConfig(
   """All that defines a run: two runs of equal configs give equal results.
 
   Each option is the flag of that name, whose help tells its meaning. The
-  defaults are the paper's for CIFAR-10 with 50 % noise. None means "derived" or
-  "none", as the help says.
+  defaults are the paper's for CIFAR-10 with 50 % noise; but for one's own
+  pictures, those that may be `auto` stay None, and
+  `nct_tf.training.automatic.resolve` chooses them. Elsewhere None means
+  "derived" or "none", as the help says.
 
   Raises:
     InvalidInputError: at construction, if a value or a combination of values
@@ -77,6 +85,11 @@ class TrainConfig(
   """
 
   def __post_init__(self):
+    if not self.has_own_images:
+      # The dataclass is frozen, but the config is still being made here.
+      for name, value in fields.papers_of(TrainConfig).items():
+        if getattr(self, name) is None:
+          object.__setattr__(self, name, value)
     super().__post_init__()
     if self.num_folds is not None and self.validation_fraction:
       raise errors.InvalidInputError(
@@ -137,17 +150,33 @@ class TrainConfig(
         ]
     return result
 
+  @property
+  def automatic_options(self):
+    """The names of the options that are still `auto`: tuple of str.
+
+    `image_size` is one only beside others: by itself, None means "as they are".
+    """
+    names = [
+      name
+      for option, name, value, _ in self._described()
+      if option.auto and value is None
+    ]
+    return () if names == ["image_size"] else tuple(names)
+
   def _described(self):
     """Yields `Option`, name, value and default, in the order of flag files."""
-    defaults = fields.defaults_of(self)
     for name, option in fields.options_of(self).items():
-      yield option, name, getattr(self, name), defaults[name]
+      yield option, name, getattr(self, name), self._default_of(self, name)
       if name == "method":
         own = self.method_options
-        own_defaults = fields.defaults_of(own)
         for own_name, own_option in fields.options_of(own).items():
           value = getattr(own, own_name)
-          yield own_option, own_name, value, own_defaults[own_name]
+          yield own_option, own_name, value, self._default_of(own, own_name)
+
+  def _default_of(self, group, name):
+    """Returns an option's default for the config's data."""
+    paper = None if self.has_own_images else fields.papers_of(group).get(name)
+    return fields.defaults_of(group)[name] if paper is None else paper
 
   def to_flagfile(self):
     """Returns this config, without its folders, as the text of a flag file."""

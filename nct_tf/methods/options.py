@@ -107,12 +107,14 @@ class NCT(MethodOptions):
     low=0,
     high=1,
   )
-  target_variability_max: float = fields.option(
-    0.5,
+  target_variability_max: float | None = fields.option(
+    None,
     "Probability that a label is randomised at the end (r_max of Eq. 5); 0 "
     "turns it off. It is the one parameter that the paper tunes.",
     low=0,
     high=1,
+    auto=True,
+    paper=0.5,
   )
   target_variability_warmup_epochs: int = fields.option(
     1,
@@ -129,12 +131,13 @@ class NCT(MethodOptions):
 
   def __post_init__(self):
     super().__post_init__()
-    errors.check_range(
-      "target_variability_max",
-      self.target_variability_max,
-      self.target_variability_min,
-      1,
-    )
+    if self.target_variability_max is not None:
+      errors.check_range(
+        "target_variability_max",
+        self.target_variability_max,
+        self.target_variability_min,
+        1,
+      )
 
   def of_equal_cost(self):
     """Whether labels are randomised costs something, how many does not."""

@@ -24,18 +24,22 @@ class Network(fields.Options):
 
   TITLE = "network"
 
-  network: str = fields.option(
-    "preact_resnet18",
+  network: str | None = fields.option(
+    None,
     "The backbone. For photographs there are resnet50, torchvision's (v1.5), "
     "and inception_resnet_v2, that of keras.applications, which needs 75x75 "
     "pixels.",
     choices=networks.NAMES,
+    auto=True,
+    paper="preact_resnet18",
   )
-  width: int = fields.option(
-    64,
+  width: int | None = fields.option(
+    None,
     "Channels of the backbone's first layer; for an mlp, units of its layers. "
     "64 is the paper's, and the only one of inception_resnet_v2.",
     low=1,
+    auto=True,
+    paper=64,
   )
   kernel_initializer: str = fields.option(
     "fan_in_uniform",

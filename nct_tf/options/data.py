@@ -5,7 +5,15 @@ import dataclasses
 from nct_tf.options import fields
 from nct_tf.system import packages
 
-AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
+AUGMENTATIONS = (
+  "none",
+  "crop",
+  "crop_flip",
+  "crop_flip_cutout",
+  "resized_crop_flip",
+)
+
+OWN_IMAGES = ("folder", "csv", "npz")
 
 # What `--dataset` may be, and what that is. Those after the fifth are a choice
 # of the datasets that tensorflow-datasets has, with the ones that this project
@@ -85,6 +93,7 @@ class Data(fields.Options):
     "their size.",
     unit="pixels",
     low=1,
+    auto=True,
   )
   crop_size: int | None = fields.option(
     None,
@@ -125,16 +134,23 @@ class Data(fields.Options):
     high=1,
     high_open=True,
   )
-  augmentation: str = fields.option(
-    "crop_flip",
-    "How training images are changed at random. crop_flip crops, after "
-    "padding by 4 pixels where --crop_size does not make the crop smaller, and "
+  augmentation: str | None = fields.option(
+    None,
+    "How training images are changed at random. crop crops, after padding by 4 "
+    "pixels where --crop_size does not make the crop smaller. crop_flip also "
     "mirrors half of the images. crop_flip_cutout also blanks a square (it "
     "needs tensorflow-addons). resized_crop_flip takes a box of 8 to 100 % of "
     "the image's area, 3/4 to 4/3 times as wide as high, resizes it to the "
     "crop, and mirrors half of them. All of that is drawn for each image.",
     choices=AUGMENTATIONS,
+    auto=True,
+    paper="crop_flip",
   )
+
+  @property
+  def has_own_images(self):
+    """Whether the images are the user's own: `folder:`, `csv:` or `npz:`."""
+    return self.dataset.partition(":")[0] in OWN_IMAGES
 
   def __post_init__(self):
     super().__post_init__()

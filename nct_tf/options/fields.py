@@ -32,6 +32,10 @@ class Option:
       A function that returns it where more may be registered.
     listing: function that returns what there is to choose from, as text of a
       line each, for `--name=help`; None where `choices` say it all.
+    auto: bool, whether it may be left to the program: None stands for that, a
+      flag's `auto`.
+    paper: the value that takes the place of `auto` for other data than one's
+      own pictures; None where that is still derived.
     scope: str: `RESULT`, what the results of a run depend on; `CIRCUMSTANCE`,
       what may differ when a run goes on: its results are the same, up to
       rounding; `PLACE`, where a run's files and images are and who takes
@@ -46,6 +50,8 @@ class Option:
   high_open: bool = False
   choices: tuple[str, ...] | typing.Callable = ()
   listing: typing.Callable | None = None
+  auto: bool = False
+  paper: typing.Any = None
   scope: str = RESULT
 
   @property
@@ -150,6 +156,15 @@ def options_of(group):
     field.name: field.metadata[_METADATA_KEY]
     for field in dataclasses.fields(group)
     if _METADATA_KEY in field.metadata
+  }
+
+
+def papers_of(group):
+  """Returns the paper's values of what may be `auto`: dict by name."""
+  return {
+    name: option_.paper
+    for name, option_ in options_of(group).items()
+    if option_.paper is not None
   }
 
 

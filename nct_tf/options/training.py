@@ -49,14 +49,21 @@ class Training(fields.Options):
 
   TITLE = "training"
 
-  num_epochs: int = fields.option(
-    200, "How long to train.", unit="epochs", low=1
+  num_epochs: int | None = fields.option(
+    None,
+    "How long to train.",
+    unit="epochs",
+    low=1,
+    auto=True,
+    paper=200,
   )
-  batch_size: int = fields.option(
-    128,
+  batch_size: int | None = fields.option(
+    None,
     "Examples of a step, over all devices. It is at most the number of "
     "training examples.",
     low=1,
+    auto=True,
+    paper=128,
   )
   optimizer: str = fields.option(
     "sgd",
@@ -140,6 +147,8 @@ class Training(fields.Options):
         "Argument `decoupled_weight_decay` belongs to the optimizer sgd; the "
         f"others decouple it anyway. Received: optimizer={self.optimizer}"
       )
+    if self.num_epochs is None:
+      return
     for epoch in self.resolved_lr_decay_epochs:
       errors.check_range(
         "lr_decay_epochs", epoch, 0, self.num_epochs, high_open=True

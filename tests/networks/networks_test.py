@@ -6,6 +6,7 @@
 from absl.testing import absltest, parameterized
 import keras
 import numpy as np
+import tensorflow as tf
 
 from nct_tf import errors, networks
 from nct_tf.methods import standard
@@ -267,6 +268,54 @@ class TrainingTest(parameterized.TestCase):
 
 # The other one is larger, and has tests of its own.
 OF_ANY_SIZE = sorted({*networks.NAMES} - {"inception_resnet_v2"})
+
+
+def untrained_loss(name, size, num_channels, num_classes, width):
+  """Returns the cross entropy of an untrained network as a share of ln C.
+
+  It is the worse of the network in training and not in training, on noise and
+  on smooth pictures, over all labels.
+  """
+  keras.utils.set_random_seed(0)
+  shape = (size, size, num_channels)
+  network = networks.create(name, shape, num_classes, width)
+  rng = np.random.default_rng(0)
+  noise = rng.standard_normal((16, *shape))
+  smooth = rng.standard_normal((16, 1, 1, num_channels)) * np.ones(shape)
+  shares = []
+  for images in (noise, smooth):
+    for training in (False, True):
+      logits = network(images.astype(np.float32), training=training)
+      losses = -tf.nn.log_softmax(logits)
+      shares.append(float(np.mean(losses)) / np.log(num_classes))
+  return max(shares)
+
+
+class UntrainedTest(parameterized.TestCase):
+  @parameterized.product(
+    name=sorted({*networks.NAMES} - {"resnet50", "inception_resnet_v2"}),
+    sizes=[((8, 1, 2), (96, 3, 10), (32, 1, 1000))],
+  )
+  def test_knows_nothing(self, name, sizes):
+    for size, num_channels, num_classes in sizes:
+      share = untrained_loss(name, size, num_channels, num_classes, 16)
+      self.assertBetween(share, 0.99, 1.1, (size, num_channels, num_classes))
+
+  @long_tests.only
+  @parameterized.product(
+    name=networks.NAMES,
+    size=(8, 16, 32, 64, 96),
+    num_channels=(1, 3),
+    num_classes=(2, 10, 1000),
+  )
+  def test_knows_nothing_whatever_its_size(
+    self, name, size, num_channels, num_classes
+  ):
+    width = 64 if name == "inception_resnet_v2" else 16
+    if name == "inception_resnet_v2" and size < 75:
+      self.skipTest("it needs 75 pixels")
+    share = untrained_loss(name, size, num_channels, num_classes, width)
+    self.assertBetween(share, 0.99, 1.1)
 
 
 class CreateTest(parameterized.TestCase):
