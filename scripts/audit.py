@@ -9,7 +9,7 @@ Example:
 """
 
 from flags import script_flags
-from scripts import cli
+from scripts import cli, next_steps
 
 
 def main(options):
@@ -27,7 +27,12 @@ def main(options):
     options.cache_dir,
   )
   print(report.format_audit(report.summarize(result)))
-  print(f"To look at: {directory.audit_dir / 'index.html'}")
+  print(
+    f"To look at, and to decide on: {directory.audit_dir / 'index.html'}\n"
+    "It lets the browser save decisions.csv. Move that file into "
+    f"{directory.path}, and train again with it."
+  )
+  next_steps.say_command(report.retraining_command(directory))
 
 
 if __name__ == "__main__":

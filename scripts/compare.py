@@ -6,7 +6,7 @@ Example:
 """
 
 from flags import script_flags
-from scripts import cli
+from scripts import cli, next_steps
 
 
 def main(options):
@@ -27,6 +27,14 @@ def main(options):
       options.figure,
     )
     print(f"The paper's Figure 1 of these runs: {options.figure}")
+  accuracies = {
+    directory: own_result["last_accuracy"]
+    for directory, own_result in zip(directories, results, strict=True)
+    if directory.checkpoints_dir.exists()  # Not of results that were copied.
+  }
+  if accuracies:
+    best = max(accuracies, key=accuracies.get)
+    next_steps.say("evaluate", f"--workdir={best.path}")
 
 
 if __name__ == "__main__":

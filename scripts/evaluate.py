@@ -5,7 +5,7 @@ Example:
 """
 
 from flags import script_flags
-from scripts import cli
+from scripts import cli, next_steps
 
 
 def main(options):
@@ -24,6 +24,12 @@ def main(options):
   directory.write_evaluation(scores)
   print(evaluation.format_evaluation(scores))
   print(f"As JSON: {directory.evaluation_file}")
+  next_steps.say(
+    "export",
+    f"--workdir={options.workdir}",
+    f"--export_dir={next_steps.exports_of(options.workdir)}",
+    *next_steps.weights_flags(options),
+  )
 
 
 if __name__ == "__main__":

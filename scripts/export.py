@@ -5,7 +5,7 @@ Example:
 """
 
 from flags import script_flags
-from scripts import cli
+from scripts import cli, next_steps
 
 
 def main(options):
@@ -13,8 +13,9 @@ def main(options):
     from nct_tf.serving import exporting
     from nct_tf.workdir import layout
 
+  directory = layout.Workdir(options.workdir)
   exporting.export_run(
-    layout.Workdir(options.workdir),
+    directory,
     options.export_dir,
     checkpoint=options.checkpoint,
     use_ema=options.use_ema,
@@ -23,6 +24,7 @@ def main(options):
     members=options.members,
     top_k=options.top_k,
   )
+  next_steps.after_export(options.export_dir, directory.read_config().dataset)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ Examples:
 
 import shlex
 
-from flags import script_flags
-from scripts import cli
+from flags import option_flags, script_flags
+from scripts import cli, next_steps
 
 
 def main(options):
@@ -40,12 +40,16 @@ def main(options):
     for run in runs:
       print(shlex.join(run.command))
     print(costs.format_costs(costs.estimate(cells, len(seeds))))
+    given = option_flags.given(script_flags.Reproduce, without=["dry_run"])
+    next_steps.say("reproduce", *given.values())
     return
   results = reproduction.Results(options.results_dir)
   reproduction.run_all(runs, results, options.jobs)
   if figure is None:
     found = results.of_cells(cells, seeds)
     print(pages.format_table(table, cells, found, seeds))
+    firsts = dict.fromkeys(str(folders[0]) for folders in found.values())
+    next_steps.say("compare", f"--workdirs={','.join(firsts)}")
     return
   if figure == 3:
     reproduction.measure_compression(runs, results)

@@ -8,7 +8,7 @@ Example:
 
 from flags import script_flags
 from nct_tf import config as config_lib
-from scripts import cli
+from scripts import cli, next_steps
 
 
 def main(config, check):
@@ -19,11 +19,13 @@ def main(config, check):
 
   if check.check_data:
     print(data_check.format_check(data_check.check(config, print)))
+    next_steps.after_check(config)
     return
   result = run.train_and_evaluate(config)
   if result is not None:  # Only the chief has one.
     print(result_lib.format_results([result], [config.workdir]))
     print(f"Everything is in {config.workdir}")
+    next_steps.after_training(config)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Example:
 
 from flags import script_flags
 from nct_tf import config as config_lib
-from scripts import cli
+from scripts import cli, next_steps
 
 _OPTION = "target_variability_max"
 
@@ -23,6 +23,8 @@ def main(config, options):
   values = options.target_variability_values
   scores = tuning.tune(config, _OPTION, values)
   print(tuning.format_tuning(_OPTION, scores))
+  best = tuning.with_best(config, _OPTION, scores)
+  next_steps.say("train", *best.to_flags())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nct_tf import datasets, errors
+from nct_tf import datasets, errors, units
 from nct_tf.input_pipeline import run_data
 from nct_tf.reporting import text_tables
 from nct_tf.training import cost
@@ -68,20 +68,21 @@ def format_check(check):
   rows = [
     ("images", size),
     ("parameters", f"{check['num_parameters']:,}"),
-    ("memory", f"{check['memory_bytes'] / 1e9:.1f} GB"),
-    ("an epoch's work", f"{check['epoch_flops'] / 1e12:,.1f} TFLOP"),
+    ("memory", units.num_bytes(check["memory_bytes"])),
+    ("an epoch's work", units.operations(check["epoch_flops"])),
     (
       "a step",
-      f"{check['step_seconds']:.3f} s, {check['steps_per_epoch']} an epoch",
+      f"{units.seconds(check['step_seconds'])}, "
+      f"{check['steps_per_epoch']:,} an epoch",
     ),
     (
       "an epoch",
-      f"{check['epoch_seconds']:.1f} s, "
-      f"{check['evaluation_seconds']:.1f} s of it evaluation",
+      f"{units.seconds(check['epoch_seconds'])}, "
+      f"{units.seconds(check['evaluation_seconds'])} of it evaluation",
     ),
     (
       f"all {check['num_epochs']} epochs",
-      f"{check['hours']:.2f} hours on this machine",
+      f"{units.seconds(3600 * check['hours'])} on this machine",
     ),
   ]
   return "\n\n".join(

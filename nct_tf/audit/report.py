@@ -11,6 +11,7 @@ from nct_tf import datasets, errors
 from nct_tf.audit import label_audit, page, thumbnails
 from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.reporting import text_tables
+from nct_tf.system import command_line
 
 _NUM_SUSPECTS = 1000  # At least, where there are so many examples.
 
@@ -170,10 +171,7 @@ def _write_page(folder, directory, result):
   ]
   page_data = page.PageData(
     title=directory.path.name,
-    command=(
-      f".venv/bin/python -m scripts.train --flagfile={directory.flags_file} "
-      f"--label_decisions=decisions.csv --workdir={directory.path}_relabelled"
-    ),
+    command=retraining_command(directory),
     noise_rate=float(audit.noise_rate.value),
     noise_rate_low=float(audit.noise_rate.low),
     noise_rate_high=float(audit.noise_rate.high),
@@ -187,6 +185,20 @@ def _write_page(folder, directory, result):
     transition_high=audit.transition.high,
   )
   page.write(folder, page_data)
+
+
+def retraining_command(directory):
+  """Returns the command that trains with the page's decisions: str.
+
+  Args:
+    directory: the `Workdir` that was audited, where `decisions.csv` belongs.
+  """
+  return command_line.module(
+    "scripts.train",
+    f"--flagfile={directory.flags_file}",
+    f"--label_decisions={directory.path / 'decisions.csv'}",
+    f"--workdir={directory.path}_relabelled",
+  )
 
 
 def format_audit(summary):

@@ -135,6 +135,8 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
         num_folds=num_folds,
         fold=fold,
         label_scores=False,
+        # A model must not see the part that it scores, not even to stop.
+        early_stopping=None,
         monitor_every_epochs=0,
         workdir=str(part.path),
       )

@@ -7,7 +7,7 @@ import tempfile
 from sklearn import metrics
 import tensorflow as tf
 
-from nct_tf import errors
+from nct_tf import errors, units
 from nct_tf.audit import label_audit, run_audit
 from nct_tf.benchmarks import training_steps
 from nct_tf.input_pipeline import batching, run_data
@@ -154,8 +154,11 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
       result["num_train_examples"], config.batch_size
     )
 
-  own = count_steps(directory.read_result(), config.num_epochs)
-  whole = sum(count_steps(result, config.num_epochs) for result in results)
+  def count_all_steps(result):
+    return count_steps(result, result["num_epochs_trained"])
+
+  own = count_all_steps(directory.read_result())
+  whole = sum(map(count_all_steps, results))
   to_best = sum(
     count_steps(result, result["best_epoch"] + 1) for result in results
   )
@@ -184,7 +187,7 @@ def format_benchmark(benchmark):
   wrong = text_tables.percent(benchmark["wrong_rate"])
   own = seconds[benchmark["method"]]
   times = [
-    (name.replace("_", " "), f"{value:.0f} s", f"{value / own:.2f}")
+    (name.replace("_", " "), units.seconds(value), f"{value / own:.2f}")
     for name, value in seconds.items()
   ]
   return "\n\n".join(

@@ -3,7 +3,7 @@
 import dataclasses
 import multiprocessing
 
-from nct_tf import datasets
+from nct_tf import datasets, units
 from nct_tf.experiments import tables
 from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.reporting import text_tables
@@ -89,15 +89,15 @@ def format_costs(costs):
     (
       ", ".join(cost["cells"]),
       f"{cost['num_parameters']:,}",
-      f"{cost['memory_bytes'] / 1e9:.1f} GB",
-      f"{cost['image_bytes'] / 1e9:.1f} GB",
-      f"{cost['epoch_flops'] / 1e12:,.1f} TFLOP",
-      f"{cost['step_seconds']:.3f} s",
-      f"{cost['hours']:,.2f}",
-      f"{cost['all_hours']:,.2f}",
+      units.num_bytes(cost["memory_bytes"]),
+      units.num_bytes(cost["image_bytes"]),
+      units.operations(cost["epoch_flops"]),
+      units.seconds(cost["step_seconds"]),
+      units.seconds(3600 * cost["hours"]),
+      units.seconds(3600 * cost["all_hours"]),
     )
     for cost in costs
   ]
   header = ("cells", "parameters", "memory", "images", "an epoch", "a step")
-  header += ("hours a run", "hours in all")
+  header += ("a run", "all runs")
   return text_tables.format_table(rows, header)

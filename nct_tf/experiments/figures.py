@@ -5,6 +5,7 @@ import pathlib
 from nct_tf import errors
 from nct_tf.experiments import tables
 from nct_tf.reporting import plotting
+from nct_tf.system import command_line
 from nct_tf.workdir import layout
 
 
@@ -56,9 +57,13 @@ def _directories(number, scale, results, seeds):
     if not found[cell.name]:
       raise errors.InvalidInputError(
         f"Figure {number} needs a run of cell {cell.name} of table "
-        f"{table.number}, which is not in {results.folder}: make it by python "
-        f"-m scripts.reproduce --figure={number} --scale={scale} "
-        f"--seeds={','.join(map(str, seeds))}"
+        f"{table.number}, which is not in {results.folder}: make it by "
+        + command_line.module(
+          "scripts.reproduce",
+          f"--figure={number}",
+          f"--scale={scale}",
+          f"--seeds={','.join(map(str, seeds))}",
+        )
       )
   return [
     layout.Workdir(folder) for folders in found.values() for folder in folders

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 
-from nct_tf import config as config_lib, errors
+from nct_tf import config as config_lib, errors, units
 from nct_tf.evaluation import information_compression
 from nct_tf.experiments import pages, tables
-from nct_tf.system import files, interruption
+from nct_tf.system import command_line, files, interruption
 from nct_tf.workdir import layout
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ class Run:
   @property
   def command(self):
     """The command that trains it: list of str."""
-    return ["python", "-m", "scripts.train", *self.config.to_flags()]
+    flags = self.config.to_flags()
+    return [command_line.python(), "-m", "scripts.train", *flags]
 
   @property
   def log_file(self):
@@ -257,7 +258,7 @@ def _describe(results, run):
   result = layout.Workdir(results.find(run.config)).read_result()
   return (
     f"best {result['best_accuracy']:.1%}, last {result['last_accuracy']:.1%}, "
-    f"{result['seconds']:.0f} s"
+    + units.seconds(result["seconds"])
   )
 
 

@@ -52,6 +52,27 @@ def _score(run):
   return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())
 
 
+def with_best(config, name, scores):
+  """Returns the `TrainConfig` of a run with the best value, on all examples.
+
+  Args:
+    config: the `TrainConfig` that `tune` was given. What it held out is trained
+      on, too, so nothing can stop that run early.
+    name: str, the option that was tuned.
+    scores: dict of `tune`.
+  """
+  return config.replace(
+    **{name: _best(scores)},
+    validation_fraction=0.0,
+    early_stopping=None,
+    workdir=str(pathlib.Path(config.workdir, "best")),
+  )
+
+
+def _best(scores):
+  return max(scores, key=scores.get)
+
+
 def format_tuning(name, scores):
   """Returns a table of what `tune` found, and the best value's flag.
 
@@ -59,7 +80,6 @@ def format_tuning(name, scores):
     name: str, the option that was tuned.
     scores: dict of `tune`.
   """
-  best = max(scores, key=scores.get)
   rows = [
     (value, text_tables.percent(score)) for value, score in scores.items()
   ]
@@ -67,6 +87,6 @@ def format_tuning(name, scores):
     [
       text_tables.format_table(rows, (name, "held-out accuracy")),
       "held-out accuracy: on noisy labels, the mean of the last ten epochs",
-      f"--{name}={best}",
+      f"--{name}={_best(scores)}",
     ]
   )

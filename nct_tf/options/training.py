@@ -57,6 +57,25 @@ class Training(fields.Options):
     auto=True,
     paper=200,
   )
+  early_stopping: int | None = fields.option(
+    None,
+    "End the training when the accuracy on held-out examples, by their noisy "
+    "labels, has not risen for this many epochs. Schedules stay those of "
+    "--num_epochs. It needs --validation_fraction, --fold, or a dataset with a "
+    "validation split of its own. If not given, all epochs are trained.",
+    unit="epochs",
+    low=1,
+  )
+  time_budget_minutes: float = fields.option(
+    10.0,
+    "How long training and audit of your own images may take together on this "
+    "machine; what is auto is chosen for that. They take less where less is "
+    "enough.",
+    unit="minutes",
+    low=0,
+    low_open=True,
+    scope=fields.PLACE,
+  )
   batch_size: int | None = fields.option(
     None,
     "Examples of a step, over all devices. It is at most the number of "

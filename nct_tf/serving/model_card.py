@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from nct_tf import label_noise, methods
 from nct_tf.reporting import text_tables
+from nct_tf.workdir import result as result_lib
 
 FILE = "MODEL_CARD.md"
 
@@ -33,7 +34,7 @@ An image classifier that was trained on labels that cannot be trusted, by nct_tf
 |---|---|
 | network | {network}, width {network_width} |
 | parameters | {num_parameters:,} in all |
-| epochs | {num_epochs}; the weights are those of the last |
+| epochs | {epochs}; the weights are those of the last |
 | seed | {seed}, of the noise {noise_seed} |
 
 The whole configuration, as a flag file:
@@ -105,6 +106,7 @@ def format_card(config, result, name, version):
       "class_names": _list(result["class_names"]),
       "noise": _noise(result),
       "method": _method(method),
+      "epochs": result_lib.describe_epochs(result),
       "network_width": result["width"],
       "flags": config.to_flagfile(),
       "scores": _scores(result, method.NUM_NETWORKS),

@@ -18,20 +18,21 @@ class Evaluation(keras.callbacks.Callback):
     evaluate: a function without arguments that gives dict from name to float.
     rename: a function from such a name to the key in the logs, or to None if
       the value is not wanted.
-    num_epochs: int, of the whole training; the last is always evaluated.
+    is_last: a function from the 0-based epoch to whether it is the last one,
+      which is always evaluated.
     every_epochs: int, after how many epochs to evaluate again; the first epoch
       is always evaluated.
   """
 
-  def __init__(self, evaluate, rename, num_epochs, every_epochs=1):
+  def __init__(self, evaluate, rename, is_last, every_epochs=1):
     super().__init__()
     self.evaluate = evaluate
     self.rename = rename
-    self.num_epochs = num_epochs
+    self.is_last = is_last
     self.every_epochs = every_epochs
 
   def on_epoch_end(self, epoch, logs=None):
-    if epoch % self.every_epochs and epoch != self.num_epochs - 1:
+    if epoch % self.every_epochs and not self.is_last(epoch):
       return
     for name, value in self.evaluate().items():
       if self.rename(name):
@@ -171,7 +172,8 @@ class Checkpointing(keras.callbacks.Callback):
     state: `state.TrainingState`.
     directory: `checkpoints.Checkpoints`.
     history: `history.History`, which tells the best epoch.
-    num_epochs: int, of the whole training; the last is always saved.
+    is_last: a function from the 0-based epoch to whether it is the last one,
+      which is always saved.
     every_epochs: int, after how many epochs to save.
     every_minutes: float, after how many minutes to save within an epoch; None
       for never.
@@ -183,7 +185,7 @@ class Checkpointing(keras.callbacks.Callback):
     state,
     directory,
     history,
-    num_epochs,
+    is_last,
     every_epochs=1,
     every_minutes=None,
     num_kept=2,
@@ -192,7 +194,7 @@ class Checkpointing(keras.callbacks.Callback):
     self.state = state
     self.directory = directory
     self.history = history
-    self.num_epochs = num_epochs
+    self.is_last = is_last
     self.every_epochs = every_epochs
     self.every_minutes = every_minutes
     self.num_kept = num_kept
@@ -210,7 +212,7 @@ class Checkpointing(keras.callbacks.Callback):
     self.state.position = checkpoints.Position(num_done)
     if (
       num_done % self.every_epochs == 0
-      or num_done == self.num_epochs
+      or self.is_last(epoch)
       or self.history.best_epoch() == epoch
     ):
       self.save()

@@ -8,6 +8,7 @@ from nct_tf import distribution, errors, optimizers, schedules
 from nct_tf.models import label_scores, weight_average
 from nct_tf.training import (
   callbacks,
+  ending as ending_lib,
   epoch_schedules,
   loop as loop_lib,
   measuring as measuring_lib,
@@ -52,6 +53,11 @@ def fit(model, config, data, directory, interruption):
     state.keep_start()
   records = resuming.Records(directory)
   records.go_on(state, strategy)
+  ending = ending_lib.Ending(
+    config.num_epochs,
+    config.early_stopping,
+    records.history.rows[: state.position.epoch],
+  )
   loop = loop_lib.TrainingLoop(model, interruption)
   measuring = measuring_lib.Measuring(loop, data, average)
   num_steps = data.batching.steps_per_epoch(data.noisy.train)
@@ -65,7 +71,7 @@ def fit(model, config, data, directory, interruption):
     state,
     records.saved,
     records.history,
-    config.num_epochs,
+    ending.is_last,
     config.checkpoint_every_epochs,
     config.checkpoint_every_minutes,
     config.keep_checkpoints,
@@ -80,7 +86,7 @@ def fit(model, config, data, directory, interruption):
     # the checkpoint, which holds it.
     callback_list = [
       *([callbacks.WeightAveraging(average, num_steps)] if average else []),
-      *_evaluations(config, data.noisy, measuring),
+      *_evaluations(config, data.noisy, measuring, ending),
       phases_lib.PhaseBegin(phases, state),
       *_schedules(model, config, phases),
       callbacks.NanGuard(records.saved),
@@ -97,7 +103,7 @@ def fit(model, config, data, directory, interruption):
         _progress_bar(config, data.noisy, num_steps, state.position, stack),
       ]
     try:
-      loop.train(batches, num_steps, config.num_epochs, state, callback_list)
+      loop.train(batches, num_steps, ending, state, callback_list)
       extra_tests = measuring.extra_tests()
     except loop_lib.StopRequested:
       if is_chief:
@@ -136,16 +142,19 @@ def _as_storage_error(directory, saved):
     ) from error
 
 
-def _evaluations(config, noisy, measuring):
-  """Returns the callbacks that measure at the end of an epoch."""
+def _evaluations(config, noisy, measuring, ending):
+  """Returns the callbacks that measure at the end of an epoch, and `ending`.
+
+  It stands behind the one that it goes by, and before those that ask it.
+  """
 
   def evaluation(examples, rename, every_epochs=1):
     return callbacks.Evaluation(
-      measuring.evaluator(examples), rename, config.num_epochs, every_epochs
+      measuring.evaluator(examples), rename, ending.is_last, every_epochs
     )
 
   validation = noisy.validation if len(noisy.validation) else noisy.test
-  result = [evaluation(validation, "val_{}".format)]
+  result = [evaluation(validation, "val_{}".format), ending]
   if len(noisy.validation):
     result.append(evaluation(noisy.test, "test_{}".format))
   # The memorisation of Figure 1: are wrong labels learned as right ones are?

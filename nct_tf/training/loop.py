@@ -55,13 +55,13 @@ class TrainingLoop:
 
     return iter(self.strategy.distribute_datasets_from_function(make))
 
-  def train(self, batches, num_steps, num_epochs, state, callbacks):
+  def train(self, batches, num_steps, ending, state, callbacks):
     """Trains from where `state` is to the end of the last epoch.
 
     Args:
       batches: an iterator of `iterate` that begins where `state` is.
       num_steps: int, of an epoch.
-      num_epochs: int, of the whole training.
+      ending: `ending.Ending`, one of the callbacks, which tells the last epoch.
       state: `state.TrainingState`. Its `position` is updated after each step,
         its `means` after the last step of an epoch, or before a stop.
       callbacks: list of Keras callbacks.
@@ -72,7 +72,9 @@ class TrainingLoop:
     callbacks = keras.callbacks.CallbackList(callbacks, model=self.model)
     callbacks.on_train_begin()
     first_epoch, first_step = state.position
-    for epoch in range(first_epoch, num_epochs):
+    for epoch in range(first_epoch, ending.num_epochs):
+      if ending.is_early:
+        break
       self.model.reset_metrics()
       if first_step:
         self.model.means.set_state(state.means)

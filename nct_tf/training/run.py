@@ -19,7 +19,7 @@ from nct_tf.networks import pretrained
 from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
 from nct_tf.system import interruption as interruption_lib, provenance
-from nct_tf.training import fitting, resuming
+from nct_tf.training import ending, fitting, resuming
 from nct_tf.workdir import layout, restoring, result as result_lib
 
 _logger = logging.getLogger(__name__)
@@ -101,6 +101,11 @@ def _run(config, directory, strategy, interruption):
       data.dataset.num_classes,
       len(data.noisy.train),
     )
+  ending.check_early_stopping(
+    config.early_stopping,
+    len(data.noisy.validation),
+    model.phases(config.num_epochs),
+  )
   pretrained_sha256 = _load_pretrained(config, data, model, goes_on)
   if is_chief:
     images, index = data.noisy.train.images, data.noisy.train.index
@@ -120,7 +125,7 @@ def _finish(config, data, model, directory, extra_tests):
   result = {
     **_describe_run(config, data.dataset, data.noisy, model),
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
-    **result_lib.summarize_history(history),
+    **result_lib.summarize_history(history, config.num_epochs),
     "extra_tests": extra_tests,
   }
   if config.monitor_every_epochs:

@@ -11,10 +11,9 @@ import zipfile
 
 import numpy as np
 
-from nct_tf import config as config_lib, errors, methods
-from nct_tf.options import fields
+from nct_tf import config as config_lib, errors
 from nct_tf.system import files
-from nct_tf.workdir import history
+from nct_tf.workdir import history, other_run
 
 _logger = logging.getLogger(__name__)
 
@@ -90,12 +89,15 @@ class Workdir:
     if not self.flags_file.exists():
       self._check_no_files()
       return "none"
-    differences = self._differences(config)
+    differences = other_run.find_differences(
+      self._read(self.flags_file, "there is no run in it"), config
+    )
     if differences:
+      command = other_run.command(self.flags_file, config, differences)
       raise errors.InvalidInputError(
         f"Workdir {self.path} holds another run's configuration "
-        f"({'; '.join(differences)}): choose another one, or give --overwrite "
-        "to delete that run"
+        f"{other_run.describe(differences)}: give --overwrite to delete that "
+        f"run, or train into another folder: {command}"
       )
     return "finished" if self.result_file.exists() else "unfinished"
 
@@ -106,30 +108,6 @@ class Workdir:
           f"Workdir {self.path} holds {file.name}, though no run: choose "
           "another one, or give --overwrite to delete that"
         )
-
-  def _differences(self, config):
-    """Returns the differences of the folder's run and a config: list of str."""
-    old, new = (
-      dict(
-        line.removeprefix("--").partition("=")[::2]
-        for line in text.splitlines()
-      )
-      for text in (
-        self._read(self.flags_file, "there is no run in it"),
-        config.to_flagfile(),
-      )
-    )
-    passed_over = config_lib.circumstances() | methods.option_names()
-    if old.get("method") == config.method:
-      # The folder may have options of other methods, too, because earlier
-      # versions wrote some for any method.
-      passed_over -= fields.options_of(config.method_options).keys()
-    return [
-      f"{name} is {old.get(name, 'not set')} there and "
-      f"{new.get(name, 'not set')} here"
-      for name in {**old, **new}
-      if old.get(name) != new.get(name) and name not in passed_over
-    ]
 
   @contextlib.contextmanager
   def lock(self):

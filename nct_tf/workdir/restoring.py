@@ -57,8 +57,8 @@ def restore_weights(directory, config, result, checkpoint="last", use_ema=None):
   Args:
     directory: a `Workdir`.
     config: the run's `TrainConfig`.
-    result: dict with the `image_shape`, `class_names` and `best_epoch` of
-      `result.json`.
+    result: dict with the `image_shape`, `class_names`, `best_epoch` and
+      `num_epochs_trained` of `result.json`.
     checkpoint: see `restore`.
     use_ema: see `restore`.
 
@@ -77,7 +77,9 @@ def restore_weights(directory, config, result, checkpoint="last", use_ema=None):
     config, result["image_shape"], len(result["class_names"])
   )
   number = (
-    result["best_epoch"] + 1 if checkpoint == "best" else config.num_epochs
+    result["best_epoch"] + 1
+    if checkpoint == "best"
+    else result.get("num_epochs_trained", config.num_epochs)
   )
   position = checkpoints.Position(number)
   path = checkpoints.Checkpoints(directory.checkpoints_dir).find().get(position)

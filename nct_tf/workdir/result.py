@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nct_tf import units
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import history as history_lib
 
@@ -13,17 +14,20 @@ balanced: the mean of the classes' accuracies, of the last epoch;
 memorised: the share of wrong training labels that the ensemble reproduces."""
 
 
-def summarize_history(history):
+def summarize_history(history, num_epochs):
   """Returns the figures of a run.
 
   The best epoch is the one with the best validation accuracy. If there are no
   validation examples, the test split itself takes their place.
 
   Args:
-    history: dict from column of `history.csv` to float array [num_epochs].
+    history: dict from column of `history.csv` to float array, with a value for
+      each epoch that was trained.
+    num_epochs: int, the epochs that the run was to have.
 
   Returns:
-    dict of the accuracies and the times of `result.json`. Accuracies are
+    dict of the epochs trained, the accuracies and the times of `result.json`,
+    and whether the run was stopped early. Accuracies are
     fractions, None if not measured. They are on the clean labels of the test
     split; only `train_accuracy_clean` and `train_accuracy_noisy` are on the
     given labels of training examples.
@@ -37,6 +41,8 @@ def summarize_history(history):
 
   speed = history["examples_per_second"]
   return {
+    "num_epochs_trained": len(accuracy),
+    "stopped_early": len(accuracy) < num_epochs,
     "best_accuracy": float(accuracy[best_epoch]),
     "best_epoch": best_epoch,
     "best_selected_on": "validation" if split == "test" else "test",
@@ -63,6 +69,17 @@ def summarize_history(history):
   }
 
 
+def describe_epochs(result):
+  """Returns how many epochs a run had: `30`, or `12 of 30` if it stopped early.
+
+  Args:
+    result: dict of `result.json`; earlier versions did not tell.
+  """
+  if not result.get("stopped_early"):
+    return str(result["num_epochs"])
+  return f"{result['num_epochs_trained']} of {result['num_epochs']}"
+
+
 def format_results(results, names):
   """Returns a table of runs.
 
@@ -74,13 +91,13 @@ def format_results(results, names):
     (
       name,
       result["method"],
-      result["num_epochs"],
+      describe_epochs(result),
       text_tables.percent(result["best_accuracy"]),
       text_tables.percent(result["last_accuracy"]),
       text_tables.percent(result["last10_accuracy"]),
       text_tables.percent(result.get("balanced_accuracy")),
       text_tables.percent(result["train_accuracy_noisy"]),
-      f"{result['seconds']:.0f} s",
+      units.seconds(result["seconds"]),
     )
     for name, result in zip(names, results, strict=True)
   ]

@@ -80,7 +80,7 @@ class EvaluationTest(absltest.TestCase):
       callbacks.Evaluation(
         lambda: {"accuracy": next(values), "loss": 0.0},
         {"accuracy": "mine"}.get,
-        num_epochs=6,
+        is_last=lambda epoch: epoch == 5,
         every_epochs=3,
       ),
       keras.callbacks.LambdaCallback(
@@ -176,7 +176,7 @@ class FilesTest(parameterized.TestCase):
       state_lib.TrainingState(model),
       directory,
       history,
-      num_epochs=5,
+      is_last=lambda epoch: epoch == 4,
       every_epochs=every,
       num_kept=kept,
     )

@@ -12,7 +12,7 @@ from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building, nct
 from nct_tf.models import classifier
 from nct_tf.system import interruption
-from nct_tf.training import loop as loop_lib, state as state_lib
+from nct_tf.training import ending, loop as loop_lib, state as state_lib
 from tests.support import long_tests, virtual_devices
 
 NUM_CLASSES = 4
@@ -88,7 +88,7 @@ def train(model, num_steps, num_epochs=1, augmentation="none"):
   loop = loop_lib.TrainingLoop(model, interruption.Interruption())
   batches = loop.iterate(functools.partial(dataset, num_epochs, augmentation))
   state = state_lib.TrainingState(model)
-  loop.train(batches, num_steps, num_epochs, state, [])
+  loop.train(batches, num_steps, ending.Ending(num_epochs), state, [])
   return model.means.results()
 
 

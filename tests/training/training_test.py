@@ -662,7 +662,8 @@ class SummaryTest(absltest.TestCase):
         "val_accuracy_1": accuracy - 0.1,
         "seconds": np.full(20, 2.0),
         "examples_per_second": np.array([1.0] + [100.0] * 19),
-      }
+      },
+      num_epochs=20,
     )
     self.assertEqual(summary["best_accuracy"], 0.95)
     self.assertEqual(summary["best_epoch"], 4)
@@ -671,6 +672,8 @@ class SummaryTest(absltest.TestCase):
     self.assertAlmostEqual(summary["last10_accuracy"], accuracy[10:].mean())
     self.assertAlmostEqual(summary["network1_accuracy"], 0.8)
     self.assertIsNone(summary["network2_accuracy"])
+    self.assertEqual(summary["num_epochs_trained"], 20)
+    self.assertFalse(summary["stopped_early"])
     self.assertEqual(summary["seconds"], 40.0)
     self.assertEqual(summary["examples_per_second"], 100.0)
     json.dumps(summary)
@@ -683,8 +686,11 @@ class SummaryTest(absltest.TestCase):
         "test_accuracy_1": np.zeros(3),
         "seconds": np.ones(3),
         "examples_per_second": np.ones(3),
-      }
+      },
+      num_epochs=4,
     )
+    self.assertEqual(summary["num_epochs_trained"], 3)
+    self.assertTrue(summary["stopped_early"])
     self.assertEqual(summary["best_epoch"], 1)
     self.assertEqual(summary["best_accuracy"], 0.7)
     self.assertEqual(summary["best_selected_on"], "validation")

@@ -10,14 +10,13 @@ import zlib
 
 import numpy as np
 
-from nct_tf import errors
+from nct_tf import errors, units
 from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 
 _MEMORY_SHARE = 1 / 4  # Batches, networks and other processes need the rest.
 _DISK_MARGIN = 2**30  # Bytes.
-_GIGABYTE = 10**9
 _CGROUP_ROOT = "/sys/fs/cgroup"
 
 
@@ -47,13 +46,12 @@ def choose(num_bytes, num_missing_bytes, folder):
   else:
     mode, reason = "none", "over a quarter of"
   _logger.info(
-    "--cache=%s: decoded images are %.2f GB, %s the %.2f GB of memory; %.2f GB "
-    "are free in %s",
+    "--cache=%s: decoded images are %s, %s the %s of memory; %s are free in %s",
     mode,
-    num_bytes / _GIGABYTE,
+    units.num_bytes(num_bytes),
     reason,
-    memory / _GIGABYTE,
-    free / _GIGABYTE,
+    units.num_bytes(memory),
+    units.num_bytes(free),
     folder,
   )
   return mode

@@ -1,0 +1,81 @@
+"""The command that a person would run after a script, told in its last line."""
+
+import itertools
+import pathlib
+import re
+
+from nct_tf.system import command_line
+
+# Datasets of one's own pictures, whose labels are worth an audit.
+_OWN = ("folder:", "csv:", "npz:")
+
+
+def say(script, *flags):
+  """Prints a script's command, ready to be pasted into a shell.
+
+  Args:
+    script: str, such as `audit`.
+    *flags: str, as `--name=value`.
+  """
+  say_command(command_line.module(f"scripts.{script}", *flags))
+
+
+def say_command(command):
+  """Prints a command that is quoted already."""
+  print(f"Next: {command}")
+
+
+def after_training(config):
+  """Says what comes after a run of a `TrainConfig`."""
+  if config.export_dir:
+    after_export(config.export_dir, config.dataset)
+  elif config.dataset.startswith(_OWN):
+    say("audit", f"--workdir={config.workdir}")
+  else:
+    say("evaluate", f"--workdir={config.workdir}")
+
+
+def after_check(config):
+  """Says how to train on data that were checked."""
+  workdir = config.workdir or _new_workdir(config.dataset)
+  say("train", *config.replace(workdir=workdir).to_flags())
+
+
+def after_export(export_dir, dataset):
+  """Says how to classify by an export of a model, by a dataset's name."""
+  kind, _, path = dataset.partition(":")
+  if kind == "csv":
+    path = pathlib.Path(path).parent
+  elif kind == "folder":
+    test = pathlib.Path(path, "test")
+    path = test if test.is_dir() else path
+  else:
+    path = "*.png"  # There are no files of it: whatever lies here.
+  say("predict", f"--export_dir={export_dir}", f"--images={path}")
+
+
+def exports_of(workdir):
+  """Returns the folder that a run's exports may go to: `pathlib.Path`."""
+  return pathlib.Path("exports", pathlib.Path(workdir).resolve().name)
+
+
+def weights_flags(options):
+  """Returns the flags that choose the same weights: list of str.
+
+  Args:
+    options: a `script_flags.Weights`.
+  """
+  flags = [] if options.checkpoint == "last" else ["--checkpoint=best"]
+  if options.use_ema is not None:
+    flags.append(f"--use_ema={options.use_ema}")
+  return flags
+
+
+def _new_workdir(dataset):
+  """Returns a folder for a run on a dataset that is not there yet: str."""
+  name = re.sub(r"[^\w.-]+", "_", pathlib.Path(dataset).stem.split(":")[-1])
+  names = (f"{name}_{number}" for number in itertools.count(2))
+  paths = (
+    pathlib.Path("runs", each) for each in itertools.chain([name], names)
+  )
+  return str(next(path for path in paths if not path.exists()))
