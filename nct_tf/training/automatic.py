@@ -5,16 +5,15 @@ found.
 """
 
 import dataclasses
+import functools
 import logging
 import math
-import time
 
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, distribution, errors, preprocessing
+from nct_tf import datasets, distribution, errors, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
-from nct_tf.reporting import units
 from nct_tf.training import cost, mirroring
 
 _logger = logging.getLogger(__name__)
@@ -69,53 +68,348 @@ _FOR_DOTS = (_Candidate("mlp", 64, _MIN_CONVOLVED_SIZE, 0.05),)
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-  """What was chosen, and why.
+  """What was chosen, why, and what it costs.
 
   Attributes:
-    config: the `TrainConfig` with all values.
-    reasons: dict from the name of an option that was `auto` to str.
-    train_seconds: float, what the training will take, measured; None where
-      nothing had to be measured.
-    audit_seconds: float, likewise, of an audit with folds; None where it is
-      longer than the budget.
-    facts: str, what the pictures are.
+    config: the `TrainConfig`, nothing of which is `auto` any more.
+    facts: str, what was known of the pictures.
+    reasons: dict from the name of each option that was `auto` to str.
+    train_seconds: float, how long the training will take, as measured.
+    audit_seconds: float, how long an audit with folds will take; None where
+      the budget has no room for it.
   """
 
   config: object
-  reasons: dict
-  train_seconds: float | None
-  audit_seconds: float | None
   facts: str
+  reasons: dict
+  train_seconds: float
+  audit_seconds: float | None
 
   def describe(self):
-    """Returns the choice as lines of text, with its price."""
-    values = {
-      **vars(self.config),
-      **vars(self.config.method_options),
-    }
+    """Returns the choice and its price as lines of text."""
+    values = {**vars(self.config), **vars(self.config.method_options)}
     flags = {
-      name: f"--{name}={'as they are' if value is None else value}"
+      name: f"--{name}="
+      + ("(as they are)" if values[name] is None else str(values[name]))
       for name in self.reasons
-      for value in [values[name]]
     }
     width = max(map(len, flags.values()))
-    lines = [
-      f"Chosen for {self.facts} (--time_budget_minutes="
-      f"{self.config.time_budget_minutes:g}):",
-      *(
-        f"  {flag:<{width}}  {self.reasons[name]}"
-        for name, flag in flags.items()
-      ),
-    ]
-    if self.train_seconds is not None:
-      lines.append(f"  Price: {self._describe_price()}")
-    return "\n".join(lines)
-
-  def _describe_price(self):
-    train = f"about {units.seconds(self.train_seconds)} of training"
-    if self.audit_seconds is None:
-      return f"{train}; an audit by this run's own scores"
-    return (
-      f"{train}, and {units.seconds(self.audit_seconds)} of an audit that "
-      f"trains {NUM_FOLDS} times on the other parts"
+    audit = "its audit has no time to train again"
+    if self.audit_seconds is not None:
+      audit = f"its audit {units.seconds(self.audit_seconds)}"
+    return "\n".join(
+      [
+        f"Chosen for {self.facts}:",
+        *(
+          f"  {flag:<{width}}  {self.reasons[name]}"
+          for name, flag in flags.items()
+        ),
+        f"  Training will take about {units.seconds(self.train_seconds)}, "
+        f"{audit} (--time_budget_minutes="
+        f"{self.config.time_budget_minutes:g})",
+      ]
     )
+
+
+def resolve(config, directory=None):
+  """Returns a config with values for what is `auto`, and logs them.
+
+  Args:
+    config: a `TrainConfig`.
+    directory: the run's `Workdir`. If it holds a run that may go on, that run's
+      values are taken.
+
+  Raises:
+    InvalidInputError: if the dataset is refused; or if several machines would
+      have to choose the same.
+  """
+  if config.automatic_options and directory is not None:
+    config = _recorded(config, directory)
+  if not config.automatic_options:
+    return config
+  choice = choose(config)
+  _logger.info("%s", choice.describe())
+  return choice.config
+
+
+def _recorded(config, directory):
+  """Returns a config that has the values of the run in its workdir."""
+  if config.overwrite or not directory.flags_file.exists():
+    return config
+  recorded = directory.read_config()
+  values = {**vars(recorded), **vars(recorded.method_options)}
+  return config.replace(
+    **{name: values.get(name) for name in config.automatic_options}
+  )
+
+
+def choose(config):
+  """Chooses what is `auto` in a config of one's own pictures.
+
+  Args:
+    config: a `TrainConfig`.
+
+  Returns:
+    a `Choice`.
+
+  Raises:
+    InvalidInputError: see `resolve`.
+  """
+  names = config.automatic_options
+  if config.strategy == "multi_worker":
+    raise errors.InvalidInputError(
+      f"Arguments {', '.join(names)} must be given with "
+      "--strategy=multi_worker, so that all workers take the same; "
+      "--check_data on one machine tells which fit. Received: auto"
+    )
+  strategy = distribution.create(**config.strategy_options)
+  pictures = _Pictures(config)
+  reasons = {}
+  values = {}
+
+  def take(name, value, reason):
+    if name in names:
+      values[name], reasons[name] = value, reason
+
+  take(*_choose_batch_size(pictures, strategy.num_replicas_in_sync))
+  take(*_choose_target_variability())
+  partial = config.replace(**values)
+  candidates = _candidates(partial, pictures)
+  found = _fit_into_budget(partial, pictures, candidates)
+  size = pictures.size_for(found.candidate)
+  take("network", found.candidate.network, found.reason)
+  take("width", found.candidate.width, "of the network, see above")
+  take("image_size", *pictures.describe_size(size))
+  take("num_epochs", found.num_epochs, found.epochs_reason)
+  take(*_choose_augmentation(partial, pictures, size))
+  return Choice(
+    config.replace(**values),
+    pictures.describe(),
+    {name: reasons[name] for name in names},
+    found.train_seconds,
+    found.audit_seconds,
+  )
+
+
+class _Pictures:
+  """What is known of one's own pictures before training.
+
+  Args:
+    config: a `TrainConfig`.
+  """
+
+  def __init__(self, config):
+    # Picture files are decoded when they are needed, as few of them are.
+    cache = None if config.dataset.startswith("npz:") else "none"
+    self.dataset = run_data.load_dataset(
+      dataclasses.replace(config, cache=cache)
+    )
+    self.is_resized = config.image_size is not None
+    self.num_train = _num_train(config, len(self.dataset.train_labels))
+    num_sampled = max(_NUM_SAMPLED, config.batch_size or 0)
+    order = np.random.default_rng(0).permutation(len(self.dataset.train_labels))
+    self._sampled = np.sort(order[:num_sampled])
+
+  @property
+  def side(self):
+    """Pixels of the images' shorter side."""
+    return min(self.dataset.image_shape[:2])
+
+  def describe(self):
+    """Returns what the pictures are, as text."""
+    height, width, channels = self.dataset.image_shape
+    colours = "grey" if channels == 1 else f"{channels} channels"
+    return (
+      f"{self.num_train:,} training images of {width}x{height} pixels "
+      f"({colours}) and {self.dataset.num_classes} classes"
+    )
+
+  def size_for(self, candidate):
+    """Returns the side that images get for a candidate; None for their own."""
+    height, width, _ = self.dataset.image_shape
+    if not self.is_resized and self.side > candidate.max_size:
+      return candidate.max_size
+    return height if height == width else None
+
+  def describe_size(self, size):
+    """Returns an image size as it is, and the reason for it."""
+    if size is None or size == self.side:
+      return size, "their own"
+    return size, f"of {self.side}: networks need the less time, the fewer"
+
+  @functools.cached_property
+  def _sample(self):
+    """Some training images, and their labels: a pair of arrays."""
+    labels = self.dataset.train_labels[self._sampled]
+    return self.dataset.train_images[self._sampled], labels
+
+  def sample(self, size=None):
+    """Returns an `ImageDataset` of some of the pictures, to try things with.
+
+    Args:
+      size: int, the side that images are resized to; None for their own.
+    """
+    images, labels = self._sample
+    dataset = datasets.ImageDataset(
+      name="sample",
+      train_images=images,
+      train_labels=labels,
+      test_images=images,
+      test_labels=labels,
+      class_names=self.dataset.class_names,
+    )
+    return dataset.resize(size) if size else dataset
+
+
+def _num_train(config, num_examples):
+  """Returns how many examples an epoch has, about."""
+  share = 1 - config.validation_fraction
+  if config.num_folds is not None:
+    share = 1 - 1 / config.num_folds
+  number = round(share * (config.num_train_examples or num_examples))
+  return min(number, config.num_examples_per_epoch or number)
+
+
+def _choose_batch_size(pictures, num_replicas):
+  """Returns name, value and reason, as the functions below."""
+  size, reason = 32, "few images: small batches make more steps of them"
+  if pictures.num_train >= _FEW:
+    size, reason = 128, "the paper's"
+  size = min(size, pictures.num_train)
+  return "batch_size", max(1, size // num_replicas) * num_replicas, reason
+
+
+def _choose_target_variability():
+  return (
+    "target_variability_max",
+    _TARGET_VARIABILITY,
+    "nobody knows the share of wrong labels: little costs nothing where there "
+    "are few, and gains most of what there is to gain where there are many",
+  )
+
+
+def _choose_augmentation(config, pictures, size):
+  name = "augmentation"
+  if (size or pictures.side) < _MIN_AUGMENTED_SIZE:
+    return name, "none", "images so small lose too much by it"
+  sample = pictures.sample()
+  images, labels = sample.train_images, sample.train_labels
+  shares = mirroring.compare(images, labels, config.seed)
+  recognised, mirrored, _ = shares
+  found = f"by pixels, {recognised:.0%} are recognised, {mirrored:.0%} mirrored"
+  if mirroring.keeps_class(*shares, len(labels) // 2):
+    return name, "crop_flip", f"{found}: mirrored images are as good as others"
+  return name, "crop", f"{found}: mirrored images would mislead"
+
+
+def _candidates(config, pictures):
+  """Returns the `_Candidate`s that a config leaves, the best first."""
+  has_gpu = bool(tf.config.list_physical_devices("GPU"))
+  candidates = _ON_GPU if has_gpu else _ON_CPU
+  if pictures.side < _MIN_CONVOLVED_SIZE:
+    candidates = _FOR_DOTS
+  if config.network is not None:
+    candidates = [
+      each for each in candidates if each.network == config.network
+    ] or [_Candidate(config.network, 64, candidates[0].max_size, 1.0)]
+  if config.width is not None:
+    candidates = [
+      dataclasses.replace(each, width=config.width) for each in candidates
+    ]
+  return list(dict.fromkeys(candidates))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fit:
+  """A candidate, with as many epochs as there is time for."""
+
+  candidate: _Candidate
+  reason: str
+  num_epochs: int
+  epochs_reason: str
+  train_seconds: float
+  audit_seconds: float | None
+
+
+def _fit_into_budget(config, pictures, candidates):
+  """Returns the `_Fit` of the best candidate for which there is time."""
+  budget = 60 * config.time_budget_minutes
+  wanted = config.num_epochs or _wanted_epochs(pictures.num_train)
+
+  def cost_of(candidate):
+    share = min(pictures.side, candidate.max_size) / candidate.max_size
+    return candidate.relative_cost * share**2
+
+  # Measuring takes seconds, so what is far too slow is passed over.
+  waiting = list(candidates)
+  while True:
+    candidate = waiting.pop(0)
+    epoch_seconds = _measure_epoch(config, pictures, candidate)
+    seconds = wanted * epoch_seconds * NUM_FOLDS
+    if seconds <= budget or not waiting:
+      break
+    affordable = cost_of(candidate) * budget / seconds
+    fitting = [each for each in waiting if cost_of(each) <= affordable]
+    waiting = fitting or waiting[-1:]
+  return _shorten(config, candidate, wanted, epoch_seconds, candidates)
+
+
+def _shorten(config, candidate, wanted, epoch_seconds, candidates):
+  """Returns the `_Fit` of a candidate, with fewer epochs where need be."""
+  budget = 60 * config.time_budget_minutes
+  is_best = candidate is candidates[0]
+  reason = (
+    "the best that is tried" if is_best else "better ones would take too long"
+  )
+  num_epochs, has_folds = wanted, True
+  epochs_reason = f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
+  if wanted == _MAX_EPOCHS:
+    epochs_reason = "few images need many"
+  elif wanted == _MIN_EPOCHS:
+    epochs_reason = "more would gain little"
+  if wanted * epoch_seconds * NUM_FOLDS > budget:
+    has_folds = budget >= NUM_FOLDS * _MIN_EPOCHS / 2 * epoch_seconds
+    share = budget / (NUM_FOLDS if has_folds else 1)
+    if config.num_epochs is None:
+      num_epochs = min(wanted, max(1, int(share / epoch_seconds)))
+    else:
+      has_folds = False
+    epochs_reason = f"what there is time for; {wanted} were better"
+  audit_seconds = None
+  if has_folds:
+    audit_seconds = (NUM_FOLDS - 1) * num_epochs * epoch_seconds
+  return _Fit(
+    candidate,
+    reason,
+    num_epochs,
+    epochs_reason,
+    num_epochs * epoch_seconds,
+    audit_seconds,
+  )
+
+
+def _wanted_epochs(num_train):
+  wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_train)
+  return min(_MAX_EPOCHS, max(_MIN_EPOCHS, wanted))
+
+
+def _measure_epoch(config, pictures, candidate):
+  """Returns the seconds of an epoch with a candidate, its evaluations too."""
+  size = pictures.size_for(candidate)
+  dataset = pictures.sample(size)
+  trial = config.replace(
+    network=candidate.network,
+    width=candidate.width,
+    image_size=size,
+    augmentation=config.augmentation or "crop_flip",
+    num_epochs=1,
+    lr_decay_epochs=(),
+  )
+  return cost.estimate(
+    trial,
+    dataset,
+    noisy_dataset.prepare(dataset),
+    num_train=pictures.num_train,
+    num_evaluated=len(pictures.dataset.test_labels),
+    seconds=_SECONDS,
+  )["epoch_seconds"]

@@ -15,13 +15,15 @@ from nct_tf.networks import pretrained
 from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
 
-# How long training is timed, and evaluating.
+# How long training is timed, and evaluating, unless the caller says.
 SECONDS = 5.0
 _NUM_WARMUP_STEPS = 1
 _MIN_STEPS = 2  # A step of large networks takes long.
 
 
-def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
+def estimate(
+  config, dataset, noisy, num_train=None, num_evaluated=None, seconds=SECONDS
+):
   """Makes some steps of a training, and estimates how long all of it takes.
 
   Args:
@@ -31,6 +33,7 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     num_train: int, the number of examples of an epoch, if these data take the
       place of larger ones.
     num_evaluated: int, likewise, the number of held-out and test examples.
+    seconds: float, how long training is timed, and how long evaluating.
 
   Returns:
     dict ready for JSON:
@@ -64,9 +67,9 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
     num_evaluated += num_train / config.monitor_every_epochs
   num_steps = batching.steps_per_epoch(num_train, config.batch_size)
   batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
-  step_seconds = _measure(functools.partial(loop.train_step, batches))
+  step_seconds = _measure(functools.partial(loop.train_step, batches), seconds)
   evaluation_seconds = num_evaluated * _evaluation_seconds(
-    pipeline, noisy.test, loop
+    pipeline, noisy.test, loop, seconds
   )
   flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
@@ -83,26 +86,26 @@ def estimate(config, dataset, noisy, num_train=None, num_evaluated=None):
   }
 
 
-def _measure(function):
-  """Returns the median seconds of a function, called for some seconds."""
+def _measure(function, seconds):
+  """Returns the median time of a function, called for so many seconds."""
   for _ in range(_NUM_WARMUP_STEPS):
     function()
-  seconds = []
-  while sum(seconds) < SECONDS or len(seconds) < _MIN_STEPS:
+  times = []
+  while sum(times) < seconds or len(times) < _MIN_STEPS:
     begin = time.perf_counter()
     function()
-    seconds.append(time.perf_counter() - begin)
-  return float(np.median(seconds))
+    times.append(time.perf_counter() - begin)
+  return float(np.median(times))
 
 
-def _evaluation_seconds(pipeline, test, loop):
+def _evaluation_seconds(pipeline, test, loop, seconds):
   """Returns the median seconds that evaluating one example takes."""
   batch_size = min(
     batching.EVALUATION_BATCH_SIZE, pipeline.batch_size, len(test)
   )
   batches = loop.iterate(functools.partial(pipeline.evaluate, test, batch_size))
-  seconds = _measure(lambda: loop.evaluate(batches, 1))
-  return seconds / batch_size
+  each = _measure(lambda: loop.evaluate(batches, 1), seconds)
+  return each / batch_size
 
 
 def count_flops(network):

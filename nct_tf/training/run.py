@@ -19,7 +19,7 @@ from nct_tf.networks import pretrained
 from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
 from nct_tf.system import interruption as interruption_lib, provenance
-from nct_tf.training import ending, fitting, resuming
+from nct_tf.training import automatic, ending, fitting, resuming
 from nct_tf.workdir import layout, restoring, result as result_lib
 
 _logger = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ def train_and_evaluate(config):
       "Argument `workdir` must be a folder. Received: none"
     )
   directory = layout.Workdir(config.workdir)
+  config = automatic.resolve(config, directory)
   if directory.find_run(config) == "finished":
     _logger.info("Workdir %s holds this very run, finished", config.workdir)
     return directory.read_result()
