@@ -64,6 +64,14 @@ _Cache = fields.some_of(run.Run, "cache", "cache_dir")
 class Evaluate(Weights, _Cache, FinishedRun):
   """Options of `scripts.evaluate`."""
 
+  TITLE = "evaluate"
+
+  label_decisions: str | None = fields.option(
+    None,
+    "CSV file of decisions that takes the place of the run's own, to evaluate "
+    "an earlier run on the test labels of a later one.",
+  )
+
 
 @dataclasses.dataclass(frozen=True)
 class Audit(Weights, _Cache, FinishedRun):

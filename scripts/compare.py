@@ -17,7 +17,7 @@ def main(options):
   directories = [layout.Workdir(path) for path in options.workdirs]
   results = [each.read_result() for each in directories]
   print(result.format_results(results, options.workdirs))
-  print(result.LEGEND)
+  print(result.format_legend(results, options.workdirs))
   if options.figure:
     plotting.plot_memorisation(
       [

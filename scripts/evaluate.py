@@ -20,6 +20,7 @@ def main(options):
     options.use_ema,
     options.cache,
     options.cache_dir,
+    options.label_decisions,
   )
   directory.write_evaluation(scores)
   print(evaluation.format_evaluation(scores))

@@ -56,6 +56,11 @@ class ImageDataset:
       whose pictures may be larger than `train_images`; None if there are none.
     train_ids: tuple of str, a name for each training example, such as its path;
       None for its number.
+    test_files: as `train_files`, of the test examples.
+    test_ids: tuple of str, likewise. No test example has the name of a training
+      example. None for names such as `test/12`, with its number.
+    test_labels_are_clean: bool, whether `test_labels` count as right. Those of
+      one's own pictures do only if clean labels were given apart.
     resizing: str, how pictures got the size of `train_images`, see
       `preprocessing.resize`.
     findings: tuple of `findings.Finding`, the dataset's problems.
@@ -76,6 +81,9 @@ class ImageDataset:
   human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
   train_files: tuple | None = None
+  test_ids: tuple | None = None
+  test_files: tuple | None = None
+  test_labels_are_clean: bool = True
   resizing: str = "stretch"
   findings: tuple = ()
   counts_file: pathlib.Path | None = None
@@ -116,19 +124,34 @@ class ImageDataset:
   @property
   def ids(self):
     """The names of the training examples: a sequence of str."""
-    if self.train_ids is not None:
-      return self.train_ids
-    return tuple(map(str, range(len(self.train_labels))))
+    return self.split_ids("train")
 
-  def picture(self, number):
-    """Returns a training example to look at: uint8 [height, width, channels].
+  def split_ids(self, split):
+    """Returns the names of a split's examples: a tuple of str.
 
     Args:
-      number: int.
+      split: str, `train` or `test`.
     """
-    if self.train_files is not None:
-      return pictures.decode(self.train_files[number])
-    return self.train_images[number : number + 1][0]
+    if split == "train" and self.train_ids is None:
+      return tuple(map(str, range(len(self.train_labels))))
+    if split == "test" and self.test_ids is None:
+      return test_names(range(len(self.test_labels)))
+    return {"train": self.train_ids, "test": self.test_ids}[split]
+
+  def picture(self, number, split="train"):
+    """Returns an example to look at: uint8 [height, width, channels].
+
+    Args:
+      number: int, of the example in its split.
+      split: str, `train` or `test`.
+    """
+    images, files = {
+      "train": (self.train_images, self.train_files),
+      "test": (self.test_images, self.test_files),
+    }[split]
+    if files is not None:
+      return pictures.decode(files[number])
+    return images[number : number + 1][0]
 
   @property
   def image_shape(self):
@@ -175,6 +198,15 @@ class ImageDataset:
       train_images=preprocessing.resize(self.train_images, size).numpy(),
       test_images=preprocessing.resize(self.test_images, size).numpy(),
     )
+
+
+def test_names(numbers):
+  """Returns names of test examples that have no other: a tuple of str.
+
+  Args:
+    numbers: iterable of int.
+  """
+  return tuple(f"test/{number}" for number in numbers)
 
 
 def _count_values(images):

@@ -11,7 +11,7 @@ from nct_tf import metrics
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.reporting import text_tables
-from nct_tf.workdir import restoring
+from nct_tf.workdir import restoring, result as result_lib
 
 _NUM_CALIBRATION_BINS = 15
 # A confusion matrix of more classes is too large for a screen.
@@ -19,7 +19,12 @@ _MAX_MATRIX_CLASSES = 20
 
 
 def evaluate_run(
-  directory, checkpoint="last", use_ema=None, cache=None, cache_dir=None
+  directory,
+  checkpoint="last",
+  use_ema=None,
+  cache=None,
+  cache_dir=None,
+  label_decisions=None,
 ):
   """Evaluates a finished run on its dataset's test splits.
 
@@ -29,25 +34,44 @@ def evaluate_run(
     use_ema: bool, see there.
     cache: str, where images are kept, see `datasets.load`.
     cache_dir: str, see there.
+    label_decisions: str, a file of decisions about the test labels, see
+      `label_decisions.read`; None for the run's own.
 
   Returns:
-    dict, see `evaluate`; `extra_tests` is a dict from the name of each further
-    test split to a dict of its `num_examples`, `ensemble_accuracy` and
-    `top5_accuracy`.
+    dict, see `evaluate`; `test_labels`, see
+    `noisy_dataset.describe_test_labels`; `label_decisions`, the file, or None;
+    `test_parts` is a dict from each of
+    `noisy_dataset.test_parts` to a dict of its `num_examples`,
+    `ensemble_accuracy` and `top5_accuracy`; `extra_tests` is one from the name
+    of each further test split.
 
   Raises:
-    InvalidInputError: if the run has not finished, or its data are gone.
+    InvalidInputError: if the run has not finished, or its data or its label
+      decisions are gone.
   """
   model, config, result = restoring.restore(directory, checkpoint, use_ema)
-  dataset = run_data.load_dataset(
-    dataclasses.replace(config, cache=cache, cache_dir=cache_dir)
+  test_config = dataclasses.replace(
+    config,
+    cache=cache,
+    cache_dir=cache_dir,
+    label_decisions=label_decisions or config.label_decisions,
   )
+  dataset = run_data.load_dataset(test_config)
   logits = functools.partial(prediction.predict, model, config, result)
-  test = noisy_dataset.take_test_examples(dataset, config.num_test_examples)
+  test = run_data.load_test_examples(test_config, dataset)
+  test_logits = logits(test)
   return {
     "method": result["method"],
     "dataset": result["dataset"],
-    **evaluate(logits(test), test.given_labels, dataset.class_names),
+    "test_labels": noisy_dataset.describe_test_labels(dataset, test),
+    "label_decisions": test_config.label_decisions,
+    **evaluate(test_logits, test.given_labels, dataset.class_names),
+    "test_parts": {
+      name: _ensemble_accuracies(
+        test_logits.mean(0)[mask], test.given_labels[mask]
+      )
+      for name, mask in noisy_dataset.test_parts(test).items()
+    },
     "extra_tests": {
       name: _ensemble_accuracies(logits(examples).mean(0), examples.true_labels)
       for name, examples in noisy_dataset.extra_tests(dataset).items()
@@ -160,22 +184,16 @@ def format_evaluation(scores):
     scores: its dict.
   """
   classes = scores["per_class_accuracy"]
+  where = f"on {result_lib.name_test_split(scores)}"
   parts = [
-    text_tables.format_table(
-      _format_overall(scores), ("on the test split", scores["method"])
-    )
+    text_tables.format_table(_format_overall(scores), (where, scores["method"]))
   ]
-  if scores.get("extra_tests"):
-    rows = [
-      (
-        name,
-        text_tables.percent(each["ensemble_accuracy"]),
-        text_tables.percent(each.get("top5_accuracy")),
-      )
-      for name, each in scores["extra_tests"].items()
-    ]
-    header = ("further test split", "ensemble accuracy", "top5 accuracy")
-    parts.append(text_tables.format_table(rows, header))
+  for key, title in (
+    ("test_parts", "part of the test split"),
+    ("extra_tests", "further test split"),
+  ):
+    if scores.get(key):
+      parts.append(_format_parts(scores[key], title))
   rows = [(name, text_tables.percent(share)) for name, share in classes.items()]
   parts.append(text_tables.format_table(rows, ("class", "accuracy")))
   if len(classes) <= _MAX_MATRIX_CLASSES:
@@ -184,6 +202,22 @@ def format_evaluation(scores):
     header = ("label \\ predicted", *classes)
     parts.append(text_tables.format_table(rows, header))
   return "\n\n".join(parts)
+
+
+def _format_parts(parts, title):
+  """Returns a table of test examples by a name: dicts of accuracies."""
+  rows = [
+    (
+      name,
+      each["num_examples"],
+      text_tables.percent(each["ensemble_accuracy"]),
+      text_tables.percent(each.get("top5_accuracy")),
+    )
+    for name, each in parts.items()
+  ]
+  return text_tables.format_table(
+    rows, (title, "examples", "ensemble accuracy", "top5 accuracy")
+  )
 
 
 def _format_overall(scores):

@@ -1,6 +1,7 @@
 """Decisions of a person to keep or replace labels, or to drop examples."""
 
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -8,42 +9,84 @@ from nct_tf import errors
 from nct_tf.system import csv_files
 
 KEEP, RELABEL, DROP = DECISIONS = ("keep", "relabel", "drop")
+SPLITS = ("train", "test")
+
+_logger = logging.getLogger(__name__)
 
 _COLUMNS = ("id", "decision", "label")
 
 
 @dataclasses.dataclass(frozen=True)
 class Decisions:
-  """Changes to a dataset's given labels.
+  """Decisions about the given labels of a split.
 
   Attributes:
-    labels: dict from an example's number in the train split to its new label,
-      an int.
+    labels: dict from an example's number in the split to its new label, an
+      int.
     dropped: set of the numbers of examples that are left out.
+    kept: set of the numbers of examples whose label was found right.
   """
 
-  labels: dict
-  dropped: set
+  labels: dict = dataclasses.field(default_factory=dict)
+  dropped: set = dataclasses.field(default_factory=set)
+  kept: set = dataclasses.field(default_factory=set)
+
+  def counts(self):
+    """Returns dict from what was decided to the number of examples."""
+    return {
+      "relabelled": len(self.labels),
+      "dropped": len(self.dropped),
+      "kept": len(self.kept),
+    }
 
 
 def read(path, dataset):
   """Reads decisions that the audit's page, or a person, wrote.
 
   Args:
-    path: str, a CSV file with three columns. `id` is the audit's name of an
-      example. `decision` is one of `DECISIONS`. `label` is a class name if the
-      decision is `relabel`, else empty.
+    path: str, see `parse`.
     dataset: the `ImageDataset` that the decisions are about.
 
   Returns:
-    `Decisions`.
+    dict from each of `SPLITS` to `Decisions`.
 
   Raises:
     InvalidInputError: if the file, or a row of it, does not have that form.
   """
-  numbers = {name: number for number, name in enumerate(dataset.ids)}
+  places = _places(dataset)
   classes = {name: number for number, name in enumerate(dataset.class_names)}
-  labels, dropped, decided = {}, set(), set()
+  result = {split: Decisions() for split in SPLITS}
+  decided = parse(path, dataset.name, places, classes)
+  for name, (decision, label) in decided.items():
+    split, number = places[name]
+    if decision == RELABEL:
+      result[split].labels[number] = classes[label]
+    elif decision == DROP:
+      result[split].dropped.add(number)
+    else:
+      result[split].kept.add(number)
+  return result
+
+
+def parse(path, dataset_name, ids, class_names):
+  """Reads decisions as they are written.
+
+  Args:
+    path: str, a CSV file with three columns. `id` is the name of a training or
+      a test example, see `ImageDataset.split_ids`. `decision` is one of
+      `DECISIONS`. `label` is a class name if the decision is `relabel`, else
+      empty.
+    dataset_name: str, for messages.
+    ids: set or dict, all examples that may be decided about.
+    class_names: set or dict.
+
+  Returns:
+    dict from id to a pair: its decision, its label.
+
+  Raises:
+    InvalidInputError: if the file, or a row of it, does not have that form.
+  """
+  decided = {}
   rows = csv_files.read(path, f"Label decisions {path}", _COLUMNS)
   for row_number, row in enumerate(rows, start=2):
 
@@ -53,64 +96,91 @@ def read(path, dataset):
       )
 
     name, decision, label = (row[column] for column in _COLUMNS)
-    if name not in numbers:
-      fail(f"{dataset.name} has no training example {name!r}")
+    if name not in ids:
+      fail(f"{dataset_name} has no example {name!r}")
     if name in decided:
       fail(f"there is a decision about {name!r} above")
-    decided.add(name)
     if decision not in DECISIONS:
       fail(
         f"`decision` must be one of {', '.join(DECISIONS)}. Received: "
         f"{decision!r}"
       )
-    if decision == RELABEL and label not in classes:
-      fail(f"{dataset.name} has no class {label!r}")
+    if decision == RELABEL and label not in class_names:
+      fail(f"{dataset_name} has no class {label!r}")
     if decision != RELABEL and label:
       fail(f"`label` must be empty where the decision is {decision}")
-    if decision == RELABEL:
-      labels[numbers[name]] = classes[label]
-    elif decision == DROP:
-      dropped.add(numbers[name])
-  return Decisions(labels, dropped)
+    decided[name] = (decision, label)
+  return decided
 
 
 def drop_flagged(path, dataset):
-  """Returns `Decisions` that drop the examples that an audit flagged.
+  """Returns decisions that drop the training examples that an audit flagged.
+
+  Flagged test examples stay, and a message counts them: those that a model
+  finds hard are flagged, so that a test split without them would be easier.
 
   Args:
     path: str, the audit's `labels.csv`.
     dataset: an `ImageDataset`.
+
+  Returns:
+    as `read`.
   """
-  numbers = {name: number for number, name in enumerate(dataset.ids)}
+  places = _places(dataset)
   name = f"Audit {path}"
   rows = csv_files.read(path, name, ("id", "flagged"))
   flagged = [row["id"] for row in rows if row["flagged"] == "True"]
-  unknown = [each for each in flagged if each not in numbers]
+  unknown = [each for each in flagged if each not in places]
   if unknown:
     raise errors.InvalidInputError(
-      f"{name} flags {unknown[0]!r}, which is no training example of "
-      f"{dataset.name}"
+      f"{name} flags {unknown[0]!r}, which is no example of {dataset.name}"
     )
-  return Decisions({}, {numbers[each] for each in flagged})
+  result = {split: Decisions() for split in SPLITS}
+  num_test = 0
+  for split, number in map(places.get, flagged):
+    if split == "train":
+      result[split].dropped.add(number)
+    else:
+      num_test += 1
+  if num_test:
+    _logger.warning(
+      "%s flags %d test examples, too; they stay in the test split, which "
+      "would be easier without them. Look at them, and drop those that you "
+      "choose with --label_decisions",
+      name,
+      num_test,
+    )
+  return result
+
+
+def _places(dataset):
+  """Returns dict from each example's name to its split and number there."""
+  return {
+    name: (split, number)
+    for split in SPLITS
+    for number, name in enumerate(dataset.split_ids(split))
+  }
 
 
 def apply(decisions, index, labels):
   """Changes given labels.
 
   Args:
-    decisions: list of `Decisions`.
-    index: integer array [num_examples], each example's number in the train
-      split.
+    decisions: list of `Decisions` about one split.
+    index: integer array [num_examples], each example's number in the split.
     labels: integer array [num_examples].
 
   Returns:
-    a pair: the changed labels, like `labels`; bool array [num_examples], False
-    for dropped examples.
+    a triple: the changed labels, like `labels`; two bool arrays [num_examples],
+    False for dropped examples, and True for those whose label was kept or
+    changed.
   """
   labels = labels.copy()
-  kept = np.ones(len(index), bool)
+  stays = np.ones(len(index), bool)
+  is_decided = np.zeros(len(index), bool)
   for part in decisions:
     for position, number in enumerate(index.tolist()):
       labels[position] = part.labels.get(number, labels[position])
-      kept[position] &= number not in part.dropped
-  return labels, kept
+      stays[position] &= number not in part.dropped
+      is_decided[position] |= number in part.labels or number in part.kept
+  return labels, stays, is_decided

@@ -25,12 +25,19 @@ class Examples:
     given_labels: int64 array [num_examples].
     true_labels: int64 array [num_examples].
     index: int64 array [num_examples], the number of each example's image.
+    is_decided: bool array [num_examples], True where a person kept or changed
+      the given label; None if nobody did.
   """
 
   images: np.ndarray | image_storage.StoredImages
   given_labels: np.ndarray
   true_labels: np.ndarray
   index: np.ndarray
+  is_decided: np.ndarray | None = None
+
+  def __post_init__(self):
+    if self.is_decided is None:
+      object.__setattr__(self, "is_decided", np.zeros(len(self), bool))
 
   def __len__(self):
     return len(self.index)
@@ -47,6 +54,7 @@ class Examples:
       self.given_labels[mask],
       self.true_labels[mask],
       self.index[mask],
+      self.is_decided[mask],
     )
 
 
@@ -58,7 +66,8 @@ class NoisyDataset:
     train: `Examples`.
     validation: `Examples`: held out of the train split, with their noisy
       labels, or the dataset's own, with clean ones; may be empty.
-    test: `Examples`, with clean labels.
+    test: `Examples`, with the dataset's own labels, which no noise is added to,
+      or those that a person decided on.
     has_own_validation: bool, whether `validation` is the dataset's own.
     extra_tests: dict from name to `Examples` that are tested on as well.
   """
@@ -91,6 +100,7 @@ class NoisyDataset:
       join("given_labels"),
       join("true_labels"),
       index[order],
+      join("is_decided"),
     )
 
   @property
@@ -117,8 +127,8 @@ def prepare(
 
   The held-out part has noisy labels like the training part, because whoever
   trains on noisy labels has no others. If nothing is held out and the dataset
-  has a validation split of its own, with clean labels, that one is used. The
-  test split stays clean.
+  has a validation split of its own, with clean labels, that one is used. No
+  noise is added to the test split.
 
   Args:
     dataset: an `ImageDataset`.
@@ -129,8 +139,8 @@ def prepare(
       `label_noise.HUMAN`, whose labels the dataset has.
     noise_rate: float in [0, 1].
     noise_seed: int.
-    decisions: sequence of `label_decisions.Decisions`, which change the labels
-      after they were corrupted.
+    decisions: sequence of what `label_decisions.read` returns. They change the
+      labels after they were corrupted.
     num_folds: int, the number of equal, stratified parts that the examples are
       divided into. One of them is held out. None holds out
       `validation_fraction` instead.
@@ -143,8 +153,8 @@ def prepare(
     a `NoisyDataset`.
 
   Raises:
-    InvalidInputError: if there are too few examples, or if the dataset lacks
-      the labels of `noise_type`.
+    InvalidInputError: if there are too few examples, if the dataset lacks the
+      labels of `noise_type`, or if the decisions drop a whole split.
   """
   index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
@@ -159,16 +169,20 @@ def prepare(
       noise_seed,
       noise_count,
     )
-  given_labels, kept = label_decisions.apply(decisions, index, given_labels)
+  given_labels, stays, is_decided = _decide(
+    decisions, "train", index, given_labels
+  )
   if dataset.train_clean_labels is not None:
     true_labels = dataset.train_clean_labels[index]
   elif noise_type == "none":  # Only the given labels are known.
     true_labels = given_labels
-  else:
+  elif dataset.test_labels_are_clean:
     true_labels = labels
+  else:  # A decision knows better than labels that may be wrong themselves.
+    true_labels = np.where(is_decided, given_labels, labels)
   noisy = Examples(
-    dataset.train_images, given_labels, true_labels, index
-  ).where(kept)
+    dataset.train_images, given_labels, true_labels, index, is_decided
+  ).where(stays)
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
   validation = noisy.where(held_out)
   own_validation = _own_validation(dataset)
@@ -178,15 +192,51 @@ def prepare(
     validation=own_validation if has_own_validation else validation,
     has_own_validation=has_own_validation,
     extra_tests=extra_tests(dataset),
-    test=take_test_examples(dataset, num_test_examples),
+    test=take_test_examples(dataset, num_test_examples, decisions),
   )
 
 
-def take_test_examples(dataset, num_test_examples=None):
+def take_test_examples(dataset, num_test_examples=None, decisions=()):
   """Returns the `Examples` that a run is tested on; see `prepare`."""
   index = _subset(dataset, "test", num_test_examples)
-  labels = dataset.test_labels[index]
-  return Examples(dataset.test_images, labels, labels, index)
+  labels, stays, is_decided = _decide(
+    decisions, "test", index, dataset.test_labels[index]
+  )
+  return Examples(dataset.test_images, labels, labels, index, is_decided).where(
+    stays
+  )
+
+
+def describe_test_labels(dataset, test):
+  """Returns what is known of test labels: a str.
+
+  Args:
+    dataset: an `ImageDataset`.
+    test: `Examples` of `take_test_examples`.
+
+  Returns:
+    `clean` if the dataset's own count as right, else `decided` if a person
+    decided about each of them, else `given`.
+  """
+  if dataset.test_labels_are_clean:
+    return "clean"
+  return "decided" if test.is_decided.all() else "given"
+
+
+def test_parts(test):
+  """Parts test examples by whether a person decided about their labels.
+
+  Args:
+    test: `Examples`.
+
+  Returns:
+    dict from `decided` and `undecided` to a bool array [num_examples]; without
+    a part that is empty; empty if nobody decided about any.
+  """
+  if not test.is_decided.any():
+    return {}
+  parts = {"decided": test.is_decided, "undecided": ~test.is_decided}
+  return {name: mask for name, mask in parts.items() if mask.any()}
 
 
 def extra_tests(dataset):
@@ -208,6 +258,19 @@ def _subset(dataset, split, num_examples):
   return np.flatnonzero(
     image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
   )
+
+
+def _decide(decisions, split, index, labels):
+  """Returns `label_decisions.apply` of the decisions about a split."""
+  result = label_decisions.apply(
+    [part[split] for part in decisions], index, labels
+  )
+  if not result[1].any():
+    raise errors.InvalidInputError(
+      f"Label decisions must leave some {split} examples. Received: decisions "
+      f"that drop all {len(index)}"
+    )
+  return result
 
 
 def _own_validation(dataset):

@@ -80,6 +80,11 @@ def load_noisy_dataset(config, dataset):
     len(noisy.test),
     dataset.num_classes,
   )
+  if noisy_dataset.describe_test_labels(dataset, noisy.test) == "given":
+    _logger.info(
+      "The test labels are as given. Some may be wrong, and accuracies are "
+      "measured on them"
+    )
   if config.noise_type != "none" or noisy.actual_noise_rate:
     _logger.info(
       "Label noise: %s, nominal rate %.4f, actual rate %.4f",
@@ -90,16 +95,37 @@ def load_noisy_dataset(config, dataset):
   return noisy
 
 
+def load_test_examples(config, dataset):
+  """Returns the `Examples` that a run of a config is tested on."""
+  decisions = _read_label_decisions(config, dataset)
+  _log_decisions(decisions, ["test"])
+  return noisy_dataset.take_test_examples(
+    dataset, config.num_test_examples, decisions
+  )
+
+
 def _read_decisions(config, dataset):
-  decisions = []
-  if config.label_decisions:
-    decisions.append(label_decisions.read(config.label_decisions, dataset))
+  decisions = _read_label_decisions(config, dataset)
   if config.drop_flagged:
     decisions.append(label_decisions.drop_flagged(config.drop_flagged, dataset))
-  for part in decisions:
-    _logger.info(
-      "Label decisions: %d relabelled, %d dropped",
-      len(part.labels),
-      len(part.dropped),
-    )
+  _log_decisions(decisions, label_decisions.SPLITS)
   return decisions
+
+
+def _read_label_decisions(config, dataset):
+  """Returns a list, empty if there are none."""
+  if not config.label_decisions:
+    return []
+  return [label_decisions.read(config.label_decisions, dataset)]
+
+
+def _log_decisions(decisions, splits):
+  for part in decisions:
+    for split in splits:
+      counts = part[split].counts()
+      if any(counts.values()):
+        _logger.info(
+          "Label decisions, %s split: %s",
+          split,
+          ", ".join(f"{number} {what}" for what, number in counts.items()),
+        )

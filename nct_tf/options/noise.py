@@ -59,13 +59,14 @@ class Noise(fields.Options):
   label_decisions: str | None = fields.option(
     None,
     "CSV file that the page of scripts.audit gives (columns id, decision and "
-    "label). It names the labels to replace and the examples to drop.",
+    "label). It names the labels to replace and the examples to drop, training "
+    "and test examples alike.",
   )
   drop_flagged: str | None = fields.option(
     None,
-    "The labels.csv of an audit. All examples that it flags are dropped. This "
-    "needs --force_drop_flagged too, because hard examples look like wrong "
-    "labels.",
+    "The labels.csv of an audit. All training examples that it flags are "
+    "dropped. This needs --force_drop_flagged too, because hard examples look "
+    "like wrong labels.",
   )
   force_drop_flagged: bool = fields.option(False, "Confirm --drop_flagged.")
   num_folds: int | None = fields.option(

@@ -54,7 +54,7 @@ def plot_memorisation(runs, path):
   canvas = figure.Figure(figsize=(1 + 3.6 * num_runs, 5.6), dpi=150)
   axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
   for column, (name, result, history) in enumerate(runs):
-    _plot_run(axes[:, column], history)
+    _plot_run(axes[:, column], result, history)
     title = _title(result["method"])
     if num_runs > 1:
       title += f"\n{name}"
@@ -241,10 +241,14 @@ def _save(canvas, path):
     ) from error
 
 
-def _plot_run(axes, history):
+def _plot_run(axes, result, history):
   epochs = history["epoch"] + 1
+  clean = _PARTS["clean"]
+  if _is_noise_unknown(result):
+    clean = {**clean, "label": "given labels"}
+  parts = {**_PARTS, "clean": clean}
   for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-    for part, style in _PARTS.items():
+    for part, style in parts.items():
       values = history.get(f"train_{quantity}_{part}")
       if values is not None:
         measured = np.isfinite(values)
@@ -252,8 +256,14 @@ def _plot_run(axes, history):
     _tidy(ax)
 
 
+def _is_noise_unknown(result):
+  """Returns whether a run's labels are its user's, none known to be wrong."""
+  is_unknown = result.get("test_labels", "clean") != "clean"
+  return is_unknown and not result["actual_noise_rate"]
+
+
 def _describe(result):
-  noise = "no label noise"
+  noise = "its own noise" if _is_noise_unknown(result) else "no label noise"
   if result["actual_noise_rate"] > 0:
     noise = "its own noise"
     if result["noise_type"] != "none":

@@ -44,7 +44,7 @@ The whole configuration, as a flag file:
 
 ## Scores
 
-On the clean test split, unless said otherwise.
+On {test_split}, unless said otherwise.
 
 | | accuracy |
 |---|---|
@@ -60,6 +60,7 @@ The best epoch was chosen on {best_selected_on}.
 {disagreement}\
 * Pictures are resized to {resizing}.
   A rotation in their EXIF data is not obeyed.
+{given_labels}\
 * It was measured on one test split, in one run. Measure it on your own data
   before you rely on it.
 
@@ -115,12 +116,21 @@ def format_card(config, result, name, version):
         "test": "the test split itself, so its accuracy is optimistic",
         "validation": "validation examples apart from the test split",
       }[result["best_selected_on"]],
+      "test_split": result_lib.name_test_split(result),
+      "given_labels": _given_labels(result),
       "advice": _wrap(method.ADVICE, "* "),
       "disagreement": _DISAGREEMENT if method.NUM_NETWORKS > 1 else "",
       "git_commit": result["git_commit"] or "unknown",
       "exported_tensorflow": tf.__version__,
     }
   )
+
+
+def _given_labels(result):
+  """Returns a limit of accuracies on labels that may be wrong, if they are."""
+  if result.get("test_labels") != "given":
+    return ""
+  return _wrap(result_lib.GIVEN_LABELS, "* ") + "\n"
 
 
 def _method(method):
@@ -166,10 +176,14 @@ def _resizing(result):
   return text
 
 
+def _is_noise_unknown(result):
+  return result["noise_type"] == "none" and not result["actual_noise_rate"]
+
+
 def _noise(result):
   actual_rate = result["actual_noise_rate"]
   kind = result["noise_type"]
-  if kind == "none" and not actual_rate:
+  if _is_noise_unknown(result):
     return "none was added; what was there is unknown"
   if kind == "none":
     kind = "that of the dataset"
@@ -179,6 +193,7 @@ def _noise(result):
 
 
 def _scores(result, num_networks):
+  kind = "given" if _is_noise_unknown(result) else "right"
   named = {
     "last epoch": "last_accuracy",
     "mean of the last ten epochs": "last10_accuracy",
@@ -187,11 +202,17 @@ def _scores(result, num_networks):
       f"network {number} alone": f"network{number}_accuracy"
       for number in range(1, num_networks + 1)
     },
-    "right training labels that are reproduced": "train_accuracy_clean",
+    f"{kind} training labels that are reproduced": "train_accuracy_clean",
     "wrong training labels that are reproduced": "train_accuracy_noisy",
   }
-  return "\n".join(
-    f"| {label} | {text_tables.percent(result[key])} |"
+  scores = {
+    label: result[key]
     for label, key in named.items()
     if result[key] is not None
+  }
+  for part, own in result.get("test_parts", {}).items():
+    scores[f"{part} test labels ({own['num_examples']})"] = own["accuracy"]
+  return "\n".join(
+    f"| {label} | {text_tables.percent(value)} |"
+    for label, value in scores.items()
   )

@@ -32,8 +32,10 @@ def fit(model, config, data, directory, interruption):
     interruption: an `nct_tf.system.interruption.Interruption`.
 
   Returns:
-    dict from the name of each of the data's `extra_tests` to a dict of float:
-    `accuracy`, and `top5_accuracy` where there are more than five classes.
+    dict of the last accuracies that the history has not: `extra_tests`, dict
+    from the name of each of the data's further test splits to a dict of float:
+    `accuracy`, and `top5_accuracy` where there are more than five classes;
+    `test_parts`, likewise of the parts of the test split.
 
   Raises:
     InvalidInputError: if the method's phases do not fit the epochs.
@@ -104,7 +106,10 @@ def fit(model, config, data, directory, interruption):
       ]
     try:
       loop.train(batches, num_steps, ending, state, callback_list)
-      extra_tests = measuring.extra_tests()
+      accuracies = {
+        "extra_tests": measuring.extra_tests(),
+        "test_parts": measuring.test_parts(),
+      }
     except loop_lib.StopRequested:
       if is_chief:
         checkpointing.save()
@@ -117,7 +122,7 @@ def fit(model, config, data, directory, interruption):
       interruption.deferred = False
     if scores and is_chief:
       directory.write_label_scores(scores.means())
-  return extra_tests
+  return accuracies
 
 
 def _label_scores(model, config, data):

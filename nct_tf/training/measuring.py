@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 
-from nct_tf.input_pipeline import batching
+from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.workdir import history as history_lib
 
 
@@ -80,6 +80,24 @@ class Measuring:
     return {
       name: _accuracies(self.evaluator(examples)())
       for name, examples in self._data.noisy.extra_tests.items()
+    }
+
+  def test_parts(self):
+    """Returns as `extra_tests`, of the parts of the test split.
+
+    They are those of `noisy_dataset.test_parts`, with their `num_examples`.
+    """
+    test = self._data.noisy.test
+    parts = {
+      name: test.where(mask)
+      for name, mask in noisy_dataset.test_parts(test).items()
+    }
+    return {
+      name: {
+        "num_examples": len(examples),
+        **_accuracies(self.evaluator(examples)()),
+      }
+      for name, examples in parts.items()
     }
 
 

@@ -13,7 +13,7 @@ from nct_tf import (
   metrics,
   version,
 )
-from nct_tf.input_pipeline import batching, run_data
+from nct_tf.input_pipeline import batching, noisy_dataset, run_data
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
 from nct_tf.reporting import plotting
@@ -114,20 +114,20 @@ def _run(config, directory, strategy, interruption):
     with interruption.hold():
       directory.start(config, data.noisy, kept, pretrained_sha256)
   distribution.wait_for_all(strategy)
-  extra_tests = fitting.fit(model, config, data, directory, interruption)
+  accuracies = fitting.fit(model, config, data, directory, interruption)
   if not is_chief:
     return None
-  return _finish(config, data, model, directory, extra_tests)
+  return _finish(config, data, model, directory, accuracies)
 
 
-def _finish(config, data, model, directory, extra_tests):
+def _finish(config, data, model, directory, accuracies):
   """Writes the last files of a trained run; returns its result."""
   history = directory.read_history()
   result = {
     **_describe_run(config, data.dataset, data.noisy, model),
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **result_lib.summarize_history(history, config.num_epochs),
-    "extra_tests": extra_tests,
+    **accuracies,
   }
   if config.monitor_every_epochs:
     plotting.plot_memorisation(
@@ -200,6 +200,8 @@ def _describe_run(config, dataset, noisy, model):
     "noise_rate": config.noise_rate,
     "actual_noise_rate": noisy.actual_noise_rate,
     "num_train_examples": len(noisy.train),
+    "num_test_examples": len(noisy.test),
+    "test_labels": noisy_dataset.describe_test_labels(dataset, noisy.test),
     "num_epochs": config.num_epochs,
     "network": config.network,
     "width": config.width,

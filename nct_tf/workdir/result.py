@@ -1,17 +1,44 @@
 """The figures of a run: the content of `result.json`."""
 
+import textwrap
+
 import numpy as np
 
 from nct_tf import units
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import history as history_lib
 
-LEGEND = """\
-best, last, last 10: accuracy on the clean test split, of the best epoch
-(chosen on that split, or on held-out noisy labels where there are any), of
-the last one, and the mean of the last ten;
+# Test splits by what is known of their labels, see
+# `noisy_dataset.describe_test_labels`.
+_TEST_SPLITS = {
+  "clean": "the clean test split",
+  "given": "the test split's given labels",
+  "decided": "the test split's decided labels",
+}
+GIVEN_LABELS = (
+  "Nobody knows which of the given test labels are wrong; a right answer to a "
+  "wrong label counts as an error."
+)
+_LEGEND = """\
+best, last, last 10: accuracy on {test_split}, of the best epoch (chosen on \
+that split, or on held-out noisy labels where there are any), of the last one, \
+and the mean of the last ten;
 balanced: the mean of the classes' accuracies, of the last epoch;
 memorised: the share of wrong training labels that the ensemble reproduces."""
+
+
+def name_test_split(result):
+  """Returns what a run's accuracies are measured on: a str.
+
+  Args:
+    result: dict with the `test_labels` of `result.json`. Those of a run of an
+      earlier version, which did not note it, count as clean.
+  """
+  return _TEST_SPLITS[_test_labels(result)]
+
+
+def _test_labels(result):
+  return result.get("test_labels", "clean")
 
 
 def summarize_history(history, num_epochs):
@@ -27,10 +54,10 @@ def summarize_history(history, num_epochs):
 
   Returns:
     dict of the epochs trained, the accuracies and the times of `result.json`,
-    and whether the run was stopped early. Accuracies are
-    fractions, None if not measured. They are on the clean labels of the test
-    split; only `train_accuracy_clean` and `train_accuracy_noisy` are on the
-    given labels of training examples.
+    and whether the run was stopped early. Accuracies are fractions, None if not
+    measured. They are on the labels of the test split; only
+    `train_accuracy_clean` and `train_accuracy_noisy` are on the given labels of
+    training examples.
   """
   split = "test" if "test_ensemble_accuracy" in history else "val"
   accuracy = history[f"{split}_ensemble_accuracy"]
@@ -103,3 +130,29 @@ def format_results(results, names):
   ]
   figures = ("best", "last", "last 10", "balanced", "memorised", "time")
   return text_tables.format_table(rows, ("run", "method", "epochs", *figures))
+
+
+def format_legend(results, names):
+  """Returns what the columns of `format_results` mean, as text.
+
+  Args:
+    results: see there.
+    names: see there.
+  """
+  runs = {}
+  for name, result in zip(names, results, strict=True):
+    runs.setdefault(_test_labels(result), []).append(name)
+  if len(runs) == 1:
+    (test_split,) = (_TEST_SPLITS[labels] for labels in runs)
+  else:
+    test_split = " or ".join(
+      f"{_TEST_SPLITS[labels]} ({', '.join(own)})"
+      for labels, own in runs.items()
+    )
+  lines = _LEGEND.format(test_split=test_split).splitlines()
+  if "given" in runs:
+    lines.append(GIVEN_LABELS)
+  return "\n".join(
+    textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False)
+    for line in lines
+  )

@@ -62,6 +62,26 @@ class ExampleOneSplit(_Builder):
   SPLITS = {"train": 30}
 
 
+class ExampleCleanLabels(_Builder):
+  """All labels are wrong, and the right ones are known."""
+
+  SPLITS = {"train": 30}
+
+  def _info(self):
+    info = super()._info()
+    label = tfds.features.ClassLabel(names=self.CLASSES)
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=tfds.features.FeaturesDict(
+        {**info.features, "clean_label": label}
+      ),
+    )
+
+  def _generate_examples(self, num_examples):
+    for key, example in super()._generate_examples(num_examples):
+      yield key, {**example, "clean_label": (key + 1) % len(self.CLASSES)}
+
+
 class ExampleNoTrain(_Builder):
   SPLITS = {"test": 30}
 
@@ -160,6 +180,15 @@ class TfdsImagesTest(parameterized.TestCase):
     np.testing.assert_array_equal(np.bincount(dataset.train_labels), [8] * 3)
     np.testing.assert_array_equal(np.bincount(dataset.test_labels), [2] * 3)
 
+  def test_held_out_examples_have_their_clean_labels(self):
+    data_dir = self.prepare(ExampleCleanLabels)
+    dataset = datasets.load("example_clean_labels", data_dir)
+    for images, labels in (
+      (dataset.train_images, dataset.train_clean_labels),
+      (dataset.test_images, dataset.test_labels),
+    ):
+      np.testing.assert_array_equal((images[:, 0, 0, 0] + 1) % 3, labels)
+
   @parameterized.named_parameters(
     ("no_train", ExampleNoTrain, "a split named train. Received: test"),
     ("one_class", ExampleOneClass, "at least two classes. Received: cat"),
@@ -197,6 +226,12 @@ class TfdsImagesTest(parameterized.TestCase):
 class DigitsTest(absltest.TestCase):
   def test_split_is_fixed_and_stratified(self):
     dataset = datasets.load("digits")
+    self.assertEqual(dataset.split_ids("train")[:2], ("0", "1"))
+    self.assertEqual(dataset.split_ids("test")[:2], ("test/0", "test/1"))
+    np.testing.assert_array_equal(
+      dataset.picture(1, "test"), dataset.test_images[1]
+    )
+    self.assertTrue(dataset.test_labels_are_clean)
     self.assertEqual(dataset.train_images.shape, (1437, 8, 8, 1))
     self.assertEqual(dataset.test_images.shape, (360, 8, 8, 1))
     self.assertEqual(dataset.train_images.max(), 255)

@@ -64,6 +64,12 @@ class OwnImagesTestCase(parameterized.TestCase):
       csv.writer(lines).writerows([header, *rows])
     return f"csv:{file}"
 
+  def splits(self, dataset):
+    return (
+      ("train", dataset.train_images, dataset.train_labels),
+      ("test", dataset.test_images, dataset.test_labels),
+    )
+
 
 class FolderTest(OwnImagesTestCase):
   def test_its_pixels_and_names_arrive(self):
@@ -74,13 +80,16 @@ class FolderTest(OwnImagesTestCase):
     self.assertLen(dataset.test_labels, 12)
     np.testing.assert_array_equal(np.bincount(dataset.test_labels), [3] * 4)
     self.assertEqual(dataset.image_shape, (4, 6, 3))
-    for number, name in enumerate(dataset.ids):
-      with Image.open(self.folder / name) as image:
-        np.testing.assert_array_equal(
-          dataset.train_images[number], np.asarray(image)
+    for split, images, labels in self.splits(dataset):
+      for number, name in enumerate(dataset.split_ids(split)):
+        with Image.open(self.folder / name) as image:
+          pixels = np.asarray(image)
+        np.testing.assert_array_equal(images[number], pixels)
+        np.testing.assert_array_equal(dataset.picture(number, split), pixels)
+        self.assertEqual(
+          name.split("/")[0], dataset.class_names[labels[number]]
         )
-      label = dataset.class_names[dataset.train_labels[number]]
-      self.assertEqual(name.split("/")[0], label)
+    self.assertFalse(dataset.test_labels_are_clean)
 
   def test_splits_that_are_there_stay(self):
     for split, number in (("train", 4), ("test", 2)):
@@ -92,6 +101,10 @@ class FolderTest(OwnImagesTestCase):
     self.assertLen(dataset.train_labels, 8)
     self.assertLen(dataset.test_labels, 4)
     self.assertTrue(all(name.startswith("train/") for name in dataset.ids))
+    self.assertEqual(
+      dataset.split_ids("test"),
+      ("test/a/0.png", "test/a/1.png", "test/b/0.png", "test/b/1.png"),
+    )
 
   def test_a_test_folder_alone_is_a_class(self):
     self.fill("test", "other")
@@ -234,6 +247,10 @@ class CsvTest(OwnImagesTestCase):
     np.testing.assert_array_equal(dataset.train_labels, [0, 1] * 4)
     np.testing.assert_array_equal(dataset.train_clean_labels, [0] * 8)
     np.testing.assert_array_equal(dataset.test_labels, [0] * 4)
+    self.assertTrue(dataset.test_labels_are_clean)
+    self.assertEqual(
+      dataset.split_ids("test"), ("8.png", "9.png", "10.png", "11.png")
+    )
 
   @parameterized.named_parameters(
     ("no_column", ("path", "class"), ("0.png", "a"), "columns path, label"),
@@ -391,14 +408,20 @@ class NpzTest(OwnImagesTestCase):
     dataset = self.load(self.save_npz(**arrays))
     self.assertEqual(dataset.class_names, ("no", "yes"))
     self.assertLen(dataset.test_labels, 8)
-    for number, name in enumerate(dataset.ids):
-      np.testing.assert_array_equal(
-        dataset.train_images[number, ..., 0], arrays["images"][int(name)]
-      )
-      self.assertEqual(
-        dataset.class_names[dataset.train_labels[number]],
-        arrays["labels"][int(name)],
-      )
+    for split, images, labels in self.splits(dataset):
+      for number, name in enumerate(dataset.split_ids(split)):
+        row = int(name.removeprefix("test/"))
+        self.assertEqual(name.startswith("test/"), split == "test")
+        np.testing.assert_array_equal(
+          images[number, ..., 0], arrays["images"][row]
+        )
+        np.testing.assert_array_equal(
+          dataset.picture(number, split), images[number]
+        )
+        self.assertEqual(
+          dataset.class_names[labels[number]], arrays["labels"][row]
+        )
+    self.assertFalse(dataset.test_labels_are_clean)
 
   def test_splits_and_clean_labels(self):
     arrays = self.arrays()
@@ -410,6 +433,7 @@ class NpzTest(OwnImagesTestCase):
       dataset.train_clean_labels, 1 - dataset.train_labels
     )
     np.testing.assert_array_equal(dataset.test_labels, [1, 0] * 5)
+    self.assertTrue(dataset.test_labels_are_clean)
 
   @parameterized.named_parameters(
     ("floats", {"images": np.zeros((40, 5, 5))}, "must be uint8"),

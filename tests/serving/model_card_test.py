@@ -59,6 +59,28 @@ class FormatCardTest(parameterized.TestCase):
     paragraph = card[card.index("## Method") : card.index("| network |")]
     self.assertLessEqual(max(map(len, paragraph.splitlines())), 80)
 
+  @parameterized.parameters(
+    ({}, "On the clean test split", "right training labels"),
+    (
+      {
+        "test_labels": "given",
+        "noise_type": "none",
+        "actual_noise_rate": 0.0,
+        "test_parts": {"decided": {"num_examples": 7, "accuracy": 0.25}},
+      },
+      "On the test split's given labels",
+      "given training labels",
+    ),
+  )
+  def test_says_what_is_known_of_the_labels(self, changes, test, train):
+    result = {**_RESULT, "method": "standard", **changes}
+    card = model_card.format_card(config.TrainConfig(), result, "digits", 3)
+    self.assertIn(f"\n{test}, unless said otherwise.\n", card)
+    self.assertIn(f"| {train} that are reproduced | 60.0 % |", card)
+    self.assertEqual("\n* Nobody knows which" in card, bool(changes))
+    row = "| decided test labels (7) | 25.0 % |"
+    self.assertEqual(row in card, bool(changes))
+
 
 if __name__ == "__main__":
   absltest.main()

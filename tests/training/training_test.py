@@ -337,7 +337,9 @@ class ExtraTestsTest(RunTestCase):
       "top5_accuracy": hits[:70, :5].sum(1).mean(),
     }.items():
       self.assertAlmostEqual(scores["extra_tests"]["some"][name], figure)
-    self.assertRegex(evaluation.format_evaluation(scores), r"some  +\d+\.\d %")
+    self.assertRegex(
+      evaluation.format_evaluation(scores), r"some  +70  +\d+\.\d %"
+    )
 
   def test_five_classes_have_no_top5(self):
     directory, result = self.run_in(
@@ -351,6 +353,85 @@ class ExtraTestsTest(RunTestCase):
     self.assertIsNone(result["top5_accuracy"])
     self.assertEqual(result["extra_tests"], {})
     self.assertNotIn("val_ensemble_top5_accuracy", self.history(directory))
+
+
+class OwnTestLabelsTest(RunTestCase):
+  def setUp(self):
+    super().setUp()
+    digits = run_data.load_dataset(CONFIG)
+    images = np.concatenate([digits.train_images[:200], digits.test_images])
+    labels = np.concatenate([digits.train_labels[:200], digits.test_labels])
+    split = np.where(np.arange(len(labels)) < 200, "train", "test")
+    np.savez(self.folder / "own.npz", images=images, labels=labels, split=split)
+    self.labels = digits.test_labels.copy()
+    self.decisions = self.folder / "decisions.csv"
+    self.options = {
+      "dataset": f"npz:{self.folder / 'own.npz'}",
+      "num_train_examples": None,
+      "noise_type": "none",
+      "noise_rate": 0.0,
+      "method": "standard",
+      "num_epochs": 1,
+      "augmentation": "none",
+    }
+
+  def decide(self, *rows):
+    self.decisions.write_text("\n".join(["id,decision,label", *rows, ""]))
+
+  def test_decided_and_undecided_labels_are_told_apart(self):
+    self.decide(
+      "7,drop,", "test/207,drop,", "test/200,relabel,9", "test/201,keep,"
+    )
+    self.labels[0] = 9
+    stays = np.arange(360) != 7
+    is_decided = np.arange(360) < 2
+    directory, result = self.run_in(
+      "run", label_decisions=str(self.decisions), **self.options
+    )
+    self.assertEqual(result["test_labels"], "given")
+    self.assertEqual(result["num_test_examples"], 359)
+    self.assertEqual(result["num_train_examples"], 199)
+    self.assertIsNone(result["train_accuracy_noisy"])
+    hits = self.hits(directory)
+    self.assertAlmostEqual(
+      result["last_accuracy"], hits[stays].mean(), places=5
+    )
+    scores = evaluation.evaluate_run(directory)
+    for name, mask in (
+      ("decided", is_decided),
+      ("undecided", ~is_decided & stays),
+    ):
+      for part, key in (
+        (result["test_parts"][name], "accuracy"),
+        (scores["test_parts"][name], "ensemble_accuracy"),
+      ):
+        self.assertEqual(part["num_examples"], mask.sum())
+        self.assertAlmostEqual(part[key], hits[mask].mean(), places=5)
+    text = evaluation.format_evaluation(scores)
+    self.assertIn("on the test split's given labels", text)
+    self.assertRegex(text, r"\ndecided +2 .*\nundecided +357 ")
+    # Later decisions about test labels count in a later evaluation.
+    self.decide("7,drop,", *(f"test/{200 + n},keep," for n in range(360)))
+    scores = evaluation.evaluate_run(directory)
+    self.assertEqual(scores["test_labels"], "decided")
+    self.assertEqual(set(scores["test_parts"]), {"decided"})
+    self.assertEqual(scores["num_examples"], 360)
+    other = self.folder / "other.csv"
+    self.decisions.rename(other)
+    with self.assertRaisesRegex(errors.InvalidInputError, "cannot be read"):
+      evaluation.evaluate_run(directory)
+    self.assertEqual(
+      evaluation.evaluate_run(directory, label_decisions=str(other)),
+      {**scores, "label_decisions": str(other)},
+    )
+
+  def hits(self, directory):
+    """Returns bool array [360], which test labels the ensemble names."""
+    model, _, result = restoring.restore(directory)
+    images = run_data.load_dataset(CONFIG).test_images
+    inputs = (images / 255 - result["mean"]) / result["std"]
+    logits = model.predict(inputs.astype(np.float32), verbose=0)
+    return logits.argmax(axis=1) == self.labels
 
 
 class SubsetTest(RunTestCase):

@@ -24,6 +24,23 @@ class FormatResultsTest(absltest.TestCase):
       " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % 88.0 % - 12 s"
     )
 
+  def test_the_legend_names_what_is_known_of_the_test_labels(self):
+    old, clean = {}, {"test_labels": "clean"}
+    given, decided = {"test_labels": "given"}, {"test_labels": "decided"}
+    for results, expected in (
+      ([old, clean], "accuracy on the clean test split, of the best epoch"),
+      ([given, given], "accuracy on the test split's given labels, of"),
+      (
+        [clean, given, decided],
+        "accuracy on the clean test split (a) or the test split's given labels "
+        "(b) or the test split's decided labels (c), of",
+      ),
+    ):
+      legend = result_lib.format_legend(results, "abc"[: len(results)])
+      self.assertIn(expected, " ".join(legend.split()))
+      self.assertEqual("Nobody knows" in legend, given in results)
+      self.assertLessEqual(max(map(len, legend.splitlines())), 80)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -27,7 +27,9 @@ def load(path, test_fraction):
       split if there is no `split`.
 
   Returns:
-    an `ImageDataset`. Its test labels are the clean ones if those are known.
+    an `ImageDataset`. Its test labels are the clean ones if those are known. An
+    example's id is its number in the file; that of a test example begins with
+    `test/`.
 
   Raises:
     InvalidInputError: if the file does not have that form, or if a finding
@@ -83,6 +85,8 @@ def examine(path, test_fraction):
     class_names=tuple(class_names),
     train_clean_labels=None if clean_labels is None else clean_labels[~is_test],
     train_ids=tuple(map(str, np.flatnonzero(~is_test).tolist())),
+    test_ids=image_dataset.test_names(np.flatnonzero(is_test).tolist()),
+    test_labels_are_clean=clean_labels is not None,
     findings=tuple(findings),
   )
   return dataset, findings

@@ -274,8 +274,11 @@ def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
     class_names=examined.class_names,
     train_clean_labels=train.clean_labels,
     train_ids=tuple(train.paths),
-    findings=tuple(examined.findings),
     train_files=tuple(source.splits["train"].paths),
+    test_ids=tuple(test.paths),
+    test_files=tuple(source.splits["test"].paths),
+    test_labels_are_clean=test.clean_labels is not None,
+    findings=tuple(examined.findings),
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 

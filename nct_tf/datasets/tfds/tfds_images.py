@@ -145,7 +145,7 @@ def _hold_test_out(images, labels, more_labels):
     "test split",
   )
   images["test"] = image_storage.subset(images["train"], is_test)
-  labels["test"] = labels["train"][is_test]
+  labels["test"] = more_labels.get(_CLEAN_LABEL, labels["train"])[is_test]
   images["train"] = image_storage.subset(images["train"], ~is_test)
   labels["train"] = labels["train"][~is_test]
   for key, values in more_labels.items():
