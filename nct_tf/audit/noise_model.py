@@ -1,0 +1,130 @@
+"""How many labels are wrong, and what they were mistaken for.
+
+The model: an image's true class k has the probability softmax(z / t)_k, where z
+are the logarithms of what networks predict that did not learn its label; and an
+image of class k is given the label j with the probability T_kj. The temperature
+t and the transition matrix T are those that make the given labels likeliest.
+So unsure predictions do not count as wrong labels, and neither do mistakes that
+the networks are unsure of. What the networks are sure of, and mistaken in, does.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy import optimize, special
+
+from nct_tf import errors
+
+_NUM_ITERATIONS = 100
+_TOLERANCE = 1e-6  # Of the mean log likelihood, in nats.
+_MIN_PROBABILITY = 1e-9
+_LOG_TEMPERATURES = (-4.0, 4.0)
+
+# The transition matrix is drawn towards one in which all mistakes of all
+# classes are equally frequent, by as many imagined examples of each class. How
+# many it needs is found by how well the labels of other examples are predicted.
+STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, np.inf)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+  """The fitted model.
+
+  Attributes:
+    temperature: float.
+    transition: float array [num_classes, num_classes], rows add up to 1.
+    noise_rate: float, the share of labels that are not the true class.
+    log_likelihood: float, the mean over the examples, in nats.
+  """
+
+  temperature: float
+  transition: np.ndarray
+  noise_rate: float
+  log_likelihood: float
+
+
+def true_class_probabilities(fit, labels, pred_probs):
+  """Returns what is known of the true classes: [num_examples, num_classes].
+
+  Args:
+    fit: a `Fit`.
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+  """
+  classes = special.softmax(_logits(pred_probs) / fit.temperature, axis=1)
+  joint = classes * fit.transition[:, labels].T
+  return joint / joint.sum(axis=1, keepdims=True)
+
+
+def fit(labels, pred_probs, strength, weights=None, start=None):
+  """Fits the model by expectation maximisation.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+    strength: float, see `STRENGTHS`.
+    weights: float array [num_examples], how often each example counts; None for
+      once.
+    start: a `Fit` to begin with, or None.
+
+  Returns:
+    a `Fit`.
+  """
+  logits = _logits(pred_probs)
+  num_classes = logits.shape[1]
+  weights = np.ones(len(labels)) if weights is None else weights
+  given = (labels == np.arange(num_classes)[:, None]) * weights  # [C, N]
+  temperature, transition = 0.5, _symmetric(0.2, num_classes)
+  if start is not None:
+    temperature, transition = start.temperature, start.transition
+  before = -np.inf
+  for _ in range(_NUM_ITERATIONS):
+    classes = special.softmax(logits / temperature, axis=1)
+    joint = classes * transition[:, labels].T
+    likelihood = joint.sum(axis=1)
+    posterior = joint / likelihood[:, None]
+    counts = posterior.T @ given.T  # [true, given]
+    noise_rate = 1 - np.trace(counts) / weights.sum()
+    log_likelihood = float(weights @ np.log(likelihood) / weights.sum())
+    if log_likelihood - before < _TOLERANCE:
+      break
+    before = log_likelihood
+    transition = _smooth(counts, noise_rate, strength)
+    temperature = _best_temperature(logits, posterior, weights)
+  return Fit(temperature, transition, float(noise_rate), log_likelihood)
+
+
+def _logits(pred_probs):
+  logits = np.log(np.maximum(np.asarray(pred_probs, float), _MIN_PROBABILITY))
+  return logits - logits.max(axis=1, keepdims=True)
+
+
+def _symmetric(noise_rate, num_classes):
+  transition = np.full(
+    (num_classes, num_classes), noise_rate / (num_classes - 1)
+  )
+  np.fill_diagonal(transition, 1 - noise_rate)
+  return transition
+
+
+def _smooth(counts, noise_rate, strength):
+  """Returns a transition matrix of counts, drawn towards a symmetric one."""
+  symmetric = _symmetric(noise_rate, len(counts))
+  if np.isinf(strength):
+    return symmetric
+  smoothed = counts + strength * symmetric
+  return smoothed / smoothed.sum(axis=1, keepdims=True)
+
+
+def _best_temperature(logits, posterior, weights):
+  """Returns the temperature at which the classes are likeliest."""
+  aims = weights @ np.sum(posterior * logits, axis=1)
+
+  def loss(log_temperature):
+    scale = np.exp(-log_temperature)
+    return weights @ special.logsumexp(scale * logits, axis=1) - scale * aims
+
+  found = optimize.minimize_scalar(
+    loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-3}
+  )
+  return float(np.exp(found.x))
