@@ -90,6 +90,43 @@ class Audit(Weights, _Cache, FinishedRun):
 
 
 @dataclasses.dataclass(frozen=True)
+class ApplyDecisions(FinishedRun):
+  """Options of `scripts.apply_decisions`."""
+
+  TITLE = "apply_decisions"
+
+  dataset: str | None = fields.option(
+    None,
+    "The dataset to copy, folder:PATH, csv:FILE or npz:FILE. If not given, it "
+    "is that of --workdir.",
+  )
+  decisions: str | None = fields.option(
+    None,
+    "CSV file that the page of scripts.audit gives (columns id, decision and "
+    "label). If not given, it is decisions.csv in --workdir.",
+  )
+  output: str | None = fields.option(
+    None, "The copy: a new folder, CSV file or npz file, as the dataset is one."
+  )
+  links: bool = fields.option(
+    False, "Fill a new folder with symbolic links in place of copies."
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    given = [name for name in ("workdir", "dataset") if getattr(self, name)]
+    if len(given) != 1:
+      raise errors.InvalidInputError(
+        "Exactly one of (workdir, dataset) must be given. Received: "
+        f"{', '.join(given) or 'none'}"
+      )
+    if self.dataset and not self.decisions:
+      raise errors.InvalidInputError(
+        "Argument `decisions` must be given with dataset. Received: none"
+      )
+
+
+@dataclasses.dataclass(frozen=True)
 class Version(fields.Options):
   """Which version of a SavedModel."""
 

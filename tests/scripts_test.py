@@ -2,12 +2,14 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from nct_tf import config
 from tests.support import command_lines, interrupted_runs, long_tests, processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
@@ -106,6 +108,7 @@ class BadFlagsTest(ScriptsTestCase):
     "evaluate",
     "export",
     "predict",
+    "apply_decisions",
     "compare",
     "benchmark",
     "reproduce",
@@ -450,6 +453,95 @@ class WholeTest(ScriptsTestCase):
     self.assertEqual(process.returncode, 2)
     self.assertRegex(
       process.stderr, "^predict: cannot write any further: No space left.*\n$"
+    )
+
+
+class ApplyDecisionsTest(ScriptsTestCase):
+  def setUp(self):
+    super().setUp()
+    self.top = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    self.folder = self.top / "my pictures"
+    for path in ("1/a.png", "1/b.png", "2/c.png"):
+      (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+      (self.folder / path).write_text(path)
+    self.output = self.top / "it's new"
+    self.workdir = self.top / "runs"
+    self.workdir.mkdir()
+
+  def decide(self, name, *rows):
+    lines = ["id,decision,label", *rows]
+    (self.top / name).write_text("\n".join(lines) + "\n")
+    return self.top / name
+
+  def run_script(self, *arguments):
+    return run("apply_decisions", *arguments, f"--output={self.output}")
+
+  def finish_run(self, **options):
+    run = config.TrainConfig(dataset=f"folder:{self.folder}", **options)
+    (self.workdir / "flags.txt").write_text(run.to_flagfile())
+
+  def test_a_runs_dataset_and_its_decisions(self):
+    first = self.decide("first.csv", "2/c.png,relabel,1")
+    self.finish_run(label_decisions=str(first))
+    self.decide("runs/decisions.csv", "1/a.png,relabel,2")
+    process = self.run_script(f"--workdir={self.workdir}")
+    self.assertEqual(process.returncode, 0, process.stderr)
+    self.assertRegex(process.stdout, r"(?m)^relabelled +2$")
+    self.assertRegex(process.stdout, r"(?m)^undecided +1$")
+    *_, written, following = process.stdout.splitlines()
+    self.assertEqual(written, f"Written: folder:{self.output}")
+    self.assertEqual(
+      shlex.split(following),
+      [
+        "Next:",
+        following.split()[1],
+        "-m",
+        "scripts.train",
+        f"--flagfile={self.workdir}/flags.txt",
+        "--label_decisions=",
+        f"--dataset=folder:{self.output}",
+        f"--workdir={self.workdir}_corrected",
+      ],
+    )
+    names = [path.name for path in self.output.rglob("*/*")]
+    self.assertCountEqual(names, ["b.png", "c.png", "a.png"])
+
+  def test_a_dataset_of_no_run(self):
+    decisions = self.decide("decisions.csv", "1/a.png,drop,")
+    process = self.run_script(
+      f"--dataset=folder:{self.folder}", f"--decisions={decisions}"
+    )
+    self.assertEqual(process.returncode, 0, process.stderr)
+    self.assertRegex(process.stdout, r"(?m)^dropped +1$")
+
+  @parameterized.named_parameters(
+    (
+      "synthetic",
+      {"noise_type": "pair_flip"},
+      "Received: noise_type=pair_flip",
+    ),
+    (
+      "dropped",
+      {"drop_flagged": "labels.csv", "force_drop_flagged": True},
+      "Received: drop_flagged=labels.csv",
+    ),
+  )
+  def test_a_run_whose_labels_are_others(self, options, message):
+    self.finish_run(**options)
+    self.decide("runs/decisions.csv", "1/a.png,drop,")
+    process = self.run_script(f"--workdir={self.workdir}")
+    self.assert_one_line(process, f"^apply_decisions: .*{message}\n$")
+    self.assertFalse(self.output.exists())
+
+  @parameterized.parameters(
+    ((), r"Exactly one of \(workdir, dataset\)"),
+    (("--workdir=x", "--dataset=folder:y"), "Received: workdir, dataset"),
+    (("--dataset=folder:y",), "`decisions` must be given"),
+    (("--workdir=unused",), "there is no run in it"),
+  )
+  def test_bad_flags(self, arguments, message):
+    self.assert_one_line(
+      self.run_script(*arguments), f"^apply_decisions: .*{message}"
     )
 
 

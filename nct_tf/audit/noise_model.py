@@ -13,8 +13,6 @@ import dataclasses
 import numpy as np
 from scipy import optimize, special
 
-from nct_tf import errors
-
 _NUM_ITERATIONS = 100
 _TOLERANCE = 1e-6  # Of the mean log likelihood, in nats.
 _MIN_PROBABILITY = 1e-9

@@ -611,7 +611,9 @@ class BrowserTest(parameterized.TestCase):
     # What was saved can be loaded.
     self.find("#load").send_keys(str(self.downloads / "decisions.csv"))
     self.wait(lambda: self.text("#progress") == "15 of 20 decided")
-    self.assertEqual(self.text("#loaded"), "Loaded 15 decisions.")
+    self.assertEqual(
+      self.text("#said"), "decisions.csv: 15 rows read, 15 decisions loaded."
+    )
     self.assertEqual(self.save()[1], content)
 
   def test_shows_what_another_tab_decides(self):
@@ -626,21 +628,138 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual(self.verdict(3), "kept")
     self.assertEqual(self.text("#progress"), "1 of 20 decided")
 
-  @parameterized.named_parameters(
-    ("other_columns", "id,label\r\n1,cat\r\n", "This is no decisions.csv"),
-    ("broken", 'id,decision,label\n"1,keep,\n', "This is no decisions.csv"),
-    (
-      "unknown",
-      "\ufeffid,decision,label\r\nnobody,keep,\r\n__proto__,relabel,cow\r\n"
-      "__proto__,drop,",
-      "Loaded 1 decision. 2 rows left out",
-    ),
-  )
-  def test_loads_what_it_knows(self, text, message):
+  def load(self, text):
+    """Loads a file of this text."""
     path = self.folder / "loaded.csv"
     path.write_text(text, encoding="utf-8", newline="")
     self.find("#load").send_keys(str(path))
-    self.wait(lambda: message in self.text("#loaded"))
+    self.wait(lambda: "loaded" in self.text("#said"))
+
+  def test_what_is_loaded_is_merged_and_undone_at_once(self):
+    for place in (0, 1, 5):
+      self.click(place, "keep")
+    self.load(
+      "\ufeffnote,id,decision,label\r\n,nobody,keep,\r\n"
+      ",__proto__,relabel,cow\r\n"
+      f',"{HOSTILE_IDS[0].replace(chr(34), chr(34) * 2)}",drop,\r\n\r\n'
+      f",{HOSTILE_IDS[1]},relabel,{CLASS_NAMES[0]}\r\n"
+      f",{HOSTILE_IDS[1]},relabel,{CLASS_NAMES[3]}\r\n,__proto__,drop,"
+    )
+    self.assertEqual(
+      self.text("#said"),
+      "loaded.csv: 6 rows read, 4 decisions loaded; 2 left out, with a "
+      "picture, decision or class that this page does not have.",
+    )
+    verdicts = [self.verdict(place) for place in range(6)]
+    self.assertEqual(
+      verdicts,
+      ["dropped", f"relabelled {CLASS_NAMES[3]}", "", "", "", "dropped"],
+    )
+    self.find("#undo").click()
+    self.assertEqual(self.text("#said"), "Undone: 4 decisions.")
+    verdicts = [self.verdict(place) for place in range(6)]
+    self.assertEqual(verdicts, ["kept", "kept", "", "", "", "kept"])
+
+  @parameterized.named_parameters(
+    (
+      "columns",
+      "id,label\n1,cat\n",
+      "must have the columns id, decision, label",
+    ),
+    ("nothing", "", "must have the columns id, decision, label"),
+    ("quotes", 'id,decision,label\n"1,keep,\n', "is no CSV file"),
+    (
+      "short",
+      "id,decision,label\n1,keep,\n\n__proto__,drop",
+      "must have 3 values in row 4",
+    ),
+  )
+  def test_a_bad_file_changes_nothing(self, text, message):
+    self.click(0, "keep")
+    self.load(text)
+    self.assertRegex(
+      self.text("#said"), f"^loaded.csv {message}.*: nothing was loaded.$"
+    )
+    self.assertEqual(self.text("#progress"), "1 of 20 decided")
+    self.find("#undo").click()
+    self.assertEqual(self.text("#progress"), "0 of 20 decided")
+
+  def drop_files(self, *texts):
+    self.script(
+      """
+      const dataTransfer = new DataTransfer();
+      for (const text of arguments) {
+        dataTransfer.items.add(new File([text], "dropped.csv"));
+      }
+      for (const kind of ["dragover", "drop"]) {
+        document.querySelector("#grid").dispatchEvent(
+          new DragEvent(kind, {dataTransfer, bubbles: true}),
+        );
+      }
+      """,
+      *texts,
+    )
+    self.wait(lambda: "loaded" in self.text("#said"))
+
+  def test_a_file_is_dropped(self):
+    text = "id,decision,label\n__proto__,drop,\n"
+    self.drop_files(text, text)
+    self.assertIn("one file at a time", self.text("#said"))
+    self.drop_files(text)
+    self.assertEqual(
+      self.text("#said"), "dropped.csv: 1 row read, 1 decision loaded."
+    )
+    self.assertEqual(self.verdict(5), "dropped")
+
+  def test_all_that_is_shown_is_accepted_and_undone_at_once(self):
+    self.click(1, "keep")
+    Select(self.find("#given")).select_by_index(1)
+    self.assertEqual(self.text("#accept"), "Accept all 7 shown")
+    self.find("#accept").click()
+    self.assertIn("7 pictures relabelled as suggested", self.text("#said"))
+    self.assertFalse(self.find("#accept").is_enabled())
+    self.find("#clear").click()
+    self.assertEqual(self.text("#progress"), "8 of 20 decided")
+    self.assertEqual(self.text("#accept"), "Accept all 12 shown")
+    self.script("document.querySelector('.card').focus()")
+    self.press("a")  # Alone it is too easily pressed.
+    self.assertEqual(self.text("#progress"), "8 of 20 decided")
+    self.press(Keys.SHIFT + "A")
+    self.assertEqual(self.text("#progress"), "20 of 20 decided")
+    self.assertEqual(self.verdict(1), "kept")
+    rows, _ = self.save()
+    self.assertLen(rows, 21)
+    self.script("document.querySelector('.card').focus()")
+    self.press("u")
+    self.assertEqual(self.text("#said"), "Undone: 12 decisions.")
+    self.assertEqual(self.text("#progress"), "8 of 20 decided")
+    self.press("u", "u")
+    self.assertEqual(self.text("#progress"), "0 of 20 decided")
+    self.assertFalse(self.find("#undo").is_enabled())
+
+  def test_messages_go_and_errors_stay_until_something_is_done(self):
+    added = self.browser.execute_cdp_cmd(
+      "Page.addScriptToEvaluateOnNewDocument",
+      {
+        "source": "const wait = setTimeout; window.setTimeout = "
+        "(call, time) => wait(call, time / 50);"
+      },
+    )
+    try:
+      self.reload()
+      height = self.find("main").size["height"]
+      self.load("id,decision,label\n__proto__,drop,\n")
+      self.assertEqual(self.find("main").size["height"], height)
+      self.wait(lambda: not self.find("#said").is_displayed())
+      self.load("")
+      self.script("return new Promise(end => setTimeout(end, 10000))")
+      self.assertIn("nothing was loaded", self.text("#said"))
+      self.click(0, "keep")
+      self.assertFalse(self.find("#said").is_displayed())
+    finally:
+      self.browser.execute_cdp_cmd(
+        "Page.removeScriptToEvaluateOnNewDocument", added
+      )
 
   def test_says_that_nothing_is_kept(self):
     added = self.browser.execute_cdp_cmd(
@@ -725,6 +844,42 @@ class BrowserTest(parameterized.TestCase):
       self.script("return matchMedia('(prefers-color-scheme: dark)').matches"),
       scheme == "dark",
     )
+
+  @parameterized.named_parameters(("desktop", 1280), ("phone", 390))
+  def test_long_names_push_nothing_out(self, width):
+    names = ("long_" * 30, "many words and " * 10, "long name " * 20, "d")
+    data = make_page_data(10, names=names)
+    data.suspects[1]["id"] = "folder/" * 40 + "x.png"
+    folder = self.folder / f"long{width}"
+    write_page(
+      folder,
+      dataclasses.replace(
+        data,
+        title="title_" * 30,
+        command=f"train --flagfile={'runs/' * 30}flags.txt",
+        warnings=("warning/" * 30,),
+        threshold=0.0,
+      ),
+    )
+    self.resize(width, 900)
+    self.open(folder)
+    self.script(
+      "document.querySelectorAll('details').forEach(x => { x.open = true; })"
+    )
+    self.click(0, "relabel")
+    outside = self.script(
+      """
+      const right = document.documentElement.clientWidth;
+      return [...document.querySelectorAll("body *")].filter((element) =>
+        !element.closest(".scroller") &&
+        element.getBoundingClientRect().right > right + 1
+      ).map((element) => element.outerHTML);
+      """
+    )
+    self.assertEmpty(outside)
+    self.assertEqual(self.card(0, ".given-probability").text, "0.05")
+    for css in ("dd:has(b)", ".id", ".verdict"):
+      self.assertNotEmpty(self.card(0, css).get_attribute("title"))
 
   def test_on_a_phone_pictures_come_soon(self):
     self.resize(375, 800)

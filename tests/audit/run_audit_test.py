@@ -2,10 +2,12 @@
 
 import csv
 import dataclasses
+import html
 import json
 import pathlib
 import re
 import resource
+import shlex
 import tempfile
 
 from absl.testing import absltest
@@ -49,7 +51,7 @@ class AuditingTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     cls.addClassCleanup(folder.cleanup)
     cls.folder = pathlib.Path(folder.name)
-    cls.directory = tiny_run.train(cls.folder / "run", **_OPTIONS)
+    cls.directory = tiny_run.train(cls.folder / "it's a run", **_OPTIONS)
     cls.result = run_audit.audit_run(cls.directory)
 
   def test_rows_are_of_the_run_and_in_order(self):
@@ -108,6 +110,24 @@ class AuditingTest(absltest.TestCase):
       np.testing.assert_array_equal(
         np.asarray(image), self.result.dataset.train_images[number, ..., 0]
       )
+
+  def test_the_pages_command_can_be_pasted(self):
+    text = (self.directory.audit_dir / "index.html").read_text(encoding="utf-8")
+    command = re.search(r'<pre id="command".*?>(.*?)</pre>', text, re.DOTALL)
+    plain = html.unescape(re.sub(r"</?span>", "", command[1]))
+    python, *arguments = shlex.split(plain)
+    self.assertRegex(python, r"python[\d.]*$")
+    path = self.directory.path
+    self.assertEqual(
+      arguments,
+      [
+        "-m",
+        "scripts.train",
+        f"--flagfile={path}/flags.txt",
+        f"--label_decisions={path}/decisions.csv",
+        f"--workdir={path}_relabelled",
+      ],
+    )
 
   def test_decisions_close_the_loop(self):
     rows = [

@@ -10,6 +10,8 @@
   const CHUNK = 36; // Cards that are added at a time.
   const MAX_PAIRS = 100; // Of the select; the matrix has all.
   const HEAT_LEVELS = 6;
+  const MESSAGE_MILLISECONDS = 6000;
+  const CSV_COLUMNS = ["id", "decision", "label"];
 
   const data = window.auditData;
   const {classNames, suspects, thresholds, numFlagged} = data;
@@ -17,13 +19,15 @@
 
   // What was decided, by index: {decision, label}; label is a class or null.
   const decisions = new Map();
-  // What was changed, the latest last: {index, previous}.
+  // What was changed, the latest last: lists of {index, decided}, with what
+  // each decision was before.
   const changes = [];
   const filters = {given: "", suggested: "", show: "all"};
   let position = data.initialPosition; // Of the slider.
   let shown = []; // Indices of the suspects that pass the filters.
   let current = 0; // The position of the card that the keys are for.
   let unsaved = false;
+  let messageEnd; // The timer that takes the message away.
 
   const byId = (id) => document.getElementById(id);
   const grid = byId("grid");
@@ -62,12 +66,24 @@
     return decided.decision === "keep" ? "kept" : "dropped";
   }
 
+  // Shows a message for some seconds.
   function say(text) {
+    clearTimeout(messageEnd);
     byId("said").textContent = text;
+    byId("said").className = "";
+    messageEnd = setTimeout(hush, MESSAGE_MILLISECONDS);
   }
 
-  function sayLoaded(text) {
-    byId("loaded").textContent = text;
+  // Shows a message until something is done.
+  function complain(text) {
+    say(text);
+    clearTimeout(messageEnd);
+    byId("said").className = "error";
+  }
+
+  function hush() {
+    clearTimeout(messageEnd);
+    byId("said").textContent = "";
   }
 
   function make(tag, attributes, ...children) {
@@ -122,23 +138,24 @@
       return;
     }
     decisions.clear();
-    accept(rows);
+    for (const {index, decided} of understand(rows)) {
+      decisions.set(index, decided);
+    }
   }
 
-  // Takes over what `listDecisions` lists; returns how many it understood.
-  function accept(rows) {
+  // Returns what this page knows of rows such as `listDecisions` lists.
+  function understand(rows) {
     const indices = new Map(suspects.id.map((id, index) => [id, index]));
-    let accepted = 0;
+    const understood = [];
     for (const [id, decision, name] of rows) {
       const index = indices.get(id);
       const label = decision === "relabel" ? classNames.indexOf(name) : null;
       const known = ["keep", "relabel", "drop"].includes(decision);
       if (index !== undefined && known && label !== -1) {
-        decisions.set(index, {decision, label});
-        accepted += 1;
+        understood.push({index, decided: {decision, label}});
       }
     }
-    return accepted;
+    return understood;
   }
 
   // CSV, as of RFC 4180, but for the line ends.
@@ -148,7 +165,7 @@
   }
 
   function formatCsv() {
-    const rows = [["id", "decision", "label"], ...listDecisions()];
+    const rows = [CSV_COLUMNS, ...listDecisions()];
     return rows.map((row) => `${row.map(quote).join(",")}\n`).join("");
   }
 
@@ -182,59 +199,136 @@
     say(`${count(decisions.size, "decision")} saved.`);
   }
 
-  async function load(event) {
-    const [file] = event.target.files;
-    const text = (await file.text()).replace(/^\ufeff/, "");
-    event.target.value = ""; // The same file can be chosen again.
-    const rows = parseCsv(text);
-    if (!rows || String(rows[0]) !== "id,decision,label") {
-      sayLoaded("This is no decisions.csv: nothing was loaded.");
+  // Returns the rows of a file's text, [id, decision, label] each. Throws an
+  // error that says what is wrong.
+  function readRows(text) {
+    const parsed = parseCsv(text.replace(/^\ufeff/, ""));
+    if (!parsed) {
+      throw new Error("is no CSV file");
+    }
+    const [header, ...rows] = parsed;
+    const places = CSV_COLUMNS.map((name) => (header || []).indexOf(name));
+    if (places.includes(-1)) {
+      throw new Error(`must have the columns ${CSV_COLUMNS.join(", ")}`);
+    }
+    const isBlank = (row) => row.length === 1 && row[0] === "";
+    const bad = rows.findIndex(
+      (row) => row.length !== header.length && !isBlank(row),
+    );
+    if (bad !== -1) {
+      throw new Error(`must have ${header.length} values in row ${bad + 2}`);
+    }
+    return rows
+      .filter((row) => !isBlank(row))
+      .map((row) => places.map((place) => row[place]));
+  }
+
+  // Adds a file's decisions; where they are others, they win.
+  async function load(file) {
+    let rows;
+    try {
+      const text = await file.text().catch(() => {
+        throw new Error("cannot be read");
+      });
+      rows = readRows(text);
+    } catch (error) {
+      complain(`${file.name} ${error.message}: nothing was loaded.`);
       return;
     }
-    const accepted = accept(rows.slice(1));
-    const others = rows.length - 1 - accepted;
-    store();
+    const understood = understand(rows);
+    const numUnknown = rows.length - understood.length;
+    changeAll(understood);
     refresh();
-    sayLoaded(
-      `Loaded ${count(accepted, "decision")}.` +
-        (others
-          ? ` ${count(others, "row")} left out, with a picture, decision or ` +
+    say(
+      `${file.name}: ${count(rows.length, "row")} read, ` +
+        `${count(understood.length, "decision")} loaded` +
+        (numUnknown
+          ? `; ${count(numUnknown)} left out, with a picture, decision or ` +
             "class that this page does not have."
-          : ""),
+          : "."),
     );
   }
 
   // Decisions.
 
   function decide(index, decision, label = null) {
-    const previous = decisions.get(index) || null;
-    changes.push({index, previous});
-    change(index, decision && {decision, label});
+    changeAll([{index, decided: decision && {decision, label}}]);
   }
 
-  function change(index, decided) {
-    if (decided) {
-      decisions.set(index, decided);
-    } else {
-      decisions.delete(index);
+  // Changes decisions; one undo takes all of it back.
+  function changeAll(changed) {
+    hush();
+    if (changed.length) {
+      changes.push(setAll(changed));
+      showProgress();
+    }
+  }
+
+  // Sets decisions; returns what sets them back.
+  function setAll(changed) {
+    const former = [];
+    for (const {index, decided} of changed) {
+      former.unshift({index, decided: decisions.get(index) || null});
+      if (decided) {
+        decisions.set(index, decided);
+      } else {
+        decisions.delete(index);
+      }
     }
     store();
-    const card = findCard(shown.indexOf(index));
-    if (card) {
-      showDecision(card, index);
-    }
-    showProgress();
+    showDecisions(new Set(changed.map(({index}) => index)));
+    return former;
   }
 
-  // Undoes the last decision since the page was opened; where there is none,
-  // the one on a given suspect. Returns the suspect's index, or undefined.
+  // Brings the cards of some suspects up to date.
+  function showDecisions(indices) {
+    for (const card of grid.querySelectorAll(".card")) {
+      const index = shown[placeOf(card.parentElement)];
+      if (indices.has(index)) {
+        showDecision(card, index);
+      }
+    }
+  }
+
+  function undecidedShown() {
+    return shown.filter((index) => !decisions.has(index));
+  }
+
+  function acceptAll() {
+    const undecided = undecidedShown();
+    changeAll(
+      undecided.map((index) => ({
+        index,
+        decided: {decision: "relabel", label: suspects.suggested[index]},
+      })),
+    );
+    say(
+      undecided.length
+        ? `${count(undecided.length, "picture")} relabelled as suggested. ` +
+            "Undo takes all of it back."
+        : "All pictures that are shown are decided.",
+    );
+  }
+
+  // Undoes the last change since the page was opened; where there is none, the
+  // decision on a given suspect. Returns the index of the suspect, if it is
+  // one, or undefined.
   function undo(given) {
-    const {index, previous} = changes.pop() || {index: given, previous: null};
-    if (index === undefined || (index === given && !decisions.has(index))) {
+    let former = changes.pop();
+    if (!former && decisions.has(given)) {
+      former = [{index: given, decided: null}];
+    }
+    if (!former) {
       say("There is nothing to undo.");
       return undefined;
     }
-    change(index, previous);
+    setAll(former);
+    showProgress();
+    if (former.length > 1) {
+      say(`Undone: ${count(former.length, "decision")}.`);
+      return undefined;
+    }
+    const [{index}] = former;
     say(`Undone: ${suspects.id[index]} is ${describeDecision(index)}.`);
     return index;
   }
@@ -247,6 +341,11 @@
     byId("bar").value = flagged.length ? decided / flagged.length : 0;
     byId("save").disabled = decisions.size === 0;
     byId("undo").disabled = changes.length === 0;
+    const number = undecidedShown().length;
+    byId("accept").textContent = number
+      ? `Accept all ${count(number)} shown`
+      : "Accept all shown";
+    byId("accept").disabled = number === 0;
   }
 
   // Cards.
@@ -301,9 +400,9 @@
       const isIt = decided && decided.decision === button.dataset.decision;
       button.setAttribute("aria-pressed", Boolean(isIt && !isOther));
     }
-    card.querySelector(".verdict").textContent = decided
-      ? describeDecision(index)
-      : "";
+    const verdict = decided ? describeDecision(index) : "";
+    card.querySelector(".verdict").textContent = verdict;
+    card.querySelector(".verdict").title = verdict;
     const select = card.querySelector(".other");
     if (select.length === 0) {
       select.append(makeOption("", "Another class…"));
@@ -445,6 +544,7 @@
 
   // Shows the cards of what passes the filters now, from the first.
   function refresh() {
+    hush();
     shown = flaggedSuspects().filter(passes);
     current = 0;
     itemObserver.disconnect();
@@ -773,6 +873,7 @@
       r: () => decideAndGoOn("relabel", suspects.suggested[index]),
       enter: () => decideAndGoOn("relabel", suspects.suggested[index]),
       d: () => decideAndGoOn("drop"),
+      a: () => event.shiftKey && !event.repeat && acceptAll(),
       u: () => {
         const undone = shown.indexOf(undo(index));
         focusCard(undone === -1 ? place : undone);
@@ -841,12 +942,45 @@
     }
   }
 
+  // A file that is dropped anywhere is loaded.
+  function startDropping() {
+    const mark = (isOver) => document.body.classList.toggle("over", isOver);
+    const hasFiles = (event) => event.dataTransfer.types.includes("Files");
+    document.addEventListener("dragover", (event) => {
+      if (hasFiles(event)) {
+        event.preventDefault();
+        mark(true);
+      }
+    });
+    document.addEventListener("dragleave", (event) => {
+      mark(event.relatedTarget !== null);
+    });
+    document.addEventListener("drop", (event) => {
+      mark(false);
+      if (!hasFiles(event)) {
+        return;
+      }
+      event.preventDefault();
+      const {files} = event.dataTransfer;
+      if (files.length === 1) {
+        load(files[0]);
+      } else {
+        complain("Drop one file at a time: nothing was loaded.");
+      }
+    });
+  }
+
   function startButtons() {
     byId("save").addEventListener("click", save);
     byId("undo").addEventListener("click", () => undo());
     byId("more").addEventListener("click", showMore);
     byId("copy").addEventListener("click", copyCommand);
-    byId("load").addEventListener("change", load);
+    byId("accept").addEventListener("click", acceptAll);
+    byId("load").addEventListener("change", ({target}) => {
+      load(target.files[0]);
+      target.value = ""; // The same file can be chosen again.
+    });
+    startDropping();
     window.addEventListener("beforeunload", (event) => {
       if (unsaved) {
         event.preventDefault();
@@ -856,9 +990,7 @@
     window.addEventListener("storage", (event) => {
       if (event.key === storageKey) {
         restore();
-        for (const card of grid.querySelectorAll(".card")) {
-          showDecision(card, shown[placeOf(card.parentElement)]);
-        }
+        showDecisions(new Set(shown));
         showProgress();
       }
     });

@@ -45,7 +45,7 @@ def examine(path, test_fraction):
 
   If a finding refuses the dataset, no error is raised, and the dataset is None.
   """
-  arrays = _read(path)
+  arrays = read(path)
   images, labels = arrays["images"], arrays["labels"].astype(str)
   class_names = listings.order_class_names(labels)
   findings = [
@@ -92,8 +92,18 @@ def examine(path, test_fraction):
   return dataset, findings
 
 
-def _read(path):
-  """Returns dict from name to array, checked."""
+def read(path):
+  """Reads the arrays of an archive that a dataset uses.
+
+  Args:
+    path: str, see `load`.
+
+  Returns:
+    dict from name to array; images have four dimensions.
+
+  Raises:
+    InvalidInputError: if an array does not have the form that `load` wants.
+  """
   name = f"npz:{path}"
   try:
     with np.load(path) as file:

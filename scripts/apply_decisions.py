@@ -1,0 +1,44 @@
+r"""Writes a copy of your own images with the labels that you decided on.
+
+The original stays as it is. The copy is a new folder, CSV file or npz file, as
+the dataset is one.
+
+Example:
+  python -m scripts.apply_decisions --workdir=runs/own \
+    --decisions=runs/own/decisions.csv --output=pictures/corrected
+"""
+
+from flags import script_flags
+from scripts import cli, next_steps
+
+
+def main(options):
+  with cli.silence():
+    from nct_tf.audit import corrected_copy
+    from nct_tf.workdir import layout
+
+  dataset, decisions = options.dataset, [options.decisions]
+  directory, overridden = None, []
+  if options.workdir is not None:
+    directory = layout.Workdir(options.workdir)
+    config = directory.read_config()
+    corrected_copy.check_run(config)
+    dataset = config.dataset
+    decisions = [options.decisions or str(directory.path / "decisions.csv")]
+    if config.label_decisions:
+      decisions.insert(0, config.label_decisions)
+      overridden = ["--label_decisions="]
+  copy = corrected_copy.write(dataset, decisions, options.output, options.links)
+  print(corrected_copy.format_copy(copy))
+  if directory is None:
+    run = "runs/corrected"
+  else:
+    run = f"{directory.path}_corrected"
+    overridden = [f"--flagfile={directory.flags_file}", *overridden]
+  next_steps.say(
+    "train", *overridden, f"--dataset={copy.dataset}", f"--workdir={run}"
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main, script_flags.ApplyDecisions, required=["output"])
