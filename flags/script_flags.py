@@ -7,7 +7,7 @@ are `nct_tf.config.TrainConfig`.
 import dataclasses
 
 from nct_tf import errors
-from nct_tf.options import data, fields, run
+from nct_tf.options import data, fields, run, training
 
 
 def _check_png(name, path):
@@ -57,6 +57,7 @@ class FinishedRun(fields.Options):
   workdir: str | None = fields.option(None, "Folder of the finished run.")
 
 
+_TimeBudget = fields.some_of(training.Training, "time_budget_minutes")
 _Cache = fields.some_of(run.Run, "cache", "cache_dir")
 
 
@@ -74,19 +75,33 @@ class Evaluate(Weights, _Cache, FinishedRun):
 
 
 @dataclasses.dataclass(frozen=True)
-class Audit(Weights, _Cache, FinishedRun):
+class Audit(Weights, _Cache, _TimeBudget, FinishedRun):
   """Options of `scripts.audit`."""
 
   TITLE = "audit"
 
   folds: int | None = fields.option(
     None,
-    "Divide the examples into this many parts. For each part, train on all "
-    "other parts, and score the part by that model, which never saw it. This "
-    "trains that many more times. If not given, scores are means over the "
-    "run's own epochs.",
-    low=2,
+    "Divide the training examples into this many parts. For each part, train "
+    "on all other parts, and score the part by those networks, which never saw "
+    "it. This trains that many more times. 0 is for no folds: scores are then "
+    "means over the run's own epochs, and the share of wrong labels is known "
+    "less well. If not given, there are 3 folds where --time_budget_minutes "
+    "has room for them, else none. If given, the audit is written into "
+    "audit_N_folds/.",
+    low=0,
   )
+  force: bool = fields.option(
+    False,
+    "Write ranking and page even if the networks have learned nothing.",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.folds == 1:
+      raise errors.InvalidInputError(
+        "Argument `folds` must be at least 2, or 0 for none. Received: folds=1"
+      )
 
 
 @dataclasses.dataclass(frozen=True)

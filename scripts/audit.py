@@ -1,6 +1,7 @@
-"""Ranks a finished run's training labels by how likely they are wrong.
+"""Ranks a finished run's labels by how likely they are wrong.
 
-Writes these files into audit/ in the run's folder: index.html, to look at;
+Test labels are ranked too, unless they are known to be right. Writes these
+files into audit/ in the run's folder: index.html, to look at;
 labels.csv; audit.json, with figures; labels.npy and pred_probs.npy, for
 cleanlab.
 
@@ -25,10 +26,13 @@ def main(options):
     options.use_ema,
     options.cache,
     options.cache_dir,
+    options.time_budget_minutes,
+    options.force,
   )
+  folder = directory.audit_dir(options.folds)
   print(report.format_audit(report.summarize(result)))
   print(
-    f"To look at, and to decide on: {directory.audit_dir / 'index.html'}\n"
+    f"To look at, and to decide on: {folder / 'index.html'}\n"
     "It lets the browser save decisions.csv. Move that file into "
     f"{directory.path}, and train again with it."
   )

@@ -9,25 +9,9 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors
+from nct_tf.audit import noise_model
 
-_NUM_BOOTSTRAPS = 1000
-_INTERVAL_PERCENTILES = (2.5, 97.5)
 _SUM_TOLERANCE = 1e-3
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-  """A figure, or an array of them, with its 95 % bootstrap interval.
-
-  Attributes:
-    value: float or float array.
-    low: like it.
-    high: like it.
-  """
-
-  value: float | np.ndarray
-  low: float | np.ndarray
-  high: float | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +27,9 @@ class LabelAudit:
       suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
     threshold: float, the score from which on a label is flagged.
-    noise_rate: `Estimate` of the share of wrong labels.
-    transition: `Estimate` of [num_classes, num_classes]: row true class, column
-      given label; rows add up to 1. A class that nothing is taken for has a 1
-      on the diagonal.
+    noise_rate: `noise_model.Estimate` of the share of wrong labels.
+    transition: `noise_model.Estimate` of [num_classes, num_classes]: row true
+      class, column given label; rows add up to 1.
   """
 
   labels: np.ndarray
@@ -55,8 +38,8 @@ class LabelAudit:
   score: np.ndarray
   rank: np.ndarray
   threshold: float
-  noise_rate: Estimate
-  transition: Estimate
+  noise_rate: noise_model.Estimate
+  transition: noise_model.Estimate
 
   @property
   def flagged(self):
@@ -79,7 +62,7 @@ class LabelAudit:
     return self.suggested_probability - self.given_probability
 
 
-def audit(labels, pred_probs, score=None, seed=0):
+def audit(labels, pred_probs, score=None, seed=0, is_held_out=None):
   """Ranks examples by how likely their label is wrong, and counts the wrong.
 
   As many are flagged as there are estimated to be wrong.
@@ -87,13 +70,16 @@ def audit(labels, pred_probs, score=None, seed=0):
   Args:
     labels: integer array [num_examples], the given labels, in
       [0, num_classes).
-    pred_probs: float array [num_examples, num_classes], of a model that has
-      not memorised the labels, or was not trained on them: rows add up to 1.
+    pred_probs: float array [num_examples, num_classes], of a model that was
+      not trained on these labels, or has not memorised them: rows add up to 1.
     score: float array [num_examples], the means of `label_scores.LabelScores`
       over the epochs of a training, which rank better than what is predicted
       after the last. Where it is NaN, and if it is None, the score is
       `p(suggested) / (p(given) + p(suggested))` of `pred_probs`.
-    seed: int, of the bootstrap.
+    seed: int, of the intervals.
+    is_held_out: bool array [num_examples], whose predictions are of a model
+      that was not trained on the label: these alone tell how many labels are
+      wrong. None for all.
 
   Returns:
     a `LabelAudit`.
@@ -104,14 +90,15 @@ def audit(labels, pred_probs, score=None, seed=0):
   labels = np.asarray(labels)
   pred_probs = np.asarray(pred_probs, np.float32)
   _check(labels, pred_probs)
-  others = pred_probs.copy()
-  np.put_along_axis(others, labels[:, None], -1, axis=1)
-  suggested = others.argmax(axis=1)
-  score = _complete(score, _take(pred_probs, labels), others.max(axis=1))
+  suggested, _ = _likeliest_other(labels, pred_probs)
+  score = _complete(score, scores_of(labels, pred_probs))
   order = np.argsort(-score, kind="stable")
   rank = np.empty(len(labels), np.int64)
   rank[order] = np.arange(1, len(labels) + 1)
-  noise_rate, transition = estimate_noise(labels, pred_probs, seed)
+  told_by = slice(None) if is_held_out is None else is_held_out
+  noise_rate, transition = noise_model.estimate(
+    labels[told_by], pred_probs[told_by], seed
+  )
   num_flagged = round(noise_rate.value * len(labels))
   return LabelAudit(
     labels=labels.astype(np.int64),
@@ -125,17 +112,37 @@ def audit(labels, pred_probs, score=None, seed=0):
   )
 
 
-def _complete(score, given, other):
-  """Returns scores, those of predictions where there are no others."""
+def scores_of(labels, pred_probs):
+  """Returns `p(other) / (p(given) + p(other))`, float32 [num_examples].
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+  """
+  given, (_, other) = (
+    _take(pred_probs, labels),
+    _likeliest_other(labels, pred_probs),
+  )
   sums = given + other
   # Where neither is likely at all, neither is preferred.
-  own = np.divide(other, sums, out=np.full_like(sums, 0.5), where=sums > 0)
+  return np.divide(other, sums, out=np.full_like(sums, 0.5), where=sums > 0)
+
+
+def _likeliest_other(labels, pred_probs):
+  """Returns the likeliest class but the given one, and its probability."""
+  others = pred_probs.copy()
+  np.put_along_axis(others, labels[:, None], -1, axis=1)
+  return others.argmax(axis=1), others.max(axis=1)
+
+
+def _complete(score, own):
+  """Returns scores, those of predictions where there are no others."""
   if score is None:
     return own
   score = np.asarray(score, np.float32)
-  if score.shape != given.shape or np.any((score < 0) | (score > 1)):
+  if score.shape != own.shape or np.any((score < 0) | (score > 1)):
     raise errors.InvalidInputError(
-      f"Argument `score` must be {len(given)} numbers in [0, 1], or NaN. "
+      f"Argument `score` must be {len(own)} numbers in [0, 1], or NaN. "
       f"Received: {list(score.shape)}, from {score.min()} to {score.max()}"
     )
   return np.where(np.isnan(score), own, score)
@@ -170,52 +177,6 @@ def _check(labels, pred_probs):
 
 def _take(values, index):
   return np.take_along_axis(values, index[:, None], axis=1)[:, 0]
-
-
-def estimate_noise(labels, pred_probs, seed=0):
-  """Estimates how many labels are wrong, and what they were mistaken for.
-
-  Each example counts for the class that is the likeliest: a label is counted as
-  wrong where another class is. (Thresholds of each class's mean probability, as
-  confident learning has them, would miss most: networks that learn from wrong
-  labels are the least sure just where a label is wrong.)
-
-  Args:
-    labels: integer array [num_examples].
-    pred_probs: float array [num_examples, num_classes].
-    seed: int, of the bootstrap over examples.
-
-  Returns:
-    a pair of `Estimate`, see `LabelAudit`.
-  """
-  num_classes = pred_probs.shape[1]
-  counts = np.zeros((num_classes, num_classes), np.int64)
-  np.add.at(counts, (pred_probs.argmax(axis=1), labels), 1)
-  # Drawing examples with replacement is drawing the cells of their pairs.
-  resampled = np.random.default_rng(seed).multinomial(
-    len(labels), counts.ravel() / len(labels), size=_NUM_BOOTSTRAPS
-  )
-  resampled = resampled.reshape(-1, num_classes, num_classes)
-  return tuple(
-    Estimate(value, *np.percentile(values, _INTERVAL_PERCENTILES, axis=0))
-    for value, values in zip(
-      _rate_and_transition(counts), _rate_and_transition(resampled), strict=True
-    )
-  )
-
-
-def _rate_and_transition(counts):
-  """Returns noise rate [...] and transition [..., C, C].
-
-  Args:
-    counts: int array [..., C, C], true classes and given labels.
-  """
-  totals = counts.sum(axis=-1, keepdims=True)
-  num_right = np.trace(counts, axis1=-2, axis2=-1)
-  transition = np.where(
-    totals > 0, counts / np.maximum(totals, 1), np.eye(counts.shape[-1])
-  )
-  return 1 - num_right / totals.sum(axis=(-2, -1)), transition
 
 
 def compare_with_truth(result, true_labels):

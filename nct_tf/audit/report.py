@@ -9,7 +9,6 @@ import numpy as np
 
 from nct_tf import datasets, errors
 from nct_tf.audit import label_audit, page, thumbnails
-from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.reporting import text_tables
 from nct_tf.system import command_line
 
@@ -17,6 +16,7 @@ _NUM_SUSPECTS = 1000  # At least, where there are so many examples.
 
 _COLUMNS = (
   "id",
+  "split",
   "index",
   "given",
   "suggested",
@@ -36,18 +36,28 @@ class RunAudit:
 
   Attributes:
     dataset: the run's `ImageDataset`.
-    examples: the `noisy_dataset.Examples` that were audited.
+    splits: str array [num_examples], `train` or `test`.
+    index: int64 array [num_examples], the example's number in its split.
+    true_labels: int64 array [num_examples]; the given ones if none are known.
     audit: a `label_audit.LabelAudit`.
     disagreement: float32 array [num_examples] of `metrics.disagreement`; None
       of one network.
+    num_folds: int, how many times the method was trained on the other parts;
+      0 for the run itself alone.
+    num_held_out: int, of how many examples the labels were predicted by
+      networks that did not train on them.
     warnings: tuple of str, why the scores may not be trusted.
     truth: dict of `label_audit.compare_with_truth`, or None.
   """
 
   dataset: datasets.ImageDataset
-  examples: noisy_dataset.Examples
+  splits: np.ndarray
+  index: np.ndarray
+  true_labels: np.ndarray
   audit: label_audit.LabelAudit
   disagreement: np.ndarray | None
+  num_folds: int
+  num_held_out: int
   warnings: tuple
   truth: dict | None
 
@@ -57,7 +67,10 @@ class RunAudit:
     Args:
       order: integer array, positions among the examples.
     """
-    audit, names = self.audit, self.dataset.ids
+    audit = self.audit
+    names = {
+      split: self.dataset.split_ids(split) for split in ("train", "test")
+    }
     given, suggested = audit.given_probability, audit.suggested_probability
     margin, flagged = audit.margin, audit.flagged
     for position in order.tolist():
@@ -65,7 +78,8 @@ class RunAudit:
       if self.disagreement is not None:
         disagreement = float(self.disagreement[position])
       yield {
-        "id": names[int(self.examples.index[position])],
+        "id": names[self.splits[position]][int(self.index[position])],
+        "split": str(self.splits[position]),
         "index": position,
         "given": int(audit.labels[position]),
         "suggested": int(audit.suggested[position]),
@@ -80,13 +94,13 @@ class RunAudit:
 
 
 def summarize(result):
-  """Returns a `RunAudit`'s figures: dict ready for JSON.
-
-  Rates are fractions; intervals are of 95 %.
-  """
+  """Returns a `RunAudit`'s figures, rates as fractions: dict ready for JSON."""
   audit = result.audit
   return {
     "num_examples": len(audit.labels),
+    "num_test_examples": int(np.sum(result.splits == "test")),
+    "num_folds": result.num_folds,
+    "num_held_out": result.num_held_out,
     "num_flagged": int(audit.flagged.sum()),
     "threshold": audit.threshold,
     "noise_rate": audit.noise_rate.value,
@@ -100,17 +114,17 @@ def summarize(result):
   }
 
 
-def write(directory, result):
-  """Writes a run's `audit/`, whole or not at all.
+def write(folder, directory, result):
+  """Writes an audit, whole or not at all.
 
   Args:
+    folder: `pathlib.Path`, where to; an earlier audit there is replaced.
     directory: the run's `Workdir`.
     result: a `RunAudit`.
 
   Raises:
     StorageError: if it cannot be written; an earlier audit stays then.
   """
-  folder = directory.audit_dir
   temporary = folder.with_name(".audit.tmp")
   try:
     shutil.rmtree(temporary, ignore_errors=True)
@@ -143,7 +157,7 @@ def _write_labels(path, result):
       for name in ("given", "suggested"):
         row[name] = class_names[example[name]]
       if result.truth:
-        true_label = result.examples.true_labels[example["index"]]
+        true_label = result.true_labels[example["index"]]
         row["true"] = class_names[true_label]
       writer.writerow(row)
 
@@ -161,7 +175,7 @@ def _write_page(folder, directory, result):
   )
   chosen = np.argsort(audit.rank)[:num_suspects]
   paths = thumbnails.write(
-    folder, result.dataset, result.examples.index[chosen]
+    folder, result.dataset, result.splits[chosen], result.index[chosen]
   )
   suspects = [
     {**example, "thumbnail": path}
@@ -210,7 +224,7 @@ def format_audit(summary):
   low, high = (100 * end for end in summary["noise_rate_interval"])
   noise_rate = text_tables.percent(summary["noise_rate"])
   rows = [
-    ("training examples", f"{summary['num_examples']:,}"),
+    ("examples", _format_examples(summary)),
     ("wrong labels, estimated", f"{noise_rate} ({low:.1f} to {high:.1f})"),
     ("flagged", f"{summary['num_flagged']:,}"),
   ]
@@ -220,6 +234,15 @@ def format_audit(summary):
     parts.append(text_tables.format_table(rows, ("as the truth is known", "")))
   parts += [f"Warning: {warning}." for warning in summary["warnings"]]
   return "\n\n".join(parts)
+
+
+def _format_examples(summary):
+  """Returns how many examples there are, and how they were predicted: a str."""
+  num_test = summary["num_test_examples"]
+  text = f"{summary['num_examples']:,}"
+  if num_test:
+    text += f", {num_test:,} of them in the test split"
+  return text
 
 
 def _format_truth(truth):

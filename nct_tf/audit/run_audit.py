@@ -4,21 +4,42 @@ import dataclasses
 import logging
 
 import numpy as np
+from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
-from nct_tf import errors, methods, metrics
+from nct_tf import errors, methods, metrics, units
 from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
-from nct_tf.input_pipeline import run_data
+from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.models import classifier
-from nct_tf.training import run
-from nct_tf.workdir import layout, restoring
+from nct_tf.training import automatic, run
+from nct_tf.workdir import layout, learned, restoring
 
 _logger = logging.getLogger(__name__)
 
 _MIN_EPOCHS = 10
 _MEMORISED = 0.98
 _MAX_DROP = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+  """Examples of a split, with what is predicted of them.
+
+  Attributes:
+    split: str, `train` or `test`.
+    examples: `noisy_dataset.Examples`.
+    logits: float32 [num_networks, num_examples, num_classes].
+    is_held_out: bool, whether the networks did not train on the labels.
+    scores: float32 [num_examples], see `label_audit.audit`; None for those of
+      the logits.
+  """
+
+  split: str
+  examples: noisy_dataset.Examples
+  logits: np.ndarray
+  is_held_out: bool
+  scores: np.ndarray | None = None
 
 
 def audit_run(
@@ -28,65 +49,194 @@ def audit_run(
   use_ema=None,
   cache=None,
   cache_dir=None,
+  time_budget_minutes=10.0,
+  force=False,
 ):
-  """Ranks the training examples of a finished run, and writes `audit/`.
+  """Ranks the labels of a finished run's examples, and writes the audit.
 
-  An example's score is its mean over the epochs of the run itself. With
-  `num_folds` the method is trained that many times more instead: each time on
-  all examples but one part, which the model then scores without having seen
-  it. All parts together are all examples, held-out ones included.
+  With folds, the method is trained that many times more: each time on all
+  training examples but one part, which is then predicted. Without them an
+  example's score is its mean over the epochs of the run itself. The test split
+  is audited too, by the run, unless its labels are known to be right.
 
   Args:
     directory: the run's `Workdir`.
-    num_folds: int, see above; None for the scores of the run itself.
+    num_folds: int, see above; 0 for none; None for as many as usual, if there
+      is time for it.
     checkpoint: str, whose predictions are taken, `last` or `best`.
     use_ema: bool, see `restoring.restore`.
     cache: str, see `datasets.load`.
     cache_dir: str, see there.
+    time_budget_minutes: float, how long folds may take if `num_folds` is None.
+    force: bool, whether to audit even what has learned nothing.
 
   Returns:
     a `report.RunAudit`.
 
   Raises:
-    InvalidInputError: if the run has not finished, its data have changed, or
-      the folder cannot be written to.
+    InvalidInputError: if the run has not finished, has learned nothing, its
+      data have changed, or the folder cannot be written to.
   """
   config = dataclasses.replace(
     directory.read_config(), cache=cache, cache_dir=cache_dir
   )
   with directory.lock():
+    seconds = directory.read_result()["seconds"]
     dataset = run_data.load_dataset(config)
     noisy = run_data.load_noisy_dataset(config, dataset)
     directory.check_noise(noisy)
+    guessing = [_check_run(directory, dataset, noisy, force)]
+    folder = directory.audit_dir(num_folds)
     if num_folds is None:
-      examples = noisy.train
-      logits = predict(directory, examples, checkpoint, use_ema)
-      scores, warnings = _own_scores(directory, config.method, examples)
-    else:
-      examples, logits = predict_folds(
+      num_folds = _choose_folds(noisy, seconds, time_budget_minutes)
+    warnings = ()
+    if num_folds:
+      train = predict_folds(
         directory, config, noisy, num_folds, checkpoint, use_ema
       )
-      scores, warnings = None, ()
-    result = _describe(dataset, examples, logits, scores, warnings)
-    report.write(directory, result)
+      guessing.append(_check_folds(train, force))
+    else:
+      train, warnings = _predict_own(directory, noisy, checkpoint, use_ema)
+    parts = [train]
+    if not num_folds and len(noisy.held_out):
+      logits = predict(directory, noisy.held_out, checkpoint, use_ema)
+      parts.append(_Part("train", noisy.held_out, logits, is_held_out=True))
+    if config.noise_type == "none" and not dataset.test_labels_are_clean:
+      logits = predict(directory, noisy.test, checkpoint, use_ema)
+      parts.append(_Part("test", noisy.test, logits, is_held_out=True))
+    if config.label_decisions or config.drop_flagged:
+      # What was decided is better known than what was held out.
+      warnings = ()
+    guessing = tuple(filter(None, guessing))
+    result = _describe(dataset, parts, num_folds, (*guessing, *warnings))
+    if guessing:
+      result = _without_estimate(result)
+    report.write(folder, directory, result)
   return result
 
 
-def _describe(dataset, examples, logits, scores, warnings):
+def _check_run(directory, dataset, noisy, force):
+  """Returns why a run is worth no audit, or None; raises unless forced."""
+  labels = noisy.validation if len(noisy.validation) else noisy.test
+  problem = learned.find_guessing(
+    directory.read_history(), labels.given_labels, dataset.num_classes
+  )
+  return _refuse(problem, force)
+
+
+def _check_folds(part, force):
+  """As `_check_run`, of what the networks of the folds predict."""
+  predicted = part.logits.mean(axis=0).argmax(axis=-1)
+  labels = part.examples.given_labels
+  problem = learned.describe_guessing(
+    np.mean(predicted == labels),
+    sklearn_metrics.recall_score(labels, predicted, average="macro"),
+    labels,
+    part.logits.shape[-1],
+  )
+  return _refuse(problem, force)
+
+
+def _refuse(problem, force):
+  if problem and not force:
+    raise errors.InvalidInputError(
+      f"{problem}. An audit by them would be worth nothing; --force writes it "
+      "all the same"
+    )
+  return problem
+
+
+def _choose_folds(noisy, seconds, time_budget_minutes):
+  """Returns the usual number of folds, or 0 where they would take too long."""
+  num_folds = automatic.NUM_FOLDS
+  price = (num_folds - 1) * seconds  # A fold trains on the other parts.
+  smallest = min(filter(None, np.bincount(noisy.all_train.given_labels)))
+  if price > 60 * time_budget_minutes:
+    _logger.info(
+      "No folds: they would take about %s (--time_budget_minutes=%g)",
+      units.seconds(price),
+      time_budget_minutes,
+    )
+    return 0
+  if smallest < num_folds:
+    _logger.info("No folds: a class has %d training examples", smallest)
+    return 0
+  _logger.info(
+    "Trains %d times on two thirds of the examples each, to predict each label "
+    "by networks that did not learn it: about %s (--folds=0 does not)",
+    num_folds,
+    units.seconds(price),
+  )
+  return num_folds
+
+
+def _describe(dataset, parts, num_folds, warnings):
+  def join(name):
+    return np.concatenate([getattr(part.examples, name) for part in parts])
+
+  logits = np.concatenate([part.logits for part in parts], axis=1)
+  is_held_out = np.concatenate(
+    [np.full(len(part.examples), part.is_held_out) for part in parts]
+  )
+  if not is_held_out.any():
+    is_held_out[:] = True
+    warnings = (
+      *warnings,
+      "The share of wrong labels is estimated by networks that learned these "
+      "very labels, which makes it too low where they have memorised some. "
+      f"Give --folds={automatic.NUM_FOLDS}",
+    )
+  labels = join("given_labels")
   audit = label_audit.audit(
-    examples.given_labels,
+    labels,
     tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy(),
-    scores,
+    _join_scores(parts),
+    is_held_out=is_held_out,
   )
   disagreement = metrics.disagreement(logits)
   return report.RunAudit(
     dataset=dataset,
-    examples=examples,
+    splits=np.repeat(
+      [part.split for part in parts], [len(part.examples) for part in parts]
+    ),
+    index=join("index"),
+    true_labels=join("true_labels"),
     audit=audit,
     disagreement=None if disagreement is None else disagreement.numpy(),
+    num_folds=num_folds,
+    num_held_out=int(is_held_out.sum()),
     warnings=warnings,
-    truth=label_audit.compare_with_truth(audit, examples.true_labels),
+    truth=label_audit.compare_with_truth(audit, join("true_labels")),
   )
+
+
+def _without_estimate(result):
+  """Returns a `RunAudit` that says of the share of wrong labels: 0 to 100 %."""
+  audit = result.audit
+  unknown = dataclasses.replace(audit.noise_rate, low=0.0, high=1.0)
+  return dataclasses.replace(
+    result, audit=dataclasses.replace(audit, noise_rate=unknown)
+  )
+
+
+def _join_scores(parts):
+  """Returns scores of all parts that can be ranked together, or None.
+
+  Means over epochs are lower than scores of the last epoch. The examples of
+  both splits are of one kind, so the test split's get the train split's scores
+  of the same ranks.
+  """
+  train, *others = parts
+  if train.scores is None:
+    return None
+  scores = [train.scores]
+  for part in others:
+    own = label_audit.scores_of(
+      part.examples.given_labels, tf.nn.softmax(part.logits.mean(0)).numpy()
+    )
+    quantiles = (own.argsort().argsort() + 0.5) / len(own)
+    scores.append(np.nanquantile(train.scores, quantiles))
+  return np.concatenate(scores).astype(np.float32)
 
 
 def predict(directory, examples, checkpoint, use_ema):
@@ -120,11 +270,9 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
     use_ema: bool, see there.
 
   Returns:
-    a pair: all `Examples`, held-out ones too; each network's logits, float32
-    [num_networks, num_examples, num_classes], of models that did not train on
-    the example.
+    a `_Part` of all training examples, held-out ones too.
   """
-  parts = []
+  predicted = []
   for fold in range(num_folds):
     _logger.info("Fold %d of %d", fold + 1, num_folds)
     part = layout.Workdir(directory.folds_dir / f"{fold}-of-{num_folds}")
@@ -134,9 +282,9 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
         validation_fraction=0.0,
         num_folds=num_folds,
         fold=fold,
-        label_scores=False,
         # A model must not see the part that it scores, not even to stop.
         early_stopping=None,
+        label_scores=False,
         monitor_every_epochs=0,
         workdir=str(part.path),
       )
@@ -145,15 +293,18 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
     held_out = run_data.load_noisy_dataset(
       fold_config, run_data.load_dataset(config)
     ).validation
-    parts.append((held_out.index, predict(part, held_out, checkpoint, use_ema)))
-  index = np.concatenate([index for index, _ in parts])
-  logits = np.concatenate([logits for _, logits in parts], axis=1)
+    predicted.append(
+      (held_out.index, predict(part, held_out, checkpoint, use_ema))
+    )
+  index = np.concatenate([index for index, _ in predicted])
+  logits = np.concatenate([logits for _, logits in predicted], axis=1)
   order = np.argsort(index)
-  return noisy.all_train, logits[:, order]
+  return _Part("train", noisy.all_train, logits[:, order], is_held_out=True)
 
 
-def _own_scores(directory, method, examples):
-  """Returns the means over the run's epochs, and warnings about them."""
+def _predict_own(directory, noisy, checkpoint, use_ema):
+  """Returns the `_Part` that a run trained on, and warnings about it."""
+  config = directory.read_config()
   scores = directory.read_label_scores()
   warnings = []
   if scores is None:
@@ -161,13 +312,15 @@ def _own_scores(directory, method, examples):
       "The run kept no label scores (--nolabel_scores): the ranking is by the "
       "last predictions alone, which have memorised more"
     )
-  elif len(scores) != len(examples):
+  elif len(scores) != len(noisy.train):
     raise errors.InvalidInputError(
-      f"{directory.label_scores_file} must hold {len(examples)} numbers. "
+      f"{directory.label_scores_file} must hold {len(noisy.train)} numbers. "
       f"Received: {len(scores)}"
     )
-  remedy = methods.get_options(method).REMEDY
-  return scores, (*warnings, *_find_warnings(directory.read_history(), remedy))
+  remedy = methods.get_options(config.method).REMEDY
+  warnings += _find_warnings(directory.read_history(), remedy)
+  logits = predict(directory, noisy.train, checkpoint, use_ema)
+  return _Part("train", noisy.train, logits, False, scores), warnings
 
 
 def _find_warnings(history, remedy):
@@ -191,7 +344,7 @@ def _find_warnings(history, remedy):
     yield (
       f"The run reproduces {train[-1]:.0%} of its labels, and only "
       f"{held_out[-1]:.0%} of held-out ones: it has memorised the wrong ones "
-      f"too. {remedy}, or give --folds"
+      f"too. {remedy}, or give --folds={automatic.NUM_FOLDS}"
     )
   elif held_out[-1] < held_out.max() - _MAX_DROP:
     yield (

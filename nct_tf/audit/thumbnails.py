@@ -1,4 +1,4 @@
-"""Small pictures of training examples."""
+"""Small pictures of examples."""
 
 import numpy as np
 from PIL import Image
@@ -9,7 +9,7 @@ _MAX_SIDE = 192
 _PROGRESS_DELAY_SECONDS = 2
 
 
-def write(folder, dataset, rows):
+def write(folder, dataset, splits, numbers):
   """Writes a picture of each example, at most 192 pixels high and wide.
 
   One's own pictures are made of their files, others of what is trained on.
@@ -17,17 +17,22 @@ def write(folder, dataset, rows):
   Args:
     folder: `pathlib.Path`, in which a folder `thumbnails` is made.
     dataset: an `ImageDataset`.
-    rows: integer array [num_pictures], examples of its train split.
+    splits: str array [num_pictures], `train` or `test`.
+    numbers: integer array [num_pictures], each one's number in its split.
 
   Returns:
     list of str, their paths below `folder`.
   """
   (folder / _FOLDER).mkdir()
   paths = []
-  for number, row in enumerate(
-    tqdm.tqdm(rows, desc="thumbnails", delay=_PROGRESS_DELAY_SECONDS)
+  for number, (split, row) in enumerate(
+    tqdm.tqdm(
+      list(zip(splits, numbers, strict=True)),
+      desc="thumbnails",
+      delay=_PROGRESS_DELAY_SECONDS,
+    )
   ):
-    pixels = dataset.picture(row)
+    pixels = dataset.picture(row, split)
     # Few pixels are kept exactly, many are compressed.
     suffix = "png" if max(pixels.shape[:2]) <= 64 else "jpg"
     paths.append(f"{_FOLDER}/{number:05d}.{suffix}")

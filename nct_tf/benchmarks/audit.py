@@ -111,7 +111,7 @@ def _train_once(config, noisy, directory):
 
 def _train_folds(config, noisy, folds):
   """Returns what standard training predicts of examples it did not see."""
-  _, logits = run_audit.predict_folds(
+  part = run_audit.predict_folds(
     folds,
     config.replace(method=training_steps.BASELINE),
     noisy,
@@ -119,7 +119,7 @@ def _train_folds(config, noisy, folds):
     "best",
     None,
   )
-  return _probabilities(logits)
+  return _probabilities(part.logits)
 
 
 def _import_cleanlab():

@@ -229,7 +229,7 @@ class Checkpointing(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-  """Shows the epochs done, the accuracy, and the time left.
+  """Shows the epochs done, loss and accuracy, and the time left.
 
   The bar moves within an epoch, too, as an epoch may take hours.
 
@@ -272,7 +272,8 @@ class ProgressBar(keras.callbacks.Callback):
     self._bar.n = epoch + 1
     accuracy = logs["val_ensemble_accuracy"]
     self._bar.set_postfix_str(
-      f"{self.validation} accuracy {accuracy:.1%}", refresh=False
+      f"loss {logs['loss']:.3f}, {self.validation} accuracy {accuracy:.1%}",
+      refresh=False,
     )
 
   def close(self):

@@ -20,7 +20,7 @@ from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
 from nct_tf.system import interruption as interruption_lib, provenance
 from nct_tf.training import automatic, ending, fitting, resuming
-from nct_tf.workdir import layout, restoring, result as result_lib
+from nct_tf.workdir import layout, learned, restoring, result as result_lib
 
 _logger = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ def _finish(config, data, model, directory, accuracies):
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **result_lib.summarize_history(history, config.num_epochs),
     **accuracies,
+    "warnings": _find_warnings(history, data),
   }
   if config.monitor_every_epochs:
     plotting.plot_memorisation(
@@ -141,6 +142,18 @@ def _finish(config, data, model, directory, accuracies):
   # This file is the last one: if it is there, all others are.
   directory.write_result(result)
   return result
+
+
+def _find_warnings(history, data):
+  """Returns why a run is no good: list of str, empty if it is."""
+  noisy = data.noisy
+  validation = noisy.validation if len(noisy.validation) else noisy.test
+  num_classes = data.dataset.num_classes
+  found = (
+    learned.find_guessing(history, validation.given_labels, num_classes),
+    learned.find_high_loss(history, num_classes),
+  )
+  return [each for each in found if each]
 
 
 def _goes_on(config, directory):

@@ -41,10 +41,20 @@ class Workdir:
     self.memorisation_file = self.path / "memorisation.png"
     self.evaluation_file = self.path / "evaluation.json"
     self.compression_file = self.path / "compression.json"
-    self.audit_dir = self.path / "audit"
     self.folds_dir = self.path / "folds"
     self.checkpoints_dir = self.path / "checkpoints"
     self.tensorboard_dir = self.path / "tensorboard"
+
+  def audit_dir(self, num_folds=None):
+    """Returns the folder of an audit: `pathlib.Path`.
+
+    Args:
+      num_folds: int, if somebody asked for a number of folds; such an audit
+        does not replace the usual one.
+    """
+    return self.path / (
+      "audit" if num_folds is None else f"audit_{num_folds}_folds"
+    )
 
   @property
   def run_files(self):
@@ -54,7 +64,8 @@ class Workdir:
     files in the folder are not the run's.
     """
     return (
-      self.audit_dir,
+      self.audit_dir(),
+      *self.path.glob("audit_*_folds"),
       self.checkpoints_dir,
       self.compression_file,
       self.evaluation_file,

@@ -108,7 +108,7 @@ def describe_epochs(result):
 
 
 def format_results(results, names):
-  """Returns a table of runs.
+  """Returns a table of runs, with the warnings about them.
 
   Args:
     results: sequence of dicts of `result.json`.
@@ -129,7 +129,13 @@ def format_results(results, names):
     for name, result in zip(names, results, strict=True)
   ]
   figures = ("best", "last", "last 10", "balanced", "memorised", "time")
-  return text_tables.format_table(rows, ("run", "method", "epochs", *figures))
+  table = text_tables.format_table(rows, ("run", "method", "epochs", *figures))
+  warnings = [
+    textwrap.fill(f"Warning: {name}: {warning}.", 80, break_long_words=False)
+    for name, result in zip(names, results, strict=True)
+    for warning in result.get("warnings", ())
+  ]
+  return "\n".join([table, *warnings])
 
 
 def format_legend(results, names):
