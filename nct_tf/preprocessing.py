@@ -126,7 +126,7 @@ def resize(images, size, resizing="stretch"):
 
 
 def random_crop_flip(
-  images, seed, padding=_PADDING, position=None, crop_size=None, flip=True
+  images, seed, padding=_PADDING, position=None, crop_size=None
 ):
   """Crops at random, and mirrors each image with probability 1/2.
 
@@ -139,7 +139,6 @@ def random_crop_flip(
     padding: int, pixels on each side.
     position: int32 [batch], see `augment`.
     crop_size: int, see `augment`.
-    flip: bool; False mirrors none.
 
   Returns:
     a tensor like `images`, of the size of the crop.
@@ -165,10 +164,7 @@ def random_crop_flip(
     for axis in range(2)
   )
   rows = row + tf.range(size[0])
-  columns = tf.range(size[1])
-  if flip:
-    columns = _mirror(columns, position, flip_seed)
-  columns = column + columns
+  columns = column + _mirror(tf.range(size[1]), position, flip_seed)
   cropped = tf.gather(images, rows, axis=1, batch_dims=1)
   cropped = tf.gather(cropped, columns, axis=2, batch_dims=1)
   return tf.ensure_shape(cropped, [images.shape[0], *size, images.shape[3]])
@@ -331,11 +327,7 @@ def augment(images, augmentation, seed, position=None, crop_size=None):
   if augmentation == "resized_crop_flip":
     return random_resized_crop_flip(images, seed, position, crop_size)
   images = random_crop_flip(
-    images,
-    seed,
-    position=position,
-    crop_size=crop_size,
-    flip=augmentation != "crop",
+    images, seed, position=position, crop_size=crop_size
   )
   if augmentation == "crop_flip_cutout":
     size, centers = cutout_boxes(

@@ -5,13 +5,7 @@ import dataclasses
 from nct_tf.options import fields
 from nct_tf.system import packages
 
-AUGMENTATIONS = (
-  "none",
-  "crop",
-  "crop_flip",
-  "crop_flip_cutout",
-  "resized_crop_flip",
-)
+AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 
 OWN_IMAGES = ("folder", "csv", "npz")
 
@@ -136,8 +130,8 @@ class Data(fields.Options):
   )
   augmentation: str | None = fields.option(
     None,
-    "How training images are changed at random. crop crops, after padding by 4 "
-    "pixels where --crop_size does not make the crop smaller. crop_flip also "
+    "How training images are changed at random. crop_flip crops, after "
+    "padding by 4 pixels where --crop_size does not make the crop smaller, and "
     "mirrors half of the images. crop_flip_cutout also blanks a square (it "
     "needs tensorflow-addons). resized_crop_flip takes a box of 8 to 100 % of "
     "the image's area, 3/4 to 4/3 times as wide as high, resizes it to the "

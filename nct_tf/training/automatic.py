@@ -52,14 +52,13 @@ class _Candidate:
 
 
 _ON_CPU = (
-  _Candidate("preact_resnet10", 16, 32, 1.0),
-  _Candidate("simple_cnn", 32, 32, 0.65),
-  _Candidate("simple_cnn", 16, 32, 0.25),
-  _Candidate("simple_cnn", 16, 16, 0.08),
+  _Candidate("simple_cnn", 32, 32, 1.0),
+  _Candidate("simple_cnn", 16, 32, 0.4),
+  _Candidate("simple_cnn", 16, 16, 0.1),
 )
 _ON_GPU = (
-  _Candidate("preact_resnet18", 64, 64, 100.0),
-  _Candidate("preact_resnet18", 64, 32, 25.0),
+  _Candidate("preact_resnet18", 64, 64, 150.0),
+  _Candidate("preact_resnet18", 64, 32, 40.0),
   *_ON_CPU,
 )
 _MIN_CONVOLVED_SIZE = 4
@@ -283,8 +282,7 @@ def _choose_target_variability():
   return (
     "target_variability_max",
     _TARGET_VARIABILITY,
-    "nobody knows the share of wrong labels: little costs nothing where there "
-    "are few, and gains most of what there is to gain where there are many",
+    "little, as the share of wrong labels is unknown",
   )
 
 
@@ -298,8 +296,8 @@ def _choose_augmentation(config, pictures, size):
   recognised, mirrored, _ = shares
   found = f"by pixels, {recognised:.0%} are recognised, {mirrored:.0%} mirrored"
   if mirroring.keeps_class(*shares, len(labels) // 2):
-    return name, "crop_flip", f"{found}: mirrored images are as good as others"
-  return name, "crop", f"{found}: mirrored images would mislead"
+    return name, "crop_flip", f"{found}: one is as good as the other"
+  return name, "none", f"{found}: images are where they belong"
 
 
 def _candidates(config, pictures):
