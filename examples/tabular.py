@@ -5,11 +5,15 @@ data, which scikit-learn ships. Each is described by 30 measurements of its
 cells.
 """
 
-import keras
 import numpy as np
 from sklearn import datasets, model_selection
 
-from examples import training
+from nct_tf.system import quiet
+
+with quiet.silence():
+  import keras
+
+  from examples import training
 
 
 def network():

@@ -9,11 +9,15 @@ network reads a word letter by letter and tells its language.
 import collections
 import sys
 
-import keras
 import numpy as np
 from sklearn import model_selection
 
-from examples import training
+from nct_tf.system import quiet
+
+with quiet.silence():
+  import keras
+
+  from examples import training
 
 LANGUAGES = {
   "de": "German",

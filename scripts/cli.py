@@ -1,16 +1,19 @@
 """What all scripts share: flags, errors, and silence while importing."""
 
-import contextlib
 import errno
 import logging
 import os
 import sys
-import tempfile
 
 from absl import app, flags, logging as absl_logging
 
 from flags import option_flags
 from nct_tf import errors
+from nct_tf.system import quiet
+
+# Scripts import TensorFlow after their flags are read, so that `--help` and bad
+# flags need not wait for it, and in silence.
+silence = quiet.silence
 
 _EXPECTED_ERRORS = (
   errors.InvalidInputError,
@@ -100,29 +103,6 @@ class _HelpFlag(app.HelpFlag):
     )
     print("  --helpfull: The flags of all libraries, too.")
     sys.exit(0)
-
-
-@contextlib.contextmanager
-def silence():
-  """Hides the messages that TensorFlow prints while it is imported.
-
-  Scripts import it after their flags are read, so that `--help` and bad flags
-  need not wait for it. After an error, the hidden messages are printed.
-  """
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  sys.stderr.flush()
-  original = os.dup(2)
-  with tempfile.TemporaryFile() as messages:
-    os.dup2(messages.fileno(), 2)
-    try:
-      yield
-    except BaseException:
-      messages.seek(0)
-      os.write(original, messages.read())
-      raise
-    finally:
-      os.dup2(original, 2)
-      os.close(original)
 
 
 def _guard(main):

@@ -1,6 +1,5 @@
 """The command that a person would run after a script, told in its last line."""
 
-import itertools
 import pathlib
 import re
 
@@ -29,10 +28,9 @@ def after_training(config):
   """Says what comes after a run of a `TrainConfig`."""
   if config.export_dir:
     after_export(config.export_dir, config.dataset)
-  elif config.dataset.startswith(_OWN):
-    say("audit", f"--workdir={config.workdir}")
   else:
-    say("evaluate", f"--workdir={config.workdir}")
+    script = "audit" if config.dataset.startswith(_OWN) else "evaluate"
+    say(script, f"--workdir={config.workdir}")
 
 
 def after_check(config):
@@ -74,8 +72,8 @@ def weights_flags(options):
 def _new_workdir(dataset):
   """Returns a folder for a run on a dataset that is not there yet: str."""
   name = re.sub(r"[^\w.-]+", "_", pathlib.Path(dataset).stem.split(":")[-1])
-  names = (f"{name}_{number}" for number in itertools.count(2))
-  paths = (
-    pathlib.Path("runs", each) for each in itertools.chain([name], names)
-  )
-  return str(next(path for path in paths if not path.exists()))
+  path, number = pathlib.Path("runs", name), 1
+  while path.exists():
+    number += 1
+    path = path.with_name(f"{name}_{number}")
+  return str(path)

@@ -30,6 +30,7 @@ class ExamplesTest(absltest.TestCase):
   def run_example(self, name):
     process = processes.run_python("-m", f"examples.{name}")
     self.assertEqual(process.returncode, 0, process.stderr)
+    self.assertEqual(process.stderr, "")
     figures = read_table(process.stdout)
     self.assertCountEqual(figures, ["standard", "nct"], process.stdout)
     suspects = process.stdout.split("---\n")[-1].splitlines()

@@ -317,7 +317,7 @@ class MethodOptionsTest(parameterized.TestCase):
     (
       "another_methods",
       {"method": "standard", "temperature": 2.0},
-      "^Argument `temperature` belongs to the methods nct. Received: "
+      "^Argument `temperature` belongs to the method nct. Received: "
       "method=standard$",
     ),
     ("range", {"temperature": 0.0}, r"`temperature` must be in \(0, inf\)"),

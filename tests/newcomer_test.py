@@ -77,7 +77,7 @@ class NewcomerTest(absltest.TestCase):
     }
     printed = self.run_command(check, self.folder)
     self.assertRegex(printed, r"(?m)^all +1438 +359$")
-    self.assertRegex(printed, r"(?m)^all 30 epochs +\d+ (s|min)\b")
+    self.assertRegex(printed, r"(?m)^all 30 epochs +[\d.]+ (s|min)\b")
     self.run_command(train, self.folder)
     self.run_command(audit, self.folder)
     folder = self.folder / "runs/own/audit"

@@ -1,3 +1,5 @@
+import csv
+import html
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import tempfile
 
 from absl.testing import absltest, parameterized
 import numpy as np
+from PIL import Image
 
 from nct_tf import config
 from tests.support import command_lines, interrupted_runs, long_tests, processes
@@ -253,7 +256,7 @@ class BadFlagsTest(ScriptsTestCase):
   def test_an_option_of_another_method_is_refused(self):
     self.assert_one_line(
       run("train", "--workdir=x", "--method=standard", "--temperature=2"),
-      "^train: Argument `temperature` belongs to the methods nct. Received: "
+      "^train: Argument `temperature` belongs to the method nct. Received: "
       "method=standard\n$",
     )
 
@@ -287,6 +290,15 @@ class WholeTest(ScriptsTestCase):
     self.assert_succeeded(self.trained)
     self.assert_succeeded(self.exported)
 
+  def next_of(self, process):
+    """Returns the command in a script's last line: its name and flags."""
+    self.assert_succeeded(process)
+    last = process.stdout.splitlines()[-1]
+    self.assertStartsWith(last, "Next: ")
+    _, dash_m, module, *arguments = shlex.split(last.removeprefix("Next: "))
+    self.assertEqual(dash_m, "-m")
+    return module.removeprefix("scripts."), *arguments
+
   def assert_succeeded(self, process):
     self.assertEqual(process.returncode, 0, process.stderr)
 
@@ -303,11 +315,16 @@ class WholeTest(ScriptsTestCase):
     self.assertIn("epoch 2.0/2", self.trained.stderr)
     best = f"{100 * self.result()['best_accuracy']:.1f} %"
     self.assertIn(best, self.trained.stdout)
+    self.assertEqual(
+      self.next_of(self.trained), ("evaluate", f"--workdir={self.workdir}")
+    )
 
   def test_another_run_is_refused(self):
     self.assert_one_line(
       run("train", *_TINY, "--width=9", f"--workdir={self.workdir}"),
-      r"train: Workdir .*width is 8 there and 9 here.*--overwrite",
+      r"train: Workdir .*width is 8 there and 9 here.*--overwrite.* -m "
+      rf"scripts.train --flagfile={self.workdir}/flags.txt --width=9 "
+      rf"--workdir={self.workdir}_width_9$",
     )
 
   def test_evaluate(self):
@@ -318,6 +335,54 @@ class WholeTest(ScriptsTestCase):
     )
     self.assertEqual(np.sum(scores["confusion_matrix"]), 360)
     self.assertIn("cohen kappa", evaluated.stdout)
+    self.assertEqual(
+      self.next_of(evaluated),
+      ("export", f"--workdir={self.workdir}", "--export_dir=exports/run"),
+    )
+
+  def test_what_comes_after_an_export_classifies(self):
+    script, *arguments = self.next_of(self.exported)
+    self.assertEqual(script, "predict")
+    # Of digits there are no files: it takes what lies here.
+    self.assert_one_line(run(script, *arguments), r"predict: .*\*\.png")
+    picture = pathlib.Path(self.exports, "a.png")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(picture)
+    process = self.succeed(
+      script, arguments[0], f"--images={self.exports}/*.png", "--format=csv"
+    )
+    # What other programs read has no such line.
+    self.assertNotIn("Next", process.stdout)
+
+  @long_tests.only
+  def test_own_pictures_are_checked_trained_on_audited_and_relabelled(self):
+    folder = self.folder / "my pictures"
+    for number in range(40):
+      path = folder / f"class {number % 2}" / f"{number}.png"
+      path.parent.mkdir(parents=True, exist_ok=True)
+      Image.fromarray(np.full((8, 8), 6 * number, np.uint8)).save(path)
+    flags = (f"--cache_dir={self.folder / 'cache'}", "--num_epochs=1")
+    small = ("--network=mlp", "--width=4", "--augmentation=none")
+    workdir = self.folder / "my run"
+    where = (f"--dataset=folder:{folder}", f"--workdir={workdir}")
+    train = self.next_of(
+      self.succeed("train", "--check_data", *where, *small, *flags)
+    )
+    self.assertEqual(train[0], "train")
+    self.assertIn(f"--workdir={workdir}", train)
+    audit = self.next_of(self.succeed(*train, "--batch_size=16"))
+    self.assertEqual(audit, ("audit", f"--workdir={workdir}"))
+    audited = self.succeed(*audit, flags[0], "--force")
+    again = self.next_of(audited)
+    page = (workdir / "audit" / "index.html").read_text(encoding="utf-8")
+    command = audited.stdout.splitlines()[-1].removeprefix("Next: ")
+    words = html.unescape(re.sub("<[^>]*>", "", page)).split()
+    self.assertIn(command, " ".join(words))
+    with open(workdir / "audit" / "labels.csv", encoding="utf-8") as file:
+      first = next(csv.DictReader(file))
+    (workdir / "decisions.csv").write_text(
+      f"id,decision,label\n{first['id']},relabel,{first['suggested']}\n"
+    )
+    self.next_of(self.succeed(*again, flags[0]))
 
   def test_versions_of_an_export(self):
     self.succeed("export", *self.export_flags())
@@ -347,6 +412,7 @@ class WholeTest(ScriptsTestCase):
       [line for line in compared.stdout.splitlines() if " nct " in line], 2
     )
     self.assertTrue((self.folder / "figure.png").exists())
+    self.assertEqual(self.next_of(compared)[0], "evaluate")
 
   @long_tests.only
   def test_a_flag_file_repeats_the_run_in_another_process(self):
@@ -390,6 +456,16 @@ class WholeTest(ScriptsTestCase):
       run("evaluate", f"--workdir={self.folder}"),
       f"evaluate: Workdir {self.folder} has no flags.txt",
     )
+
+  @long_tests.only
+  def test_a_dry_run_prints_commands_and_costs_and_nothing_else(self):
+    flags = ("--table=1", "--scale=cpu", "--cell=sym50")
+    process = start("reproduce", *flags, "--dry_run")
+    self.assertEqual(process.stderr, "")
+    self.assertRegex(process.stdout, r"\nsym50 .* [kMG]B .* GFLOP .* ms? ")
+    script, *arguments = self.next_of(process)
+    self.assertEqual(script, "reproduce")
+    self.assertCountEqual(arguments, flags)
 
   @long_tests.only
   def test_benchmark_prints_a_table_and_json(self):

@@ -256,7 +256,8 @@ def _check_has_option(method, name):
   """Raises `InvalidInputError` unless a method has an option."""
   takers = methods.having(name)
   if method not in takers:
-    owners = f"the methods {', '.join(takers)}" if takers else "no method"
+    word = "method" if len(takers) == 1 else "methods"
+    owners = f"the {word} {', '.join(takers)}" if takers else "no method"
     raise errors.InvalidInputError(
       f"Argument `{name}` belongs to {owners}. Received: method={method}"
     )

@@ -11,7 +11,7 @@ from nct_tf.datasets.files import npz_images, own_images
 from nct_tf.datasets.image_dataset import ImageDataset
 from nct_tf.datasets.tfds import tfds_images
 
-__all__ = ["ImageDataset", "examine", "load"]
+__all__ = ["ImageDataset", "examine", "load", "prepare"]
 
 
 def examine(name, test_fraction=0.2, cache_dir=None):
@@ -93,3 +93,18 @@ def load(
       name, data_dir, download, image_size, cache, cache_dir
     )
   return dataset.resize(image_size) if image_size else dataset
+
+
+def prepare(name, data_dir=None):
+  """Has tensorflow-datasets download a dataset of its own that is not there.
+
+  Args:
+    name: str, see `load`; of other datasets there is nothing to download.
+    data_dir: str, see there.
+
+  Raises:
+    InvalidInputError: if the dataset is unknown, or cannot be downloaded.
+  """
+  kind = name.partition(":")[0]
+  if kind not in ("digits", "fake", "npz", *own_images.LISTERS):
+    tfds_images.prepare(name, data_dir)

@@ -1,12 +1,12 @@
 """What cells of the paper's tables would cost on this machine."""
 
 import dataclasses
-import multiprocessing
 
 from nct_tf import datasets, units
 from nct_tf.experiments import tables
 from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.reporting import text_tables
+from nct_tf.system import child_process
 from nct_tf.training import cost
 
 _NUM_EXAMPLES = 256  # Random images; steps take as long as with others.
@@ -33,9 +33,7 @@ def estimate(cells, num_seeds):
     kinds.setdefault(_cost_config(cell), []).append(cell)
   arguments = [(config, same, num_seeds) for config, same in kinds.items()]
   # Each in a process of its own, as a process' peak of memory never falls.
-  spawning = multiprocessing.get_context("spawn")
-  with spawning.Pool(1, maxtasksperchild=1) as pool:
-    return pool.starmap(_estimate, arguments, chunksize=1)
+  return child_process.run_each(_estimate, arguments)
 
 
 def _cost_config(cell):

@@ -10,10 +10,15 @@ import subprocess
 import sys
 import threading
 
-from nct_tf import config as config_lib, errors, units
+from nct_tf import config as config_lib, datasets, errors, units
 from nct_tf.evaluation import information_compression
 from nct_tf.experiments import pages, tables
-from nct_tf.system import command_line, files, interruption
+from nct_tf.system import (
+  child_process,
+  command_line,
+  files,
+  interruption,
+)
 from nct_tf.workdir import layout
 
 _logger = logging.getLogger(__name__)
@@ -143,6 +148,7 @@ def run_all(runs, results, num_jobs=1):
   _logger.info(
     "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
   )
+  _download(pending)
   failed = []
   children = _Children(num_jobs)
   with (
@@ -166,6 +172,20 @@ def run_all(runs, results, num_jobs=1):
       f"{len(failed)} runs failed; {failed[0].log_file} ends with: "
       f"{_last_line(failed[0].log_file)}"
     )
+
+
+def _download(runs):
+  """Downloads the data of runs that ask for it, where progress is seen.
+
+  Trainings write to log files, and two of them might download the same.
+  """
+  needed = dict.fromkeys(
+    (run.config.dataset, run.config.data_dir)
+    for run in runs
+    if run.config.download
+  )
+  if needed:
+    child_process.run_each(datasets.prepare, list(needed))
 
 
 def measure_compression(runs, results):

@@ -7,6 +7,7 @@ from matplotlib import figure, ticker
 import numpy as np
 
 from nct_tf import errors, methods, schedules
+from nct_tf.reporting import wrapping
 
 # The palette of Okabe and Ito, which the colour-blind can tell apart; without
 # its yellow, which is too faint on white. Line styles and markers differ too,
@@ -33,6 +34,9 @@ _SETTINGS = (
   {"color": "#009E73", "linestyle": "-."},
   {"color": "#000000", "linestyle": ":"},
 )
+_COLUMN_INCHES = 3.6  # Of a run.
+# At the size of titles, 10 points.
+_CHARACTERS_PER_INCH = 12
 _LEGEND_COLUMNS = 3  # Below the axes.
 _LEGEND_ROW_INCHES = 0.21
 
@@ -51,14 +55,15 @@ def plot_memorisation(runs, path):
     path: str or path of the PNG file.
   """
   num_runs = len(runs)
-  canvas = figure.Figure(figsize=(1 + 3.6 * num_runs, 5.6), dpi=150)
+  width = 1 + _COLUMN_INCHES * num_runs
+  canvas = figure.Figure(figsize=(width, 5.6), dpi=150)
   axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
   for column, (name, result, history) in enumerate(runs):
     _plot_run(axes[:, column], result, history)
     title = _title(result["method"])
     if num_runs > 1:
       title += f"\n{name}"
-    axes[0, column].set_title(title, fontsize=10)
+    axes[0, column].set_title(_fit(title, _COLUMN_INCHES), fontsize=10)
     axes[1, column].xaxis.set_major_locator(
       ticker.MaxNLocator(nbins=6, integer=True)
     )
@@ -68,7 +73,7 @@ def plot_memorisation(runs, path):
   axes[0, 0].set_ylim(bottom=-0.02 * axes[0, 0].get_ylim()[1])
   axes[1, 0].set_ylim(-0.02, 1.02)
   axes[1, 0].yaxis.set_major_formatter(ticker.PercentFormatter(1))
-  canvas.suptitle(_describe(runs[0][1]), fontsize=10)
+  canvas.suptitle(_fit(_describe(runs[0][1]), width), fontsize=10)
   handles, labels = axes[0, 0].get_legend_handles_labels()
   canvas.legend(
     handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
@@ -193,6 +198,11 @@ def _finish_with_legend(canvas, ax):
   )
   share = legend_height / (height + legend_height)
   canvas.tight_layout(rect=(0, share, 1, 1))
+
+
+def _fit(title, inches):
+  """Returns a title with lines that are not wider than that."""
+  return wrapping.wrap(title, int(_CHARACTERS_PER_INCH * inches))
 
 
 def _title(method):

@@ -2,8 +2,14 @@
 
 import tabulate
 
+from nct_tf.reporting import wrapping
+
 # Headers are as wide as they are: wide tables shall fit a terminal.
 tabulate.MIN_PADDING = 0
+
+# Longer names are broken: those of rows, and those of columns.
+_MAX_NAME_WIDTH = 40
+_MAX_HEADER_WIDTH = 20
 
 
 def percent(fraction):
@@ -14,6 +20,8 @@ def percent(fraction):
 def format_table(rows, header):
   """Lays out text in columns: the first to the left, the others to the right.
 
+  Long names of rows and of columns stand on several lines.
+
   Args:
     rows: sequence of equally long sequences of str or int.
     header: sequence of str.
@@ -21,6 +29,15 @@ def format_table(rows, header):
   Returns:
     str of several lines.
   """
+  rows = [
+    (wrapping.wrap(str(name), _MAX_NAME_WIDTH), *others)
+    for name, *others in rows
+  ]
+  name, *others = header
+  header = [
+    wrapping.wrap(name, _MAX_NAME_WIDTH),
+    *(wrapping.wrap(other, _MAX_HEADER_WIDTH) for other in others),
+  ]
   return _tabulate(rows, header, "simple", alignments="l")
 
 

@@ -71,5 +71,9 @@ def sgdw(learning_rate, momentum, weight_decay):
 def cohen_kappa(num_classes):
   """Returns a metric that takes integer labels and probabilities."""
   return _tensorflow_addons("Cohen's kappa as a metric").metrics.CohenKappa(
-    num_classes=num_classes, sparse_labels=True, name="cohen_kappa"
+    # Of two classes it would take one probability an example. A third class
+    # without examples changes nothing.
+    num_classes=max(num_classes, 3),
+    sparse_labels=True,
+    name="cohen_kappa",
   )

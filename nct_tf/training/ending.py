@@ -42,6 +42,15 @@ class Ending(keras.callbacks.Callback):
       self._accuracies, self.patience
     )
 
+  def describe(self):
+    """Returns why a training ended early: str."""
+    best = max(self._accuracies)
+    return (
+      f"Stopped early, after {len(self._accuracies)} of {self.num_epochs} "
+      f"epochs: the accuracy on held-out labels was {best:.1%} after epoch "
+      f"{self._accuracies.index(best) + 1}, and not higher since"
+    )
+
 
 def has_patience(accuracies, patience):
   """Returns whether there was a better epoch among the last ones.

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import shutil
 
 from nct_tf import distribution, errors, optimizers, schedules
@@ -17,6 +18,8 @@ from nct_tf.training import (
   state as state_lib,
 )
 from nct_tf.workdir import curves
+
+_logger = logging.getLogger(__name__)
 
 
 def fit(model, config, data, directory, interruption):
@@ -106,6 +109,8 @@ def fit(model, config, data, directory, interruption):
       ]
     try:
       loop.train(batches, num_steps, ending, state, callback_list)
+      if ending.is_early:
+        _logger.info(ending.describe())
       accuracies = {
         "extra_tests": measuring.extra_tests(),
         "test_parts": measuring.test_parts(),

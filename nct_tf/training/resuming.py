@@ -54,10 +54,11 @@ class Records:
 def _check_agreement(strategy, position):
   """Raises unless all workers go on from the same checkpoint."""
 
+  @tf.function
   def own_position():
-    return tf.constant([position], tf.int64)
+    return strategy.run(lambda: tf.constant([position], tf.int64))
 
-  everyones = strategy.gather(strategy.run(own_position), axis=0).numpy()
+  everyones = strategy.gather(own_position(), axis=0).numpy()
   if (everyones != everyones[0]).any():
     raise errors.InvalidInputError(
       "The workers find different checkpoints: --workdir must be one folder "

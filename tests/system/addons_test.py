@@ -138,14 +138,16 @@ class MissingTest(absltest.TestCase):
         config.TrainConfig(**arguments)
 
 
-class CohenKappaTest(absltest.TestCase):
-  def test_equals_scikit_learn(self):
+class CohenKappaTest(parameterized.TestCase):
+  @parameterized.parameters(2, 3, 4)
+  def test_equals_scikit_learn(self, num_classes):
     if not addons.available():
       self.skipTest("Cohen's kappa as a metric needs tensorflow-addons")
     rng = np.random.default_rng(0)
-    labels = rng.integers(4, size=100)
-    probabilities = rng.random((100, 4)) + np.eye(4)[labels]
-    metric = addons.cohen_kappa(4)
+    labels = rng.integers(num_classes, size=100)
+    probabilities = rng.random((100, num_classes))
+    probabilities += 0.5 * np.eye(num_classes)[labels]
+    metric = addons.cohen_kappa(num_classes)
     metric.update_state(labels[:60], probabilities[:60])
     metric.update_state(labels[60:], probabilities[60:])
     self.assertAlmostEqual(

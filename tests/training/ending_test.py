@@ -53,6 +53,9 @@ class EndingTest(parameterized.TestCase):
     rows = [{ending.MONITORED: value} for value in accuracies[:wanted]]
     again = ending.Ending(len(accuracies), patience, rows)
     self.assertEqual(again.is_early, one.is_early)
+    best = int(np.argmax(accuracies[:wanted])) + 1
+    self.assertIn(f"after {wanted} of 20 epochs", again.describe())
+    self.assertIn(f"after epoch {best}, and not", again.describe())
 
   def test_without_patience_only_the_last_epoch_is_the_last(self):
     one = ending.Ending(3)
@@ -92,7 +95,7 @@ class RunTest(parameterized.TestCase):
     self.assertEqual(last.name, f"ckpt-{len(accuracies)}")
 
   # Killed before the last checkpoint, and between that and the result.
-  @parameterized.parameters(False, *long_tests.also(True))
+  @parameterized.parameters((False,), *long_tests.also((True,)))
   def test_a_run_that_was_killed_ends_after_the_same_epoch(self, is_saved):
     workdir = tiny_run.copy(self.folder / "run", **_OPTIONS)
     workdir.result_file.unlink()
@@ -112,8 +115,8 @@ class RunTest(parameterized.TestCase):
       workdir.read_result()["last_accuracy"],
       places=5,
     )
-    run_audit.audit_run(workdir)
-    self.assertTrue((workdir.audit_dir / "index.html").exists())
+    run_audit.audit_run(workdir, force=True)
+    self.assertTrue((workdir.audit_dir() / "index.html").exists())
 
   def test_the_test_split_does_not_end_it(self):
     with self.assertRaisesRegex(

@@ -111,6 +111,19 @@ def load(
   )
 
 
+def prepare(name, data_dir=None):
+  """Downloads and prepares a dataset that is not there, with progress bars.
+
+  Args:
+    name: str, see `load`.
+    data_dir: str, see there.
+
+  Raises:
+    InvalidInputError: if the dataset is unknown, or cannot be downloaded.
+  """
+  _prepare(name, _builder(name, data_dir), download=True)
+
+
 def _test_split(source):
   """Returns the name of the split to test on; None if there is none."""
   splits = [
