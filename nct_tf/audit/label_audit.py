@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors
-from nct_tf.audit import noise_model
+from nct_tf.audit import noise_estimate
 
 _SUM_TOLERANCE = 1e-3
 
@@ -27,9 +27,9 @@ class LabelAudit:
       suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
     threshold: float, the score from which on a label is flagged.
-    noise_rate: `noise_model.Estimate` of the share of wrong labels.
-    transition: `noise_model.Estimate` of [num_classes, num_classes]: row true
-      class, column given label; rows add up to 1.
+    noise_rate: `noise_estimate.Estimate` of the share of wrong labels.
+    transition: `noise_estimate.Estimate` of [num_classes, num_classes]: row
+      true class, column given label; rows add up to 1.
   """
 
   labels: np.ndarray
@@ -38,8 +38,8 @@ class LabelAudit:
   score: np.ndarray
   rank: np.ndarray
   threshold: float
-  noise_rate: noise_model.Estimate
-  transition: noise_model.Estimate
+  noise_rate: noise_estimate.Estimate
+  transition: noise_estimate.Estimate
 
   @property
   def flagged(self):
@@ -96,7 +96,7 @@ def audit(labels, pred_probs, score=None, seed=0, is_held_out=None):
   rank = np.empty(len(labels), np.int64)
   rank[order] = np.arange(1, len(labels) + 1)
   told_by = slice(None) if is_held_out is None else is_held_out
-  noise_rate, transition = noise_model.estimate(
+  noise_rate, transition = noise_estimate.estimate(
     labels[told_by], pred_probs[told_by], seed
   )
   num_flagged = round(noise_rate.value * len(labels))
