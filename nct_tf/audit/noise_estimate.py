@@ -29,8 +29,6 @@ _MIN_EXAMPLES = 50  # Fewer do not tell one transition matrix from another.
 
 _NUM_RESAMPLED = 40
 _PERCENTILES = (2.5, 97.5)
-# What either way may be off by beside chance, by simulations.
-_FORM_ERROR = 0.03
 # Larger data are represented by a sample of so many probabilities.
 _MAX_PROBABILITIES = 300_000
 
@@ -80,7 +78,7 @@ def estimate(labels, pred_probs, seed=0):
   values = zip(
     (way.noise_rate, way.transition), zip(*resampled, strict=True), strict=True
   )
-  return tuple(_with_interval(*each) for each in values)
+  return tuple(_with_interval(*each, way.FORM_ERROR) for each in values)
 
 
 def _choose(labels, pred_probs, rng):
@@ -94,11 +92,11 @@ def _choose(labels, pred_probs, rng):
   return by_anchors
 
 
-def _with_interval(value, resampled):
+def _with_interval(value, resampled, form_error):
   """Returns an `Estimate` from a value and values of resampled examples."""
   low, high = np.percentile(np.array(resampled), _PERCENTILES, axis=0)
   below, above = (
-    np.hypot(np.maximum(distance, 0), _FORM_ERROR)
+    np.hypot(np.maximum(distance, 0), form_error)
     for distance in (value - low, high - value)
   )
   return Estimate(
@@ -107,7 +105,13 @@ def _with_interval(value, resampled):
 
 
 class _Anchors:
-  """The estimates by `anchors`."""
+  """The estimates by `anchors`.
+
+  Attributes:
+    FORM_ERROR: float, what they may be off by beside chance, by simulations.
+  """
+
+  FORM_ERROR = 0.05
 
   def __init__(self, labels, pred_probs):
     self._labels = labels
@@ -139,7 +143,13 @@ class _Anchors:
 
 
 class _Model:
-  """The estimates by `noise_model`, averaged over matrices of all strengths."""
+  """The estimates by `noise_model`, averaged over matrices of all strengths.
+
+  Attributes:
+    FORM_ERROR: see `_Anchors`.
+  """
+
+  FORM_ERROR = 0.03
 
   def __init__(self, labels, pred_probs, rng):
     self._labels = labels
