@@ -12,6 +12,11 @@ from scripts import cli, next_steps
 
 
 def main(config, check):
+  if check.check_data:  # To import what measures takes seconds.
+    print(
+      f"Reads {config.dataset}, then measures some seconds of training on it",
+      flush=True,
+    )
   with cli.silence():
     from nct_tf.audit import data_check
     from nct_tf.training import run

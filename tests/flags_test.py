@@ -292,6 +292,75 @@ class FlagfileTest(TrainFlagsTestCase):
     )
 
 
+class AutoTest(TrainFlagsTestCase):
+  NAMES = (
+    "image_size",
+    "augmentation",
+    "network",
+    "width",
+    "target_variability_max",
+    "num_epochs",
+    "batch_size",
+  )
+
+  def test_auto_is_what_is_not_given(self):
+    own = config.TrainConfig(dataset="folder:x")
+    self.assertCountEqual(own.automatic_options, self.NAMES)
+    given = self.parse(
+      "--dataset=folder:x", *(f"--{name}=auto" for name in self.NAMES)
+    )
+    self.assertEqual(given, own)
+    self.assertEqual(own.to_flags(), ["--dataset=folder:x"])
+    # It takes back what stands before it, as in a flag file.
+    taken_back = self.parse(
+      "--dataset=cifar10", "--num_epochs=3", "--num_epochs=auto"
+    )
+    self.assertEqual(taken_back.num_epochs, 200)
+
+  def test_what_is_given_is_not_chosen(self):
+    own = self.parse("--dataset=npz:x", "--num_epochs=3", "--width=8")
+    self.assertCountEqual(
+      own.automatic_options, {*self.NAMES} - {"num_epochs", "width"}
+    )
+    self.assertContainsSubset(["--num_epochs=3", "--width=8"], own.to_flags())
+
+  def test_images_as_they_are_need_no_choice(self):
+    chosen = self.parse(
+      "--dataset=csv:x",
+      "--method=standard",
+      "--augmentation=none",
+      "--network=mlp",
+      "--width=8",
+      "--num_epochs=2",
+      "--batch_size=4",
+    )
+    self.assertIsNone(chosen.image_size)
+    self.assertEmpty(chosen.automatic_options)
+
+  def test_only_what_may_be_auto_takes_it(self):
+    with self.assertRaisesRegex(absl_flags.Error, "--seed=auto"):
+      self.parse("--seed=auto")
+
+  def test_public_data_get_the_papers_values(self):
+    for dataset in ("cifar10", "digits", "fake", "tiny_imagenet"):
+      public = config.TrainConfig(dataset=dataset)
+      self.assertEmpty(public.automatic_options)
+      self.assertEqual(
+        (public.network, public.width, public.image_size),
+        ("preact_resnet18", 64, None),
+      )
+      self.assertEqual((public.num_epochs, public.batch_size), (200, 128))
+      self.assertEqual(public.augmentation, "crop_flip")
+      self.assertEqual(public.method_options.target_variability_max, 0.5)
+      self.assertNotIn("--num_epochs=200", public.to_flags())
+
+  def test_the_papers_values_are_the_users_where_given_for_own_images(self):
+    own = self.parse("--dataset=folder:x", "--num_epochs=200")
+    self.assertIn("--num_epochs=200", own.to_flags())
+    again = config.TrainConfig.from_flagfile(own.to_flagfile())
+    self.assertEqual(again, own)
+
+
 class MethodOptionsTest(parameterized.TestCase):
   def test_may_be_given_in_three_ways(self):
     options = methods.get_options("bootstrap")(bootstrap_beta=0.8)
@@ -310,8 +379,11 @@ class MethodOptionsTest(parameterized.TestCase):
 
   def test_are_the_methods_defaults_if_not_given(self):
     for name in methods.names():
+      wanted = methods.get_options(name)
       made = config.TrainConfig(method=name)
-      self.assertEqual(made.method_options, methods.get_options(name)())
+      self.assertEqual(made.method_options, wanted(**fields.papers_of(wanted)))
+      own = config.TrainConfig(method=name, dataset="folder:x")
+      self.assertEqual(own.method_options, wanted())
 
   @parameterized.named_parameters(
     (

@@ -5,11 +5,13 @@ import numpy as np
 from nct_tf import datasets, errors, units
 from nct_tf.input_pipeline import run_data
 from nct_tf.reporting import text_tables
-from nct_tf.training import cost
+from nct_tf.training import automatic, cost
 
 
 def check(config, say):
   """Reports what is wrong with a dataset, and estimates a training on it.
+
+  What is `auto` is chosen first, as training does.
 
   Args:
     config: a `TrainConfig`; it needs no workdir.
@@ -33,6 +35,10 @@ def check(config, say):
     raise errors.InvalidInputError(
       f"Dataset {config.dataset} is refused for {refused} of the above"
     )
+  if config.automatic_options:
+    choice = automatic.choose(config)
+    say(choice.describe())
+    config = choice.config
   dataset = run_data.load_dataset(config)
   noisy = run_data.load_noisy_dataset(config, dataset)
   counts = {

@@ -13,7 +13,7 @@ from nct_tf.benchmarks import training_steps
 from nct_tf.input_pipeline import batching, run_data
 from nct_tf.models import classifier
 from nct_tf.reporting import text_tables
-from nct_tf.training import run
+from nct_tf.training import automatic, run
 from nct_tf.workdir import layout
 
 _NUM_FOLDS = 5
@@ -50,6 +50,7 @@ def benchmark(config, num_steps):
     InvalidInputError: if cleanlab is not there, or no label is wrong.
   """
   score_labels = _import_cleanlab()
+  config = automatic.resolve(config)
   dataset = run_data.load_dataset(config)
   noisy = run_data.load_noisy_dataset(config, dataset)
   wrong = ~noisy.train.is_clean

@@ -40,6 +40,7 @@ def benchmark(config, num_steps):
       "Argument `strategy` must be mirrored: steps on one device are timed "
       f"beside those on all. Received: strategy={config.strategy}"
     )
+  config = training_steps.of_random_images(config)
   all_devices = distribution.create(**config.strategy_options)
   dataset = datasets.load("fake", **config.fake_options)
   strategies = [tf.distribute.get_strategy(), all_devices]

@@ -275,7 +275,7 @@ def _without_other_methods(values):
     f"--{name}={fields.format_value(value)}"
     for name, value in others.items()
     if all(
-      value != fields.defaults_of(methods.get_options(taker))[name]
+      value not in _defaults_of(methods.get_options(taker), name)
       for taker in methods.having(name)
     )
   ]
@@ -286,3 +286,8 @@ def _without_other_methods(values):
       " ".join(told),
     )
   return {name: value for name, value in values.items() if name not in others}
+
+
+def _defaults_of(group, name):
+  """Returns an option's default, and the paper's value in place of `auto`."""
+  return fields.defaults_of(group)[name], fields.papers_of(group).get(name)

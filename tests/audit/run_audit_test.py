@@ -35,13 +35,13 @@ _OPTIONS = {
 _SHORT = {**_OPTIONS, "num_epochs": 2, "label_scores": False}
 
 
-def read_rows(directory):
-  with open(directory.audit_dir / "labels.csv", encoding="utf-8") as file:
+def read_rows(folder):
+  with open(folder / "labels.csv", encoding="utf-8") as file:
     return list(csv.DictReader(file))
 
 
-def read_summary(directory):
-  return json.loads((directory.audit_dir / "audit.json").read_text())
+def read_summary(folder):
+  return json.loads((folder / "audit.json").read_text())
 
 
 class AuditingTest(absltest.TestCase):
@@ -53,9 +53,10 @@ class AuditingTest(absltest.TestCase):
     cls.folder = pathlib.Path(folder.name)
     cls.directory = tiny_run.train(cls.folder / "it's a run", **_OPTIONS)
     cls.result = run_audit.audit_run(cls.directory)
+    cls.audit_dir = cls.directory.audit_dir()
 
   def test_rows_are_of_the_run_and_in_order(self):
-    rows = read_rows(self.directory)
+    rows = read_rows(self.audit_dir)
     noise = np.load(self.directory.noise_file)
     self.assertLen(rows, 600)
     index = np.array([int(row["index"]) for row in rows])
@@ -69,50 +70,60 @@ class AuditingTest(absltest.TestCase):
     )
     scores = np.array([float(row["score"]) for row in rows])
     self.assertTrue(np.all(np.diff(scores) <= 0))
-    np.testing.assert_allclose(
-      scores, self.directory.read_label_scores()[index], atol=1e-5
-    )
     self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 601)))
     flagged = [row["flagged"] for row in rows]
-    num_flagged = read_summary(self.directory)["num_flagged"]
+    num_flagged = read_summary(self.audit_dir)["num_flagged"]
     self.assertEqual(
       flagged, ["True"] * num_flagged + ["False"] * (600 - num_flagged)
     )
     self.assertGreater(min(float(row["disagreement"]) for row in rows), -1e-9)
 
+  def test_without_folds_the_runs_own_scores_rank(self):
+    result = run_audit.audit_run(self.directory, num_folds=0)
+    scores = self.directory.read_label_scores()
+    np.testing.assert_array_equal(result.audit.score, scores)
+    self.assertGreater(result.truth["average_precision"], 0.9)
+    (warning,) = result.warnings
+    self.assertRegex(warning, "networks that learned these very labels")
+    # What was asked for does not replace the usual audit.
+    self.assertEqual(read_summary(self.audit_dir)["num_folds"], 3)
+    rows = read_rows(self.directory.path / "audit_0_folds")
+    index = np.array([int(row["index"]) for row in rows])
+    np.testing.assert_allclose(
+      [float(row["score"]) for row in rows], scores[index], atol=1e-5
+    )
+
   def test_it_finds_wrong_labels(self):
-    truth = read_summary(self.directory)["truth"]
+    truth = read_summary(self.audit_dir)["truth"]
     self.assertGreater(truth["average_precision"], 0.9)
     self.assertGreater(truth["suggestion_accuracy"], 0.7)
     self.assertLess(abs(truth["noise_rate_error"]), 0.1)
 
   def test_cleanlab_takes_its_arrays(self):
-    labels = np.load(self.directory.audit_dir / "labels.npy")
-    pred_probs = np.load(self.directory.audit_dir / "pred_probs.npy")
+    labels = np.load(self.audit_dir / "labels.npy")
+    pred_probs = np.load(self.audit_dir / "pred_probs.npy")
     issues = cleanlab_filter.find_label_issues(labels, pred_probs, n_jobs=1)
     self.assertEqual(issues.shape, (600,))
     quality = rank.get_label_quality_scores(labels, pred_probs)
     precision = metrics.average_precision_score(
-      ~self.result.examples.is_clean, -quality
+      self.result.true_labels != labels, -quality
     )
     self.assertGreater(precision, 0.9)
 
   def test_the_page_shows_the_first_ones(self):
-    page = self.directory.audit_dir / "page" / "data.js"
+    page = self.audit_dir / "page" / "data.js"
     text = page.read_text(encoding="utf-8")
     data = json.loads(re.search(r"= (\{.*\});", text).group(1))
-    first = read_rows(self.directory)[0]
+    first = read_rows(self.audit_dir)[0]
     self.assertEqual(data["suspects"]["id"][0], first["id"])
-    with Image.open(
-      self.directory.audit_dir / data["suspects"]["thumbnail"][0]
-    ) as image:
-      number = int(self.result.examples.index[int(first["index"])])
+    with Image.open(self.audit_dir / data["suspects"]["thumbnail"][0]) as image:
+      number = int(self.result.index[int(first["index"])])
       np.testing.assert_array_equal(
         np.asarray(image), self.result.dataset.train_images[number, ..., 0]
       )
 
   def test_the_pages_command_can_be_pasted(self):
-    text = (self.directory.audit_dir / "index.html").read_text(encoding="utf-8")
+    text = (self.audit_dir / "index.html").read_text(encoding="utf-8")
     command = re.search(r'<pre id="command".*?>(.*?)</pre>', text, re.DOTALL)
     plain = html.unescape(re.sub(r"</?span>", "", command[1]))
     python, *arguments = shlex.split(plain)
@@ -131,7 +142,7 @@ class AuditingTest(absltest.TestCase):
 
   def test_decisions_close_the_loop(self):
     rows = [
-      row for row in read_rows(self.directory) if row["flagged"] == "True"
+      row for row in read_rows(self.audit_dir) if row["flagged"] == "True"
     ]
     file = self.folder / "decisions.csv"
     with open(file, "w", newline="") as lines:
@@ -145,44 +156,50 @@ class AuditingTest(absltest.TestCase):
     )
     noisy = run_data.load_noisy_dataset(config, run_data.load_dataset(config))
     self.assertLen(noisy.train, 599)
-    before = read_summary(self.directory)["truth"]["noise_rate"]
+    before = read_summary(self.audit_dir)["truth"]["noise_rate"]
     self.assertLess(noisy.actual_noise_rate, before / 2)
 
   def test_folds_are_of_models_that_did_not_see_them(self):
-    directory = tiny_run.copy(self.folder / "folds", **_SHORT)
-    result = run_audit.audit_run(directory, num_folds=3)
-    self.assertLen(result.examples, 600)
+    result = self.result
+    self.assertEqual(result.num_folds, 3)
+    self.assertLen(result.index, 600)
+    self.assertEqual(result.num_held_out, 600)
+    self.assertEmpty(result.warnings)
     seen = []
-    for fold in sorted(directory.folds_dir.iterdir()):
+    for fold in sorted(self.directory.folds_dir.iterdir()):
       part = layout.Workdir(fold)
       config = part.read_config()
       held_out = run_data.load_noisy_dataset(config, result.dataset).validation
       logits = run_audit.predict(part, held_out, "last", None).mean(axis=0)
-      positions = np.searchsorted(result.examples.index, held_out.index)
+      positions = np.searchsorted(result.index, held_out.index)
       np.testing.assert_array_equal(
         logits.argmax(axis=1),
         result.audit.pred_probs[positions].argmax(axis=1),
       )
       seen.append(held_out.index)
-    np.testing.assert_array_equal(
-      np.sort(np.concatenate(seen)), result.examples.index
-    )
+    np.testing.assert_array_equal(np.sort(np.concatenate(seen)), result.index)
     # The second time, nothing is trained again.
     times = {path: path.stat().st_mtime_ns for path in fold.rglob("*.json")}
-    run_audit.audit_run(directory, num_folds=3)
+    again = run_audit.audit_run(self.directory, num_folds=3)
     self.assertEqual(
       times, {path: path.stat().st_mtime_ns for path in fold.rglob("*.json")}
     )
+    np.testing.assert_array_equal(again.audit.rank, result.audit.rank)
+    self.assertTrue((self.directory.path / "audit_3_folds").exists())
 
   def test_it_warns_of_what_was_memorised_and_of_few_epochs(self):
     memorised = tiny_run.train(
       self.folder / "memorised",
       **{**_OPTIONS, "method": "standard", "num_epochs": 40, "width": 256},
     )
-    (warning,) = run_audit.audit_run(memorised).warnings
-    self.assertRegex(warning, "it has memorised the wrong ones|begun to memor")
+    warnings = run_audit.audit_run(memorised, num_folds=0).warnings
+    self.assertRegex(
+      warnings[0], "it has memorised the wrong ones|begun to memor"
+    )
+    self.assertRegex(warnings[1], "networks that learned these very labels")
+    self.assertLen(warnings, 2)
     short = tiny_run.copy(self.folder / "short", **_SHORT)
-    warnings = run_audit.audit_run(short).warnings
+    warnings = run_audit.audit_run(short, num_folds=0).warnings
     self.assertRegex(warnings[0], "kept no label scores")
     self.assertRegex(warnings[1], "The run had 2 epochs")
 
@@ -195,20 +212,20 @@ class AuditingTest(absltest.TestCase):
     def limit():
       resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
-    before = (self.directory.audit_dir / "labels.csv").read_bytes()
+    before = (self.audit_dir / "labels.csv").read_bytes()
     process = processes.run_python(
       "-m",
       "scripts.audit",
       f"--workdir={self.directory.path}",
+      "--folds=0",
       preexec_fn=limit,
     )
     self.assertEqual(process.returncode, 2, process.stderr)
     self.assertRegex(
-      process.stderr.splitlines()[-1], "^audit: .*audit cannot be written: "
+      process.stderr.splitlines()[-1],
+      "^audit: .*audit_0_folds cannot be written: ",
     )
-    self.assertEqual(
-      (self.directory.audit_dir / "labels.csv").read_bytes(), before
-    )
+    self.assertEqual((self.audit_dir / "labels.csv").read_bytes(), before)
     self.assertFalse((self.directory.path / ".audit.tmp").exists())
 
 

@@ -50,10 +50,12 @@ class RunFilesTest(absltest.TestCase):
 
   def test_a_run_leaves_nothing_else_behind(self):
     directory = tiny_run.train(self.folder / "run", monitor_every_epochs=1)
-    run_audit.audit_run(directory)
+    run_audit.audit_run(directory, num_folds=0, force=True)
     left = set(os.listdir(directory.path))
-    self.assertContainsSubset(left, {*_RUN_FILES, ".lock"})
-    self.assertContainsSubset({"audit", "memorisation.png"}, left)
+    audit = directory.audit_dir(0)
+    self.assertIn(audit, directory.run_files)
+    self.assertContainsSubset(left, {*_RUN_FILES, audit.name, ".lock"})
+    self.assertContainsSubset({audit.name, "memorisation.png"}, left)
 
   def test_overwrite_deletes_the_run_and_nothing_else(self):
     directory = tiny_run.train(self.folder / "run")
