@@ -21,6 +21,7 @@ def main(config, options):
     from nct_tf.experiments import tuning
 
   values = options.target_variability_values
+  config = tuning.resolve(config, _OPTION, values)
   scores = tuning.tune(config, _OPTION, values)
   print(tuning.format_tuning(_OPTION, scores))
   best = tuning.with_best(config, _OPTION, scores)

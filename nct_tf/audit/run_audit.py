@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
@@ -272,6 +273,8 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   Returns:
     a `_Part` of all training examples, held-out ones too.
   """
+  num_examples = len(noisy.all_train)
+  fewest = num_examples - math.ceil(num_examples / num_folds)
   predicted = []
   for fold in range(num_folds):
     _logger.info("Fold %d of %d", fold + 1, num_folds)
@@ -284,6 +287,8 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
         fold=fold,
         # A model must not see the part that it scores, not even to stop.
         early_stopping=None,
+        # Of few examples, a part may have fewer than a batch.
+        batch_size=min(config.batch_size, fewest),
         label_scores=False,
         monitor_every_epochs=0,
         workdir=str(part.path),

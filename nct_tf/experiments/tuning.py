@@ -4,10 +4,29 @@ import pathlib
 
 from nct_tf import errors
 from nct_tf.reporting import text_tables
-from nct_tf.training import run as run_lib
+from nct_tf.training import automatic, run as run_lib
 from nct_tf.workdir import layout
 
 NUM_EPOCHS_AVERAGED = 10
+
+
+def resolve(config, name, values):
+  """Returns a config with values for what is `auto`, the same for all runs.
+
+  Args:
+    config: see `tune`. If its runs have begun, their values are taken.
+    name: str, see there.
+    values: sequence, see there.
+
+  Raises:
+    InvalidInputError: see there.
+  """
+  runs = list(_runs(config, name, values).values())
+  folders = [layout.Workdir(run.workdir) for run in runs]
+  begun = [folder.flags_file.exists() for folder in folders]
+  one = begun.index(True) if any(begun) else 0
+  resolved = automatic.resolve(runs[one], folders[one])
+  return resolved.replace(workdir=config.workdir)
 
 
 def tune(config, name, values):
@@ -19,7 +38,8 @@ def tune(config, name, values):
 
   Args:
     config: a `TrainConfig` with a `workdir`, the folder of all runs, and a
-      `validation_fraction`. A run that was interrupted goes on.
+      `validation_fraction`; nothing of it is `auto`, see `resolve`. A run that
+      was interrupted goes on.
     name: str, an option of the method or of the training.
     values: sequence of its values.
 
@@ -31,19 +51,24 @@ def tune(config, name, values):
     InvalidInputError: if nothing is held out, if the method has no such option,
       or if the option cannot have one of the values.
   """
+  runs = _runs(config, name, values)
+  return {value: _score(run) for value, run in runs.items()}
+
+
+def _runs(config, name, values):
+  """Returns the config of each value's run: dict."""
   if not config.validation_fraction:
     raise errors.InvalidInputError(
       "Argument `validation_fraction` must be above 0, so that values are "
       "compared without the test split. Received: validation_fraction=0"
     )
-  runs = {
+  return {
     value: config.replace(
       **{name: value},
       workdir=str(pathlib.Path(config.workdir, f"{name}_{value}")),
     )
     for value in values
   }
-  return {value: _score(run) for value, run in runs.items()}
 
 
 def _score(run):

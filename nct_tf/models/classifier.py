@@ -13,6 +13,7 @@ from nct_tf import (
   metrics,
 )
 from nct_tf.models import fit_metrics, saving, targets as targets_lib
+from nct_tf.options import fields
 
 
 class NetworkLoss(NamedTuple):
@@ -130,7 +131,8 @@ class Classifier(saving.Saved):
         f"{type(self).__name__} must have {self.Options.NUM_NETWORKS} "
         f"networks. Received: {len(networks)}"
       )
-    self.options = self.Options(**chosen)
+    # Of `auto` options, a model by itself has the paper's values.
+    self.options = self.Options(**fields.papers_of(self.Options) | chosen)
     self.network1, self.network2 = (*networks, None)[:2]
     self.seed = seed
     self.weight_decay = weight_decay

@@ -293,6 +293,8 @@ def _choose_augmentation(config, pictures, size):
   sample = pictures.sample()
   images, labels = sample.train_images, sample.train_labels
   shares = mirroring.compare(images, labels, config.seed)
+  if shares is None:
+    return name, "none", "too few images to tell what else is as good"
   recognised, mirrored, _ = shares
   found = f"by pixels, {recognised:.0%} are recognised, {mirrored:.0%} mirrored"
   if mirroring.keeps_class(*shares, len(labels) // 2):

@@ -6,6 +6,8 @@ from sklearn import discriminant_analysis
 from nct_tf import preprocessing
 
 _SIZE = 12
+# Pictures of a class: one does not tell how they vary.
+_MIN_TAUGHT = 2
 _MAX_DROP = 0.1  # Of what is recognised beyond the commonest class.
 _MAX_STANDARD_ERRORS = 2
 
@@ -23,11 +25,16 @@ def compare(images, labels, seed=0):
 
   Returns:
     three floats: the share of the other half that is recognised as it is, that
-    share of its mirror images, and the share of its commonest label.
+    share of its mirror images, and the share of its commonest label. Classes of
+    which there are too few pictures are left out; None if hardly any are left.
   """
   small = preprocessing.resize(images, (_SIZE, _SIZE)).numpy() / 255
   order = np.random.default_rng(seed).permutation(len(labels))
-  taught, seen = np.array_split(order, 2)
+  halves = np.array_split(order, 2)
+  known = np.flatnonzero(np.bincount(labels[halves[0]]) >= _MIN_TAUGHT)
+  taught, seen = (half[np.isin(labels[half], known)] for half in halves)
+  if len(known) < 2 or not len(seen):
+    return None
   classifier = discriminant_analysis.LinearDiscriminantAnalysis(
     solver="lsqr", shrinkage="auto"
   )

@@ -3,6 +3,7 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.audit import label_audit
+from tests.support import long_tests
 
 
 def predictions(true_labels, num_classes, certainty=0.7):
@@ -79,6 +80,7 @@ class AuditTest(parameterized.TestCase):
       np.all(result.transition.high >= result.transition.value - 1e-12)
     )
 
+  @long_tests.only
   def test_the_interval_covers_what_it_ought_to(self):
     """Of 95 % intervals, nearly all hold the rate of the whole population."""
     true_labels, labels, pred_probs = example(0.25, num_examples=40_000)
@@ -93,7 +95,9 @@ class AuditTest(parameterized.TestCase):
     result = label_audit.audit(
       [0, 1, 1], [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.9, 0.1, 0.0]]
     )
-    np.testing.assert_array_equal(result.transition.value[2], [0, 0, 1])
+    np.testing.assert_allclose(
+      result.transition.value[2], [0, 0, 1], atol=0.001
+    )
     self.assertTrue(np.isfinite(result.transition.low).all())
 
   def test_nothing_is_wrong(self):
