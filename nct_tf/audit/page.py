@@ -49,7 +49,7 @@ class PageData:
     title: str, the run's name.
     command: str, what trains with the decisions.
     noise_rate: float, the estimated share of wrong labels.
-    noise_rate_low: float, the lower end of its 95 % bootstrap interval.
+    noise_rate_low: float, the lower end of its interval.
     noise_rate_high: float, the upper end.
     warnings: tuple of str, what to know before believing the rest.
     class_names: tuple of str, all different.
@@ -64,7 +64,7 @@ class PageData:
       scores that reach it.
     transition: [C][C] floats; the share of the examples of a true class (row)
       that were given a label (column). NaN stands for an unknown one.
-    transition_low: [C][C], the lower ends of its 95 % bootstrap intervals.
+    transition_low: [C][C], the lower ends of its intervals.
     transition_high: [C][C], the upper ends.
   """
 

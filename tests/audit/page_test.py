@@ -418,7 +418,7 @@ class BrowserTest(parameterized.TestCase):
     self.assertLen(self.shown_ids(), 20)
     self.assertEqual(self.text("h1"), "Label audit runs/<digits> & co")
     self.assertIn("Class <i>cat</i> has", self.text(".warnings"))
-    self.assertIn("21.3 % 95 % interval 20.0 to 22.6 %", self.text(".figures"))
+    self.assertIn("21.3 % between 20.0 and 22.6 %", self.text(".figures"))
     self.assertEqual(self.text("#command"), self.page_data.command)
     self.assertEqual(self.card(2, ".given").text, CLASS_NAMES[2])
     self.assertEqual(self.card(2, ".suggested").text, CLASS_NAMES[3])
@@ -486,7 +486,7 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual(cell.get_attribute("aria-pressed"), "true")
     self.assertEqual(self.find("#pair").get_attribute("value"), "1,2")
     self.assertIn(
-      "(95 % interval 0.0 % to 10.0 %), 10 pictures", self.text("#cell-note")
+      "(between 0.0 % and 10.0 %), 10 pictures", self.text("#cell-note")
     )
     cell.click()
     self.assertLen(self.shown_ids(), 20)

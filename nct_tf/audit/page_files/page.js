@@ -769,7 +769,7 @@
     const high = percent(data.transitionHigh[row][column]);
     const number = pairCounts.get(`${column},${row}`) || 0;
     byId("cell-note").textContent =
-      `${describeCell(row, column)} (95 % interval ${low} to ${high}), ` +
+      `${describeCell(row, column)} (between ${low} and ${high}), ` +
       `${count(number, "picture")} on this page`;
   }
 
