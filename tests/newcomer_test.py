@@ -77,13 +77,21 @@ class NewcomerTest(absltest.TestCase):
     }
     printed = self.run_command(check, self.folder)
     self.assertRegex(printed, r"(?m)^all +1438 +359$")
-    self.assertRegex(printed, r"(?m)^all 30 epochs +[\d.]+ (s|min)\b")
+    self.assertRegex(printed, r"(?m)^ +--num_epochs=45 ")
+    self.assertRegex(printed, r"(?m)^all 45 epochs +[\d.]+ (s|min)\b")
     self.run_command(train, self.folder)
     self.run_command(audit, self.folder)
     folder = self.folder / "runs/own/audit"
     with open(folder / "labels.csv", encoding="utf-8") as file:
-      ids = [row["id"] for row in csv.DictReader(file)]
-    misplaced &= set(ids)  # Others are in the test split.
+      audited = list(csv.DictReader(file))
+    ids = [row["id"] for row in audited]
+    training = {row["id"] for row in audited if row["split"] == "train"}
+    self.assertCountEqual(ids, paths)
+    summary = json.loads((folder / "audit.json").read_text())
+    self.assertEqual(summary["num_folds"], 3)
+    self.assertAlmostEqual(
+      summary["noise_rate"], len(misplaced) / len(ids), delta=0.03
+    )
     found = misplaced & set(ids[: len(ids) // 4])
     self.assertGreaterEqual(len(found), 0.8 * len(misplaced))
     text = (folder / "page/data.js").read_text(encoding="utf-8")
@@ -95,12 +103,18 @@ class NewcomerTest(absltest.TestCase):
     self.decide(decisions, found, right_labels)
     self.run_command(again, self.folder)
     noise = np.load(self.folder / "runs/own_relabelled/noise.npz")
-    self.assertLen(noise["given_label"], len(ids))
+    self.assertLen(noise["given_label"], len(training))
     num_relabelled = np.sum(
       noise["given_label"]
       != np.load(self.folder / "runs/own/noise.npz")["given_label"]
     )
-    self.assertEqual(num_relabelled, len(found))
+    self.assertEqual(num_relabelled, len(found & training))
+    result = json.loads(
+      (self.folder / "runs/own_relabelled/result.json").read_text()
+    )
+    self.assertEqual(
+      result["test_parts"]["decided"]["num_examples"], len(found - training)
+    )
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def choose(config):
   found = _fit_into_budget(partial, pictures, candidates)
   size = pictures.size_for(found.candidate)
   take("network", found.candidate.network, found.reason)
-  take("width", found.candidate.width, "of the network, see above")
+  take("width", found.candidate.width, "goes with the network")
   take("image_size", *pictures.describe_size(size))
   take("num_epochs", found.num_epochs, found.epochs_reason)
   take(*_choose_augmentation(partial, pictures, size))
@@ -234,7 +234,7 @@ class _Pictures:
     """Returns an image size as it is, and the reason for it."""
     if size is None or size == self.side:
       return size, "their own"
-    return size, f"of {self.side}: networks need the less time, the fewer"
+    return size, f"of {self.side}: fewer pixels take less time"
 
   @functools.cached_property
   def _sample(self):
@@ -359,7 +359,7 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
   budget = 60 * config.time_budget_minutes
   is_best = candidate is candidates[0]
   reason = (
-    "the best that is tried" if is_best else "better ones would take too long"
+    "the first choice" if is_best else "the first choice would take too long"
   )
   num_epochs, has_folds = wanted, True
   epochs_reason = f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
