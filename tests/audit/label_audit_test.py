@@ -72,7 +72,7 @@ class AuditTest(parameterized.TestCase):
     transition = np.zeros((4, 4))
     np.add.at(transition, (true_labels, labels), 1)
     transition /= transition.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(result.transition.value, transition, atol=0.02)
+    np.testing.assert_allclose(result.transition.value, transition, atol=0.03)
     self.assertTrue(
       np.all(result.transition.low <= result.transition.value + 1e-12)
     )
@@ -80,16 +80,16 @@ class AuditTest(parameterized.TestCase):
       np.all(result.transition.high >= result.transition.value - 1e-12)
     )
 
-  @long_tests.only
-  def test_the_interval_covers_what_it_ought_to(self):
+  @parameterized.parameters((20, 18), *long_tests.also((100, 88)))
+  def test_the_interval_covers_what_it_ought_to(self, num_parts, at_least):
     """Of 95 % intervals, nearly all hold the rate of the whole population."""
     true_labels, labels, pred_probs = example(0.25, num_examples=40_000)
     whole = label_audit.audit(labels, pred_probs).noise_rate.value
     covered = 0
-    for part in np.array_split(np.arange(40_000), 100):
+    for part in np.array_split(np.arange(40_000), 100)[:num_parts]:
       estimate = label_audit.audit(labels[part], pred_probs[part]).noise_rate
       covered += estimate.low <= whole <= estimate.high
-    self.assertBetween(covered, 88, 100)
+    self.assertBetween(covered, at_least, num_parts)
 
   def test_a_class_that_is_not_there(self):
     result = label_audit.audit(
