@@ -26,7 +26,7 @@ class Check(fields.Options):
   check_data: bool = fields.option(
     False,
     "Do not train. Report what is wrong with --dataset, and estimate the cost "
-    "of training by measuring ten seconds of it. This needs no --workdir.",
+    "of training by measuring some seconds of it. This needs no --workdir.",
   )
 
 

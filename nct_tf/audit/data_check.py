@@ -7,6 +7,8 @@ from nct_tf.input_pipeline import run_data
 from nct_tf.reporting import text_tables
 from nct_tf.training import automatic, cost
 
+_SECONDS = 2.0  # How long training is timed, and evaluating.
+
 
 def check(config, say):
   """Reports what is wrong with a dataset, and estimates a training on it.
@@ -55,7 +57,7 @@ def check(config, say):
     "image_shape": list(dataset.image_shape),
     "counts": counts,
     "num_epochs": config.num_epochs,
-    **cost.estimate(config, dataset, noisy),
+    **cost.estimate(config, dataset, noisy, seconds=_SECONDS),
   }
 
 

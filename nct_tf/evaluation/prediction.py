@@ -17,7 +17,11 @@ def predict(model, config, result, examples):
   """
   moments = (result["mean"], result["std"])
   dataset = batching.Batching.of_run(config, moments).evaluate(examples)
-  logits = tf.function(model.logits, reduce_retracing=True)
+  images, _ = dataset.element_spec
+  # Traced once, whatever the size of a batch.
+  logits = tf.function(model.logits).get_concrete_function(
+    tf.TensorSpec([None, *images.shape[1:]], images.dtype)
+  )
   batches = [
     np.stack([values.numpy() for values in logits(images)])
     for images, _ in dataset

@@ -17,9 +17,10 @@ from PIL import Image
 from sklearn import metrics
 
 from nct_tf import errors
-from nct_tf.audit import run_audit
+from nct_tf.audit import report, run_audit
+from nct_tf.datasets import digits
 from nct_tf.input_pipeline import run_data
-from nct_tf.workdir import layout
+from nct_tf.workdir import layout, result as result_lib
 from tests.support import long_tests, processes, tiny_run
 
 _OPTIONS = {
@@ -227,6 +228,150 @@ class AuditingTest(absltest.TestCase):
     )
     self.assertEqual((self.audit_dir / "labels.csv").read_bytes(), before)
     self.assertFalse((self.directory.path / ".audit.tmp").exists())
+
+
+class GivenTestLabelsTest(absltest.TestCase):
+  """Pictures whose test labels are nobody's."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = pathlib.Path(folder.name)
+    dataset = digits.load()
+    images, true_labels = dataset.train_images[:800], dataset.train_labels[:800]
+    rng = np.random.default_rng(0)
+    cls.is_wrong = rng.random(800) < 0.2
+    labels = (true_labels + cls.is_wrong * rng.integers(1, 10, 800)) % 10
+    cls.images = images
+    file = cls.folder / "digits.npz"
+    split = np.where(np.arange(800) < 600, "train", "test")
+    np.savez(file, images=images, labels=labels, split=split)
+    options = {**_OPTIONS, "noise_type": "none", "noise_rate": 0.0}
+    options |= {"num_train_examples": None, "num_epochs": 10}
+    cls.directory = tiny_run.train(
+      cls.folder / "run", dataset=f"npz:{file}", **options
+    )
+    cls.result = run_audit.audit_run(cls.directory, num_folds=0)
+    cls.audit_dir = cls.directory.audit_dir(0)
+    cls.rows = read_rows(cls.audit_dir)
+
+  def test_they_are_audited_with_the_others(self):
+    self.assertLen(self.rows, 800)
+    numbers = {"train": [], "test": []}
+    for row in self.rows:
+      numbers[row["split"]].append(int(row["id"].removeprefix("test/")))
+      self.assertEqual(row["split"] == "test", row["id"].startswith("test/"))
+    self.assertCountEqual(numbers["train"], range(600))
+    self.assertCountEqual(numbers["test"], range(600, 800))
+    summary = read_summary(self.audit_dir)
+    self.assertEqual(summary["num_test_examples"], 200)
+    # Only of these did the networks not learn the labels.
+    self.assertEqual(summary["num_held_out"], 200)
+    self.assertIn(
+      "800, 200 of them in the test split", report.format_audit(summary)
+    )
+
+  def test_wrong_ones_of_both_splits_come_first(self):
+    for split in ("train", "test"):
+      rows = [row for row in self.rows if row["split"] == split]
+      wrong = [
+        self.is_wrong[int(row["id"].removeprefix("test/"))] for row in rows
+      ]
+      scores = [float(row["score"]) for row in rows]
+      self.assertGreater(metrics.average_precision_score(wrong, scores), 0.9)
+    # They are ranked as one.
+    first = self.rows[: int(self.is_wrong.sum())]
+    num_test = sum(row["split"] == "test" for row in first)
+    self.assertAlmostEqual(num_test / len(first), 0.25, delta=0.1)
+
+  def test_their_thumbnails_are_theirs(self):
+    text = (self.audit_dir / "page" / "data.js").read_text(encoding="utf-8")
+    suspects = json.loads(re.search(r"= (\{.*\});", text).group(1))["suspects"]
+    splits = set()
+    for name, path in zip(
+      suspects["id"][:40], suspects["thumbnail"][:40], strict=True
+    ):
+      splits.add(name.startswith("test/"))
+      with Image.open(self.audit_dir / path) as image:
+        np.testing.assert_array_equal(
+          np.asarray(image),
+          self.images[int(name.removeprefix("test/")), ..., 0],
+        )
+    self.assertEqual(splits, {True, False})
+
+  def test_decisions_about_them_are_taken(self):
+    rows = [row for row in self.rows if row["split"] == "test"][:3]
+    relabelled, dropped, kept = rows
+    file = self.folder / "decisions.csv"
+    file.write_text(
+      "id,decision,label\n"
+      f"{relabelled['id']},relabel,{relabelled['suggested']}\n"
+      f"{dropped['id']},drop,\n{kept['id']},keep,\n"
+    )
+    config = self.directory.read_config().replace(label_decisions=str(file))
+    dataset = run_data.load_dataset(config)
+    test = run_data.load_noisy_dataset(config, dataset).test
+    self.assertLen(test, 199)
+    labels = dict(zip(test.index, test.given_labels, strict=True))
+    number = int(relabelled["id"].removeprefix("test/")) - 600
+    self.assertEqual(labels[number], int(relabelled["suggested"]))
+    self.assertNotIn(int(dropped["id"].removeprefix("test/")) - 600, labels)
+
+
+class FewExamplesTest(absltest.TestCase):
+  def test_a_fold_may_have_fewer_than_a_batch(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    directory = tiny_run.train(folder / "run", batch_size=90, method="standard")
+    result = run_audit.audit_run(directory, num_folds=2, force=True)
+    self.assertLen(result.index, 100)
+    for fold in directory.folds_dir.iterdir():
+      self.assertEqual(layout.Workdir(fold).read_config().batch_size, 50)
+
+
+class NothingLearnedTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.directory = tiny_run.train(
+      pathlib.Path(folder.name) / "run", learning_rate=1e-9
+    )
+
+  def test_the_run_says_so(self):
+    result = self.directory.read_result()
+    (warning,) = result["warnings"]
+    self.assertRegex(warning, "^The networks have learned nothing: .*--network")
+    table = result_lib.format_results([result], ["mine"])
+    self.assertIn(
+      "Warning: mine: The networks have learned nothing:",
+      " ".join(table.split()),
+    )
+
+  def test_its_audit_is_refused(self):
+    for num_folds in (None, 2):
+      with self.assertRaisesRegex(
+        errors.InvalidInputError,
+        "^The networks have learned nothing: .*; --force writes it all the "
+        "same$",
+      ):
+        run_audit.audit_run(self.directory, num_folds)
+      self.assertFalse(self.directory.audit_dir(num_folds).exists())
+    # Before anything is trained for it.
+    self.assertFalse(self.directory.folds_dir.exists())
+
+  def test_it_is_written_all_the_same_but_tells_no_share(self):
+    result = run_audit.audit_run(self.directory, num_folds=0, force=True)
+    self.assertRegex(result.warnings[0], "^The networks have learned nothing")
+    folder = self.directory.audit_dir(0)
+    summary = read_summary(folder)
+    self.assertEqual(summary["noise_rate_interval"], [0, 1])
+    self.assertIn("(0.0 to 100.0)", report.format_audit(summary))
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    self.assertIn("The networks have learned nothing", page)
+    self.assertIn("interval 0.0 to 100.0 %", " ".join(page.split()))
 
 
 if __name__ == "__main__":

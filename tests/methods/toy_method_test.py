@@ -103,7 +103,9 @@ class ToyMethodTest(parameterized.TestCase):
     directory = layout.Workdir(self.folder / "audited")
     shutil.copytree(self.directory.path, directory.path)
     result = run_audit.audit_run(directory, num_folds=0)
-    self.assertLen(result.index, 320)
+    # Held-out ones, too.
+    self.assertLen(result.index, 400)
+    self.assertEqual(result.num_held_out, 80)
     self.assertGreater(result.truth["average_precision"], 0.3)
     self.assertNotEqual(result.disagreement.max(), 0)
     page = (directory.audit_dir(0) / "index.html").read_text()
