@@ -62,7 +62,7 @@ class LabelAudit:
     return self.suggested_probability - self.given_probability
 
 
-def audit(labels, pred_probs, score=None, seed=0, is_held_out=None):
+def audit(labels, pred_probs, score=None, seed=0, is_held_out=True):
   """Ranks examples by how likely their label is wrong, and counts the wrong.
 
   As many are flagged as there are estimated to be wrong.
@@ -77,9 +77,10 @@ def audit(labels, pred_probs, score=None, seed=0, is_held_out=None):
       after the last. Where it is NaN, and if it is None, the score is
       `p(suggested) / (p(given) + p(suggested))` of `pred_probs`.
     seed: int, of the intervals.
-    is_held_out: bool array [num_examples], whose predictions are of a model
-      that was not trained on the label: these alone tell how many labels are
-      wrong. None for all.
+    is_held_out: bool, or bool array [num_examples], whether predictions are of
+      a model that was not trained on the label: these alone tell how many
+      labels are wrong. Where there are none, the labels that the predictions
+      contradict are counted, which may be far off.
 
   Returns:
     a `LabelAudit`.
@@ -95,10 +96,15 @@ def audit(labels, pred_probs, score=None, seed=0, is_held_out=None):
   order = np.argsort(-score, kind="stable")
   rank = np.empty(len(labels), np.int64)
   rank[order] = np.arange(1, len(labels) + 1)
-  told_by = slice(None) if is_held_out is None else is_held_out
-  noise_rate, transition = noise_estimate.estimate(
-    labels[told_by], pred_probs[told_by], seed
-  )
+  told_by = np.broadcast_to(is_held_out, labels.shape)
+  if told_by.any():
+    noise_rate, transition = noise_estimate.estimate(
+      labels[told_by], pred_probs[told_by], seed
+    )
+  else:
+    noise_rate, transition = noise_estimate.count_contradicted(
+      labels, pred_probs
+    )
   num_flagged = round(noise_rate.value * len(labels))
   return LabelAudit(
     labels=labels.astype(np.int64),

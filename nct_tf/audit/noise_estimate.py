@@ -81,6 +81,32 @@ def estimate(labels, pred_probs, seed=0):
   return tuple(_with_interval(*each, way.FORM_ERROR) for each in values)
 
 
+def count_contradicted(labels, pred_probs):
+  """Counts what networks that learned these very labels contradict.
+
+  That may be far off, so the intervals are from 0 to 1.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+
+  Returns:
+    a pair of `Estimate`, see `estimate`.
+  """
+  num_classes = pred_probs.shape[1]
+  predicted = pred_probs.argmax(axis=1)
+  counts = np.zeros((num_classes, num_classes))
+  np.add.at(counts, (predicted, labels), 1)
+  totals = counts.sum(axis=1, keepdims=True)
+  transition = np.where(
+    totals > 0, counts / np.maximum(totals, 1), np.eye(num_classes)
+  )
+  return tuple(
+    Estimate(value, 0 * value, 0 * value + 1)
+    for value in (float(np.mean(predicted != labels)), transition)
+  )
+
+
 def _choose(labels, pred_probs, rng):
   """Returns the `_Model` or the `_Anchors` that suits the noise."""
   by_anchors = _Anchors(labels, pred_probs)

@@ -180,12 +180,11 @@ def _describe(dataset, parts, num_folds, warnings):
     [np.full(len(part.examples), part.is_held_out) for part in parts]
   )
   if not is_held_out.any():
-    is_held_out[:] = True
     warnings = (
       *warnings,
-      "The share of wrong labels is estimated by networks that learned these "
-      "very labels, which makes it too low where they have memorised some. "
-      f"Give --folds={automatic.NUM_FOLDS}",
+      "How many labels are wrong is not known: the networks learned these very "
+      "labels. The share is that of the labels that they contradict, which may "
+      f"be far off. Give --folds={automatic.NUM_FOLDS}",
     )
   labels = join("given_labels")
   audit = label_audit.audit(
