@@ -361,15 +361,19 @@ class WholeTest(ScriptsTestCase):
       path.parent.mkdir(parents=True, exist_ok=True)
       Image.fromarray(np.full((8, 8), 6 * number, np.uint8)).save(path)
     flags = (f"--cache_dir={self.folder / 'cache'}", "--num_epochs=1")
-    small = ("--network=mlp", "--width=4", "--augmentation=none")
     workdir = self.folder / "my run"
     where = (f"--dataset=folder:{folder}", f"--workdir={workdir}")
-    train = self.next_of(
-      self.succeed("train", "--check_data", *where, *small, *flags)
+    checked = self.succeed(
+      "train", "--check_data", *where, "--network=mlp", "--width=auto", *flags
     )
-    self.assertEqual(train[0], "train")
-    self.assertIn(f"--workdir={workdir}", train)
-    audit = self.next_of(self.succeed(*train, "--batch_size=16"))
+    self.assertStartsWith(checked.stdout, f"Reads folder:{folder}, ")
+    self.assertIn("Chosen for 32 training images of 8x8", checked.stdout)
+    self.assertIn("--width=64", checked.stdout)
+    self.assertRegex(checked.stdout, "all 1 epochs .* on this machine")
+    train = self.next_of(checked)
+    # What is auto stays so.
+    self.assertCountEqual(train, ["train", *where, "--network=mlp", *flags])
+    audit = self.next_of(self.succeed(*train))
     self.assertEqual(audit, ("audit", f"--workdir={workdir}"))
     audited = self.succeed(*audit, flags[0], "--force")
     again = self.next_of(audited)
@@ -530,6 +534,61 @@ class WholeTest(ScriptsTestCase):
     self.assertRegex(
       process.stderr, "^predict: cannot write any further: No space left.*\n$"
     )
+
+
+class OwnPicturesTest(ScriptsTestCase):
+  """A run of pictures of one's own that learns nothing."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    file = pathlib.Path(folder.name, "pictures.npz")
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=[200, 4, 4, 1], dtype=np.uint8)
+    np.savez(file, images=images, labels=np.arange(200) % 4)
+    cls.workdir = pathlib.Path(folder.name, "run")
+    cls.flags = (
+      f"--dataset=npz:{file}",
+      "--method=standard",
+      "--network=mlp",
+      "--width=auto",
+      "--num_epochs=1",
+      "--learning_rate=1e-9",
+      f"--workdir={cls.workdir}",
+    )
+    cls.trained = run("train", *cls.flags)
+
+  def test_what_was_chosen_is_told_and_kept(self):
+    self.assertEqual(self.trained.returncode, 0, self.trained.stderr)
+    self.assertIn("Chosen for 160 training images of 4x4", self.trained.stderr)
+    recorded = (self.workdir / "flags.txt").read_text().splitlines()
+    for flag in re.findall(r"(?m)^  (--\S+) ", self.trained.stderr):
+      self.assertIn(flag, recorded)
+    again = run("train", *self.flags)
+    self.assertEqual(again.returncode, 0, again.stderr)
+    self.assertEqual(again.stdout, self.trained.stdout)
+    self.assertRegex(again.stderr, "^Workdir .* holds this very run, finished$")
+
+  def test_nothing_learned_is_worth_no_audit(self):
+    self.assertIn(
+      f"Warning: {self.workdir}: The networks have learned nothing: they",
+      " ".join(self.trained.stdout.split()),
+    )
+    process = run("audit", f"--workdir={self.workdir}")
+    self.assertEqual((process.returncode, process.stdout), (2, ""))
+    self.assertRegex(
+      process.stderr.splitlines()[-1],
+      "^audit: The networks have learned nothing: .*; --force writes it all",
+    )
+    self.assertFalse((self.workdir / "audit").exists())
+    forced = run("audit", f"--workdir={self.workdir}", "--folds=0", "--force")
+    self.assertEqual(forced.returncode, 0, forced.stderr)
+    self.assertRegex(forced.stdout, r"estimated +\S+ % \(0\.0 to 100\.0\)")
+    self.assertIn("Warning: The networks have learned nothing", forced.stdout)
+    page = (self.workdir / "audit_0_folds" / "index.html").read_text()
+    self.assertIn("The networks have learned nothing", page)
 
 
 class ApplyDecisionsTest(ScriptsTestCase):

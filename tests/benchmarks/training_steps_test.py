@@ -32,6 +32,16 @@ class TrainingStepsBenchmarkTest(parameterized.TestCase):
     self.assertIn(ratio, text)
     self.assertIn(f"that over what {method} consumes", text)
 
+  def test_random_images_take_the_place_of_own_ones(self):
+    own = config_lib.TrainConfig(
+      dataset="folder:not_there", image_size=9, width=8
+    )
+    config = training_steps.of_random_images(own)
+    # What was left to the program is the paper's, as for all but own pictures.
+    self.assertEqual(
+      config, config_lib.TrainConfig(dataset="fake", width=8, batch_size=128)
+    )
+
   def test_refuses_several_devices(self):
     config = config_lib.TrainConfig(
       strategy="mirrored", num_virtual_cpus=2, **_OPTIONS

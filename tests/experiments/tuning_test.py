@@ -1,11 +1,13 @@
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 import numpy as np
 
-from nct_tf import errors
+from nct_tf import config as config_lib, errors
 from nct_tf.experiments import tuning
+from nct_tf.training import cost
 from nct_tf.workdir import history
 from tests.support import tiny_run
 
@@ -61,6 +63,35 @@ class TuningTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, _OPTION):
       tuning.tune(self.config(), _OPTION, [0.3, 1.5])
     self.assertFalse((self.folder / "runs").exists())
+
+  def test_what_is_auto_is_chosen_once_for_all_runs(self):
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=[40, 8, 8, 1], dtype=np.uint8)
+    np.savez(self.folder / "x.npz", images=images, labels=np.arange(40) % 2)
+    config = config_lib.TrainConfig(
+      dataset=f"npz:{self.folder / 'x.npz'}",
+      validation_fraction=0.25,
+      workdir=str(self.folder / "runs"),
+    )
+    estimate = mock.patch.object(
+      cost, "estimate", return_value={"epoch_seconds": 0.1}
+    )
+    with estimate:
+      resolved = tuning.resolve(config, _OPTION, [0.3, 0.5])
+    self.assertEmpty(resolved.automatic_options)
+    self.assertEqual(resolved.workdir, config.workdir)
+    self.assertIn("--network=simple_cnn", resolved.to_flags())
+    # Runs that have begun tell what was chosen for them.
+    begun = self.folder / "runs" / f"{_OPTION}_0.5"
+    begun.mkdir(parents=True)
+    run = resolved.replace(width=5, target_variability_max=0.5)
+    (begun / "flags.txt").write_text(run.to_flagfile())
+    again = tuning.resolve(config, _OPTION, [0.3, 0.5])
+    self.assertEqual(again.width, 5)
+    best = tuning.with_best(again, _OPTION, {0.3: 0.9, 0.5: 0.8})
+    self.assertContainsSubset(
+      ["--width=5", "--target_variability_max=0.3"], best.to_flags()
+    )
 
   def test_an_option_of_training_of_any_method(self):
     config = self.config(num_epochs=4, method="standard")

@@ -155,7 +155,7 @@ class ChoiceTest(AutomaticTestCase):
     self.assertEqual(choice.config.image_size, 16)
     self.assertEqual(self.measured, [("simple_cnn", 32), ("simple_cnn", 16)])
     self.assertEqual(
-      choice.reasons["network"], "better ones would take too long"
+      choice.reasons["network"], "the first choice would take too long"
     )
 
   def test_the_epochs_fill_the_time(self):

@@ -45,6 +45,7 @@ class RunFilesTest(absltest.TestCase):
     paths = {
       path for path in vars(directory).values() if isinstance(path, os.PathLike)
     }
+    paths.add(directory.audit_dir())
     others = {directory.path, directory.lock_file}
     self.assertEqual(paths, {*directory.run_files, *others})
 
@@ -59,7 +60,12 @@ class RunFilesTest(absltest.TestCase):
 
   def test_overwrite_deletes_the_run_and_nothing_else(self):
     directory = tiny_run.train(self.folder / "run")
-    for name in ("notes.txt", "folds/0-of-2/flags.txt", "evaluation.json"):
+    for name in (
+      "notes.txt",
+      "folds/0-of-2/flags.txt",
+      "audit_2_folds/labels.csv",
+      "evaluation.json",
+    ):
       path = directory.path / name
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_text("before")
@@ -67,6 +73,7 @@ class RunFilesTest(absltest.TestCase):
     tiny_run.train(self.folder / "run", seed=1, overwrite=True)
     self.assertEqual((directory.path / "notes.txt").read_text(), "before")
     self.assertFalse(directory.folds_dir.exists())
+    self.assertFalse(directory.audit_dir(2).exists())
     self.assertFalse(directory.evaluation_file.exists())
     self.assertEqual(directory.read_config().seed, 1)
     self.assertNotEqual(directory.read_result(), first)
