@@ -56,8 +56,9 @@ def audit_run(
   """Ranks the labels of a finished run's examples, and writes the audit.
 
   With folds, the method is trained that many times more: each time on all
-  training examples but one part, which is then predicted. Without them an
-  example's score is its mean over the epochs of the run itself. The test split
+  training examples but one part, which is then predicted. A score is the mean
+  of that of the fold and of the mean over the epochs of the run itself. Without
+  folds it is the latter alone. The test split
   is audited too, by the run, unless its labels are known to be right.
 
   Args:
@@ -96,6 +97,7 @@ def audit_run(
         directory, config, noisy, num_folds, checkpoint, use_ema
       )
       guessing.append(_check_folds(train, force))
+      train = _with_own_scores(directory, noisy, train)
     else:
       train, warnings = _predict_own(directory, noisy, checkpoint, use_ema)
     parts = [train]
@@ -306,20 +308,40 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   return _Part("train", noisy.all_train, logits[:, order], is_held_out=True)
 
 
+def _read_scores(directory, noisy):
+  """Returns the scores that a run kept of its training examples, or None."""
+  scores = directory.read_label_scores()
+  if scores is not None and len(scores) != len(noisy.train):
+    raise errors.InvalidInputError(
+      f"{directory.label_scores_file} must hold {len(noisy.train)} numbers. "
+      f"Received: {len(scores)}"
+    )
+  return scores
+
+
+def _with_own_scores(directory, noisy, part):
+  """Returns a `_Part` of folds whose scores are means with the run's own."""
+  own = _read_scores(directory, noisy)
+  if own is None:
+    return part
+  scores = label_audit.scores_of(
+    part.examples.given_labels, tf.nn.softmax(part.logits.mean(0)).numpy()
+  )
+  # What the run held out has no score of its own.
+  place = np.searchsorted(part.examples.index, noisy.train.index)
+  scores[place] = (scores[place] + own) / 2
+  return dataclasses.replace(part, scores=scores)
+
+
 def _predict_own(directory, noisy, checkpoint, use_ema):
   """Returns the `_Part` that a run trained on, and warnings about it."""
   config = directory.read_config()
-  scores = directory.read_label_scores()
+  scores = _read_scores(directory, noisy)
   warnings = []
   if scores is None:
     warnings.append(
       "The run kept no label scores (--nolabel_scores): the ranking is by the "
       "last predictions alone, which have memorised more"
-    )
-  elif len(scores) != len(noisy.train):
-    raise errors.InvalidInputError(
-      f"{directory.label_scores_file} must hold {len(noisy.train)} numbers. "
-      f"Received: {len(scores)}"
     )
   remedy = methods.get_options(config.method).REMEDY
   warnings += _find_warnings(directory.read_history(), remedy)
