@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn import metrics
 
 from nct_tf import errors
-from nct_tf.audit import report, run_audit
+from nct_tf.audit import label_audit, report, run_audit
 from nct_tf.datasets import digits
 from nct_tf.input_pipeline import run_data
 from nct_tf.workdir import layout, result as result_lib
@@ -84,8 +84,11 @@ class AuditingTest(absltest.TestCase):
     scores = self.directory.read_label_scores()
     np.testing.assert_array_equal(result.audit.score, scores)
     self.assertGreater(result.truth["average_precision"], 0.9)
+    # How many are wrong is not known then.
+    noise_rate = result.audit.noise_rate
+    self.assertEqual((noise_rate.low, noise_rate.high), (0, 1))
     (warning,) = result.warnings
-    self.assertRegex(warning, "networks that learned these very labels")
+    self.assertRegex(warning, "the networks learned these very labels")
     # What was asked for does not replace the usual audit.
     self.assertEqual(read_summary(self.audit_dir)["num_folds"], 3)
     rows = read_rows(self.directory.path / "audit_0_folds")
@@ -179,6 +182,16 @@ class AuditingTest(absltest.TestCase):
       )
       seen.append(held_out.index)
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), result.index)
+    # Each score is the mean of two: the run's own has seen the label, too.
+    by_folds = label_audit.scores_of(
+      result.audit.labels, result.audit.pred_probs
+    )
+    with np.load(self.directory.noise_file) as noise:
+      order = np.argsort(noise["index"])
+    own = self.directory.read_label_scores()[order]
+    np.testing.assert_allclose(
+      result.audit.score, (by_folds + own) / 2, atol=1e-5
+    )
     # The second time, nothing is trained again.
     times = {path: path.stat().st_mtime_ns for path in fold.rglob("*.json")}
     again = run_audit.audit_run(self.directory, num_folds=3)
@@ -197,7 +210,7 @@ class AuditingTest(absltest.TestCase):
     self.assertRegex(
       warnings[0], "it has memorised the wrong ones|begun to memor"
     )
-    self.assertRegex(warnings[1], "networks that learned these very labels")
+    self.assertRegex(warnings[1], "the networks learned these very labels")
     self.assertLen(warnings, 2)
     short = tiny_run.copy(self.folder / "short", **_SHORT)
     warnings = run_audit.audit_run(short, num_folds=0).warnings
@@ -371,7 +384,7 @@ class NothingLearnedTest(absltest.TestCase):
     self.assertIn("(0.0 to 100.0)", report.format_audit(summary))
     page = (folder / "index.html").read_text(encoding="utf-8")
     self.assertIn("The networks have learned nothing", page)
-    self.assertIn("interval 0.0 to 100.0 %", " ".join(page.split()))
+    self.assertIn("between 0.0 and 100.0 %", " ".join(page.split()))
 
 
 if __name__ == "__main__":
