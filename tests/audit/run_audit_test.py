@@ -8,6 +8,7 @@ import pathlib
 import re
 import resource
 import shlex
+import shutil
 import tempfile
 
 from absl.testing import absltest
@@ -333,16 +334,6 @@ class GivenTestLabelsTest(absltest.TestCase):
     self.assertNotIn(int(dropped["id"].removeprefix("test/")) - 600, labels)
 
 
-class FewExamplesTest(absltest.TestCase):
-  def test_a_fold_may_have_fewer_than_a_batch(self):
-    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    directory = tiny_run.train(folder / "run", batch_size=90, method="standard")
-    result = run_audit.audit_run(directory, num_folds=2, force=True)
-    self.assertLen(result.index, 100)
-    for fold in directory.folds_dir.iterdir():
-      self.assertEqual(layout.Workdir(fold).read_config().batch_size, 50)
-
-
 class NothingLearnedTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
@@ -350,7 +341,10 @@ class NothingLearnedTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     cls.addClassCleanup(folder.cleanup)
     cls.directory = tiny_run.train(
-      pathlib.Path(folder.name) / "run", learning_rate=1e-9
+      pathlib.Path(folder.name) / "run",
+      method="standard",
+      learning_rate=1e-9,
+      batch_size=90,
     )
 
   def test_the_run_says_so(self):
@@ -376,15 +370,24 @@ class NothingLearnedTest(absltest.TestCase):
     self.assertFalse(self.directory.folds_dir.exists())
 
   def test_it_is_written_all_the_same_but_tells_no_share(self):
-    result = run_audit.audit_run(self.directory, num_folds=0, force=True)
-    self.assertRegex(result.warnings[0], "^The networks have learned nothing")
-    folder = self.directory.audit_dir(0)
+    path = self.enter_context(tempfile.TemporaryDirectory())
+    directory = layout.Workdir(f"{path}/run")
+    shutil.copytree(self.directory.path, directory.path)
+    result = run_audit.audit_run(directory, num_folds=2, force=True)
+    # Of the run, and of those of the folds.
+    self.assertLen(result.warnings, 2)
+    for warning in result.warnings:
+      self.assertRegex(warning, "^The networks have learned nothing")
+    folder = directory.audit_dir(2)
     summary = read_summary(folder)
     self.assertEqual(summary["noise_rate_interval"], [0, 1])
     self.assertIn("(0.0 to 100.0)", report.format_audit(summary))
     page = (folder / "index.html").read_text(encoding="utf-8")
     self.assertIn("The networks have learned nothing", page)
     self.assertIn("between 0.0 and 100.0 %", " ".join(page.split()))
+    # A fold has fewer examples than the run's batch.
+    for fold in directory.folds_dir.iterdir():
+      self.assertEqual(layout.Workdir(fold).read_config().batch_size, 50)
 
 
 if __name__ == "__main__":
