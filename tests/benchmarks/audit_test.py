@@ -31,7 +31,7 @@ class AuditBenchmarkTest(absltest.TestCase):
     )
     text = audit.format_benchmark(measured)
     self.assertRegex(text, r"standard mean +0\.\d{3}")
-    self.assertRegex(text, r"standard +\d+ s +1\.00")
+    self.assertRegex(text, r"standard +[\d.]+ m?s +1\.00")
 
   def test_refuses_labels_that_are_all_right(self):
     config = tiny_run.tiny_config(noise_type="none", noise_rate=0.0)
