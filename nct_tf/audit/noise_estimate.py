@@ -29,8 +29,10 @@ _MIN_EXAMPLES = 50  # Fewer do not tell one transition matrix from another.
 
 _NUM_RESAMPLED = 40
 _PERCENTILES = (2.5, 97.5)
-# Larger data are represented by a sample of so many probabilities.
-_MAX_PROBABILITIES = 300_000
+# The model is fitted to a sample of so many probabilities of larger data, and
+# not at all to more classes, of which too few examples would be left.
+_MAX_PROBABILITIES = 500_000
+_MAX_CLASSES = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,8 @@ def estimate(labels, pred_probs, seed=0):
   """Estimates how many labels are wrong, and what they were mistaken for.
 
   The intervals hold the truth in nine of ten simulations or more. They tell
-  the uncertainty of the examples, by resampling them, and that of the way.
+  the uncertainty of the examples, by resampling them, and that of the way. The
+  cells of more than 200 classes have intervals from 0 to 1.
 
   Args:
     labels: integer array [num_examples].
@@ -65,20 +68,19 @@ def estimate(labels, pred_probs, seed=0):
     [num_classes, num_classes], row true class, column given label.
   """
   rng = np.random.default_rng(seed)
-  num_sampled = max(1, _MAX_PROBABILITIES // pred_probs.shape[1])
-  if len(labels) > num_sampled:
-    sampled = rng.permutation(len(labels))[:num_sampled]
-    labels, pred_probs = labels[sampled], pred_probs[sampled]
   way = _choose(labels, pred_probs, rng)
-  uniform = np.full(len(labels), 1 / len(labels))
-  resampled = [
-    way.resample(rng.multinomial(len(labels), uniform), rng)
-    for _ in range(_NUM_RESAMPLED)
-  ]
-  values = zip(
-    (way.noise_rate, way.transition), zip(*resampled, strict=True), strict=True
+  uniform = np.full(way.num_examples, 1 / way.num_examples)
+  noise_rates, transitions = [], []
+  for _ in range(_NUM_RESAMPLED):
+    weights = rng.multinomial(way.num_examples, uniform)
+    noise_rate, transition = way.resample(weights, rng)
+    noise_rates.append(noise_rate)
+    if len(transition) <= _MAX_CLASSES:
+      transitions.append(transition)
+  return (
+    _with_interval(way.noise_rate, noise_rates, way.FORM_ERROR),
+    _with_interval(way.transition, transitions, way.FORM_ERROR),
   )
-  return tuple(_with_interval(*each, way.FORM_ERROR) for each in values)
 
 
 def count_contradicted(labels, pred_probs):
@@ -110,7 +112,12 @@ def count_contradicted(labels, pred_probs):
 def _choose(labels, pred_probs, rng):
   """Returns the `_Model` or the `_Anchors` that suits the noise."""
   by_anchors = _Anchors(labels, pred_probs)
-  if len(labels) >= _MIN_EXAMPLES:
+  num_classes = pred_probs.shape[1]
+  if len(labels) >= _MIN_EXAMPLES and num_classes <= _MAX_CLASSES:
+    num_sampled = _MAX_PROBABILITIES // num_classes
+    if len(labels) > num_sampled:
+      sampled = rng.permutation(len(labels))[:num_sampled]
+      labels, pred_probs = labels[sampled], pred_probs[sampled]
     by_model = _Model(labels, pred_probs, rng)
     difference = by_anchors.noise_rate - by_model.noise_rate
     if by_model.is_symmetric and difference <= _MAX_DIFFERENCE:
@@ -120,6 +127,8 @@ def _choose(labels, pred_probs, rng):
 
 def _with_interval(value, resampled, form_error):
   """Returns an `Estimate` from a value and values of resampled examples."""
+  if not resampled:
+    return Estimate(value, 0 * value, 0 * value + 1)
   low, high = np.percentile(np.array(resampled), _PERCENTILES, axis=0)
   below, above = (
     np.hypot(np.maximum(distance, 0), form_error)
@@ -141,6 +150,7 @@ class _Anchors:
 
   def __init__(self, labels, pred_probs):
     self._labels = labels
+    self.num_examples = len(labels)
     self._num_classes = pred_probs.shape[1]
     self._predicted, self._place = anchors.order(pred_probs)
     self.noise_rate = self._find(None)
@@ -179,6 +189,7 @@ class _Model:
 
   def __init__(self, labels, pred_probs, rng):
     self._labels = labels
+    self.num_examples = len(labels)
     self._pred_probs = pred_probs
     self._fits = [
       noise_model.fit(labels, pred_probs, strength) for strength in _STRENGTHS
