@@ -244,6 +244,7 @@ class AuditingTest(absltest.TestCase):
     self.assertFalse((self.directory.path / ".audit.tmp").exists())
 
 
+@long_tests.only
 class GivenTestLabelsTest(absltest.TestCase):
   """Pictures whose test labels are nobody's."""
 
@@ -334,6 +335,7 @@ class GivenTestLabelsTest(absltest.TestCase):
     self.assertNotIn(int(dropped["id"].removeprefix("test/")) - 600, labels)
 
 
+@long_tests.only
 class NothingLearnedTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
