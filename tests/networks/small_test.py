@@ -7,9 +7,10 @@ from absl.testing import absltest, parameterized
 import keras
 import numpy as np
 
-import nct_tf
 from nct_tf import networks, preprocessing
 from nct_tf.datasets import digits
+from nct_tf.methods import nct, standard
+from nct_tf.training import epoch_schedules
 from tests.support import long_tests
 
 _NUM_TRAIN = 1300
@@ -43,10 +44,10 @@ def accuracy(method, name, size, width, num_epochs):
     )
   ]
   if method == "nct":
-    model = nct_tf.ConcurrentModel(create(), create(), weight_decay=1e-5)
-    callbacks += nct_tf.concurrent_schedules(model, num_epochs)
+    model = nct.ConcurrentModel(create(), create(), weight_decay=1e-5)
+    callbacks += epoch_schedules.concurrent_schedules(model, num_epochs)
   else:
-    model = nct_tf.StandardModel(create(), weight_decay=1e-5)
+    model = standard.StandardModel(create(), weight_decay=1e-5)
   model.compile(optimizer=keras.optimizers.SGD(_LEARNING_RATE, momentum=0.9))
   model.fit(
     images,
