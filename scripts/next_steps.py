@@ -5,9 +5,6 @@ import re
 
 from nct_tf.system import command_line
 
-# Datasets of one's own pictures, whose labels are worth an audit.
-_OWN = ("folder:", "csv:", "npz:")
-
 
 def say(script, *flags):
   """Prints a script's command, ready to be pasted into a shell.
@@ -29,7 +26,7 @@ def after_training(config):
   if config.export_dir:
     after_export(config.export_dir, config.dataset)
   else:
-    script = "audit" if config.dataset.startswith(_OWN) else "evaluate"
+    script = "audit" if config.has_own_images else "evaluate"
     say(script, f"--workdir={config.workdir}")
 
 

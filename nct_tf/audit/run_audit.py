@@ -6,13 +6,11 @@ import math
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
-import tensorflow as tf
 
 from nct_tf import errors, methods, metrics, units
 from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
-from nct_tf.models import classifier
 from nct_tf.training import automatic, run
 from nct_tf.workdir import layout, learned, restoring
 
@@ -41,6 +39,12 @@ class _Part:
   logits: np.ndarray
   is_held_out: bool
   scores: np.ndarray | None = None
+
+  def last_scores(self):
+    """Returns the scores of the logits: float32 [num_examples]."""
+    return label_audit.scores_of(
+      self.examples.given_labels, prediction.probabilities(self.logits)
+    )
 
 
 def audit_run(
@@ -120,9 +124,8 @@ def audit_run(
 
 def _check_run(directory, dataset, noisy, force):
   """Returns why a run is worth no audit, or None; raises unless forced."""
-  labels = noisy.validation if len(noisy.validation) else noisy.test
   problem = learned.find_guessing(
-    directory.read_history(), labels.given_labels, dataset.num_classes
+    directory.read_history(), noisy.measured.given_labels, dataset.num_classes
   )
   return _refuse(problem, force)
 
@@ -191,7 +194,7 @@ def _describe(dataset, parts, num_folds, warnings):
   labels = join("given_labels")
   audit = label_audit.audit(
     labels,
-    tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy(),
+    prediction.probabilities(logits),
     _join_scores(parts),
     is_held_out=is_held_out,
   )
@@ -233,9 +236,7 @@ def _join_scores(parts):
     return None
   scores = [train.scores]
   for part in others:
-    own = label_audit.scores_of(
-      part.examples.given_labels, tf.nn.softmax(part.logits.mean(0)).numpy()
-    )
+    own = part.last_scores()
     quantiles = (own.argsort().argsort() + 0.5) / len(own)
     scores.append(np.nanquantile(train.scores, quantiles))
   return np.concatenate(scores).astype(np.float32)
@@ -324,9 +325,7 @@ def _with_own_scores(directory, noisy, part):
   own = _read_scores(directory, noisy)
   if own is None:
     return part
-  scores = label_audit.scores_of(
-    part.examples.given_labels, tf.nn.softmax(part.logits.mean(0)).numpy()
-  )
+  scores = part.last_scores()
   # What the run held out has no score of its own.
   place = np.searchsorted(part.examples.index, noisy.train.index)
   scores[place] = (scores[place] + own) / 2

@@ -10,8 +10,8 @@ import tensorflow as tf
 from nct_tf import errors, units
 from nct_tf.audit import label_audit, run_audit
 from nct_tf.benchmarks import training_steps
+from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import batching, run_data
-from nct_tf.models import classifier
 from nct_tf.reporting import text_tables
 from nct_tf.training import automatic, run
 from nct_tf.workdir import layout
@@ -107,7 +107,7 @@ def _train_once(config, noisy, directory):
     )
   )
   logits = run_audit.predict(directory, noisy.train, "last", None)
-  return directory.read_label_scores(), _probabilities(logits)
+  return directory.read_label_scores(), prediction.probabilities(logits)
 
 
 def _train_folds(config, noisy, folds):
@@ -120,7 +120,7 @@ def _train_folds(config, noisy, folds):
     "best",
     None,
   )
-  return _probabilities(part.logits)
+  return prediction.probabilities(part.logits)
 
 
 def _import_cleanlab():
@@ -168,10 +168,6 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
     "standard_folds": whole * step["single_step_seconds"],
     "standard_folds_to_best": to_best * step["single_step_seconds"],
   }
-
-
-def _probabilities(logits):
-  return tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy()
 
 
 def format_benchmark(benchmark):

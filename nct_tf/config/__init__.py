@@ -131,10 +131,15 @@ class TrainConfig(
     If the method changes, its options get their defaults, unless `changes` has
     them.
     """
-    values = {name: getattr(self, name) for name in fields.options_of(self)}
-    if changes.get("method", self.method) == self.method:
-      values |= vars(self.method_options)
+    values = self.values()
+    if changes.get("method", self.method) != self.method:
+      values = {name: values[name] for name in fields.options_of(self)}
     return self.from_flags(**{**values, **changes})
+
+  def values(self):
+    """Returns all options, those of the method too: dict from name to value."""
+    own = {name: getattr(self, name) for name in fields.options_of(self)}
+    return own | vars(self.method_options)
 
   @classmethod
   def sections(cls):

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf.input_pipeline import batching
+from nct_tf.models import classifier
 
 
 def predict(model, config, result, examples):
@@ -27,3 +28,12 @@ def predict(model, config, result, examples):
     for images, _ in dataset
   ]
   return np.concatenate(batches, axis=1)
+
+
+def probabilities(logits):
+  """Returns what the ensemble predicts: float32 [num_examples, num_classes].
+
+  Args:
+    logits: float array [num_networks, num_examples, num_classes].
+  """
+  return tf.nn.softmax(classifier.ensemble_logits(list(logits))).numpy()

@@ -79,6 +79,11 @@ class NoisyDataset:
   extra_tests: dict = dataclasses.field(default_factory=dict)
 
   @property
+  def measured(self):
+    """The `Examples` of the `val_` columns: `validation`, or else `test`."""
+    return self.validation if len(self.validation) else self.test
+
+  @property
   def held_out(self):
     """The `Examples` of `validation` that come from the train split."""
     if self.has_own_validation:

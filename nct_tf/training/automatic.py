@@ -86,7 +86,7 @@ class Choice:
 
   def describe(self):
     """Returns the choice and its price as lines of text."""
-    values = {**vars(self.config), **vars(self.config.method_options)}
+    values = self.config.values()
     flags = {
       name: f"--{name}="
       + ("(as they are)" if values[name] is None else str(values[name]))
@@ -135,8 +135,7 @@ def _recorded(config, directory):
   """Returns a config that has the values of the run in its workdir."""
   if config.overwrite or not directory.flags_file.exists():
     return config
-  recorded = directory.read_config()
-  values = {**vars(recorded), **vars(recorded.method_options)}
+  values = directory.read_config().values()
   return config.replace(
     **{name: values.get(name) for name in config.automatic_options}
   )

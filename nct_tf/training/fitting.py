@@ -163,8 +163,7 @@ def _evaluations(config, noisy, measuring, ending):
       measuring.evaluator(examples), rename, ending.is_last, every_epochs
     )
 
-  validation = noisy.validation if len(noisy.validation) else noisy.test
-  result = [evaluation(validation, "val_{}".format), ending]
+  result = [evaluation(noisy.measured, "val_{}".format), ending]
   if len(noisy.validation):
     result.append(evaluation(noisy.test, "test_{}".format))
   # The memorisation of Figure 1: are wrong labels learned as right ones are?

@@ -146,11 +146,10 @@ def _finish(config, data, model, directory, accuracies):
 
 def _find_warnings(history, data):
   """Returns why a run is no good: list of str, empty if it is."""
-  noisy = data.noisy
-  validation = noisy.validation if len(noisy.validation) else noisy.test
+  labels = data.noisy.measured.given_labels
   num_classes = data.dataset.num_classes
   found = (
-    learned.find_guessing(history, validation.given_labels, num_classes),
+    learned.find_guessing(history, labels, num_classes),
     learned.find_high_loss(history, num_classes),
   )
   return [each for each in found if each]
