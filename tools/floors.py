@@ -15,10 +15,11 @@ from tools import python_files
 # tests and all folders below, which count as one package. If two entries fit a
 # package, the longer one holds.
 FLOORS = (
-  # What everything stands on: losses, schedules, options, files, ...
+  # What everything stands on: losses, schedules, options, pictures, files, ...
   {
     "nct_tf": ("nct_tf/options", "nct_tf/system"),
     "nct_tf/options": ("nct_tf", "nct_tf/system"),
+    "nct_tf/pictures": (),
     "nct_tf/system": ("nct_tf",),
   },
   {
