@@ -42,9 +42,12 @@ class WalkTest(parameterized.TestCase):
     )
     self.assertLen(walked, 11)
 
-  def test_hidden_names_are_skipped(self):
+  def test_hidden_names_are_no_pictures(self):
     self.write("._a.jpg", ".ipynb_checkpoints/a.jpg", "b/.c/d.jpg", "b/e.jpg")
-    self.assertEqual(self.walk(), [("b/e.jpg", True)])
+    hidden = ("._a.jpg", ".ipynb_checkpoints", "b/.c")
+    self.assertEqual(
+      self.walk(), [*((name, False) for name in hidden), ("b/e.jpg", True)]
+    )
 
   def test_a_hidden_folder_that_is_named_is_walked(self):
     self.write(".hidden/a.jpg")
