@@ -12,6 +12,12 @@ from nct_tf import errors
 from nct_tf.audit import noise_estimate
 
 _SUM_TOLERANCE = 1e-3
+_CHUNK_BYTES = 2**25
+
+# The matrix that ranks has this share of one in which all mistakes are equally
+# frequent, and so large a noise rate at least: no mistake is impossible.
+_SMOOTHING = 0.2
+_MIN_NOISE_RATE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +28,7 @@ class LabelAudit:
     labels: int64 array [num_examples], the given labels.
     pred_probs: float32 array [num_examples, num_classes].
     suggested: int64 array [num_examples], the likeliest class other than the
-      given one.
+      given one, see `audit`.
     score: float32 array [num_examples] in [0, 1]: the higher, the more
       suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
@@ -74,13 +80,10 @@ def audit(labels, pred_probs, score=None, seed=0, is_held_out=True):
       not trained on these labels, or has not memorised them: rows add up to 1.
     score: float array [num_examples], the means of `label_scores.LabelScores`
       over the epochs of a training, which rank better than what is predicted
-      after the last. Where it is NaN, and if it is None, the score is
-      `p(suggested) / (p(given) + p(suggested))` of `pred_probs`.
+      after the last, see `weigh`. Where it is NaN, and if it is None, the score
+      is `scores_of` the predictions.
     seed: int, of the intervals.
-    is_held_out: bool, or bool array [num_examples], whether predictions are of
-      a model that was not trained on the label: these alone tell how many
-      labels are wrong. Where there are none, the labels that the predictions
-      contradict are counted, which may be far off.
+    is_held_out: see `find_noise`.
 
   Returns:
     a `LabelAudit`.
@@ -91,67 +94,155 @@ def audit(labels, pred_probs, score=None, seed=0, is_held_out=True):
   labels = np.asarray(labels)
   pred_probs = np.asarray(pred_probs, np.float32)
   _check(labels, pred_probs)
-  suggested, _ = _likeliest_other(labels, pred_probs)
-  score = _complete(score, scores_of(labels, pred_probs))
-  order = np.argsort(-score, kind="stable")
-  rank = np.empty(len(labels), np.int64)
-  rank[order] = np.arange(1, len(labels) + 1)
+  noise = find_noise(labels, pred_probs, is_held_out, seed)
+  by_predictions = scores_of(labels, pred_probs, noise)
+  if score is None:
+    return rank(labels, pred_probs, by_predictions, noise)
+  score = np.asarray(score, np.float32)
+  if score.shape != labels.shape or np.any((score < 0) | (score > 1)):
+    raise errors.InvalidInputError(
+      f"Argument `score` must be {len(labels)} numbers in [0, 1], or NaN. "
+      f"Received: {list(score.shape)}, from {score.min()} to {score.max()}"
+    )
+  weighed = weigh(score, labels, pred_probs, noise)
+  return rank(
+    labels,
+    pred_probs,
+    np.where(np.isnan(score), by_predictions, weighed),
+    noise,
+  )
+
+
+def find_noise(labels, pred_probs, is_held_out=True, seed=0):
+  """Returns a `noise_estimate.NoiseEstimate` of some examples.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+    is_held_out: bool, or bool array [num_examples], whether predictions are of
+      a model that was not trained on the label: these alone tell how many
+      labels are wrong. Where there are none, the labels that the predictions
+      contradict are counted, which may be far off.
+    seed: int, of the intervals.
+  """
   told_by = np.broadcast_to(is_held_out, labels.shape)
-  if told_by.any():
-    noise_rate, transition = noise_estimate.estimate(
-      labels[told_by], pred_probs[told_by], seed
-    )
-  else:
-    noise_rate, transition = noise_estimate.count_contradicted(
-      labels, pred_probs
-    )
-  num_flagged = round(noise_rate.value * len(labels))
+  if not told_by.any():
+    return noise_estimate.count_contradicted(labels, pred_probs)
+  return noise_estimate.estimate(labels[told_by], pred_probs[told_by], seed)
+
+
+def scores_of(labels, pred_probs, noise=None):
+  """Returns `p(other) / (p(given) + p(other))`, float32 [num_examples].
+
+  If the noise is directed, p(k) gets the factor T[k, given], as Bayes' rule
+  says: how often images of class k have the given label.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+    noise: a `noise_estimate.NoiseEstimate`; None for one that is not directed.
+  """
+  matrix = _ranking_matrix(noise)
+  given = _take(pred_probs, labels)
+  if matrix is not None:
+    given = given * matrix[labels, labels]
+  _, other = _likeliest_other(labels, pred_probs, matrix)
+  sums = given + other
+  # Where neither is likely at all, neither is preferred.
+  halves = np.full(len(labels), 0.5, np.float32)
+  return np.divide(other, sums, out=halves, where=sums > 0, casting="same_kind")
+
+
+def weigh(score, labels, pred_probs, noise):
+  """Returns scores of a training as they are once the noise is known.
+
+  A score is the probability that a label is wrong. If the noise is directed,
+  its odds get the factor T[k, given] / T[given, given], where k is the class
+  that is suggested.
+
+  Args:
+    score: float array [num_examples] in [0, 1], or NaN.
+    labels: integer array [num_examples].
+    pred_probs: float array [num_examples, num_classes].
+    noise: a `noise_estimate.NoiseEstimate`.
+
+  Returns:
+    float32 array [num_examples].
+  """
+  matrix = _ranking_matrix(noise)
+  if matrix is None:
+    return score
+  suggested, _ = _likeliest_other(labels, pred_probs, matrix)
+  odds = score * matrix[suggested, labels] / matrix[labels, labels]
+  return (odds / (odds + 1 - score)).astype(np.float32)
+
+
+def rank(labels, pred_probs, score, noise):
+  """Returns the `LabelAudit` of given scores.
+
+  Args:
+    labels: integer array [num_examples].
+    pred_probs: float32 array [num_examples, num_classes].
+    score: float32 array [num_examples] in [0, 1].
+    noise: a `noise_estimate.NoiseEstimate`.
+  """
+  suggested, _ = _likeliest_other(labels, pred_probs, _ranking_matrix(noise))
+  order = np.argsort(-score, kind="stable")
+  place = np.empty(len(labels), np.int64)
+  place[order] = np.arange(1, len(labels) + 1)
+  num_flagged = round(noise.noise_rate.value * len(labels))
   return LabelAudit(
     labels=labels.astype(np.int64),
     pred_probs=pred_probs,
     suggested=suggested,
     score=score,
-    rank=rank,
+    rank=place,
     threshold=float(score[order[num_flagged - 1]]) if num_flagged else 1.0,
-    noise_rate=noise_rate,
-    transition=transition,
+    noise_rate=noise.noise_rate,
+    transition=noise.transition,
   )
 
 
-def scores_of(labels, pred_probs):
-  """Returns `p(other) / (p(given) + p(other))`, float32 [num_examples].
+def _ranking_matrix(noise):
+  """Returns the transition matrix that ranks, float64 [classes, classes].
+
+  None where the noise is not directed: it would change no order.
+  """
+  if noise is None or not noise.is_directed:
+    return None
+  transition = noise.transition.value
+  noise_rate = max(noise.noise_rate.value, _MIN_NOISE_RATE)
+  symmetric = np.full(transition.shape, noise_rate / (len(transition) - 1))
+  np.fill_diagonal(symmetric, 1 - noise_rate)
+  return (1 - _SMOOTHING) * transition + _SMOOTHING * symmetric
+
+
+def _likeliest_other(labels, pred_probs, transition=None):
+  """Returns the likeliest classes but the given ones, and what they amount to.
 
   Args:
     labels: integer array [num_examples].
     pred_probs: float array [num_examples, num_classes].
+    transition: float array [num_classes, num_classes]: row true class, column
+      given label; None leaves it out.
+
+  Returns:
+    a pair: int array [num_examples], the classes; array [num_examples], their
+    probabilities, times those of the given labels if they are the true ones.
   """
-  given, (_, other) = (
-    _take(pred_probs, labels),
-    _likeliest_other(labels, pred_probs),
-  )
-  sums = given + other
-  # Where neither is likely at all, neither is preferred.
-  return np.divide(other, sums, out=np.full_like(sums, 0.5), where=sums > 0)
-
-
-def _likeliest_other(labels, pred_probs):
-  """Returns the likeliest class but the given one, and its probability."""
-  others = pred_probs.copy()
-  np.put_along_axis(others, labels[:, None], -1, axis=1)
-  return others.argmax(axis=1), others.max(axis=1)
-
-
-def _complete(score, own):
-  """Returns scores, those of predictions where there are no others."""
-  if score is None:
-    return own
-  score = np.asarray(score, np.float32)
-  if score.shape != own.shape or np.any((score < 0) | (score > 1)):
-    raise errors.InvalidInputError(
-      f"Argument `score` must be {len(own)} numbers in [0, 1], or NaN. "
-      f"Received: {list(score.shape)}, from {score.min()} to {score.max()}"
-    )
-  return np.where(np.isnan(score), own, score)
+  num_classes = pred_probs.shape[1]
+  size = max(1, _CHUNK_BYTES // (8 * num_classes))
+  classes = np.empty(len(labels), np.int64)
+  largest = np.empty(len(labels), pred_probs.dtype)
+  for begin in range(0, len(labels), size):
+    part = slice(begin, begin + size)
+    others = pred_probs[part].copy()
+    if transition is not None:
+      others *= transition[:, labels[part]].T
+    np.put_along_axis(others, labels[part, None], -1, axis=1)
+    classes[part] = others.argmax(axis=1)
+    largest[part] = others.max(axis=1)
+  return classes, largest
 
 
 def _check(labels, pred_probs):

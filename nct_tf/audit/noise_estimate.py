@@ -14,6 +14,7 @@ second does not find many more.
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 from scipy import special
@@ -50,6 +51,21 @@ class Estimate:
   high: float | np.ndarray
 
 
+class NoiseEstimate(typing.NamedTuple):
+  """What predictions say of the noise as a whole.
+
+  Attributes:
+    noise_rate: `Estimate` of the share of wrong labels.
+    transition: `Estimate` of the transition matrix [num_classes, num_classes],
+      row true class, column given label; rows add up to 1.
+    is_directed: bool, whether some mistakes are much more frequent than others.
+  """
+
+  noise_rate: Estimate
+  transition: Estimate
+  is_directed: bool
+
+
 def estimate(labels, pred_probs, seed=0):
   """Estimates how many labels are wrong, and what they were mistaken for.
 
@@ -64,8 +80,7 @@ def estimate(labels, pred_probs, seed=0):
     seed: int, of the resampling.
 
   Returns:
-    a pair of `Estimate`: of the share of wrong labels; of the transition matrix
-    [num_classes, num_classes], row true class, column given label.
+    a `NoiseEstimate`.
   """
   rng = np.random.default_rng(seed)
   way = _choose(labels, pred_probs, rng)
@@ -77,9 +92,10 @@ def estimate(labels, pred_probs, seed=0):
     noise_rates.append(noise_rate)
     if len(transition) <= _MAX_CLASSES:
       transitions.append(transition)
-  return (
+  return NoiseEstimate(
     _with_interval(way.noise_rate, noise_rates, way.FORM_ERROR),
     _with_interval(way.transition, transitions, way.FORM_ERROR),
+    way.is_directed,
   )
 
 
@@ -93,7 +109,7 @@ def count_contradicted(labels, pred_probs):
     pred_probs: float array [num_examples, num_classes].
 
   Returns:
-    a pair of `Estimate`, see `estimate`.
+    a `NoiseEstimate`; the mistakes do not count as directed.
   """
   num_classes = pred_probs.shape[1]
   predicted = pred_probs.argmax(axis=1)
@@ -103,25 +119,27 @@ def count_contradicted(labels, pred_probs):
   transition = np.where(
     totals > 0, counts / np.maximum(totals, 1), np.eye(num_classes)
   )
-  return tuple(
+  noise_rate, transition = (
     Estimate(value, 0 * value, 0 * value + 1)
     for value in (float(np.mean(predicted != labels)), transition)
   )
+  return NoiseEstimate(noise_rate, transition, is_directed=False)
 
 
 def _choose(labels, pred_probs, rng):
   """Returns the `_Model` or the `_Anchors` that suits the noise."""
-  by_anchors = _Anchors(labels, pred_probs)
   num_classes = pred_probs.shape[1]
-  if len(labels) >= _MIN_EXAMPLES and num_classes <= _MAX_CLASSES:
-    num_sampled = _MAX_PROBABILITIES // num_classes
-    if len(labels) > num_sampled:
-      sampled = rng.permutation(len(labels))[:num_sampled]
-      labels, pred_probs = labels[sampled], pred_probs[sampled]
-    by_model = _Model(labels, pred_probs, rng)
-    difference = by_anchors.noise_rate - by_model.noise_rate
-    if by_model.is_symmetric and difference <= _MAX_DIFFERENCE:
-      return by_model
+  if len(labels) < _MIN_EXAMPLES or num_classes > _MAX_CLASSES:
+    return _Anchors(labels, pred_probs)  # Too few to tell how mistakes are.
+  by_anchors = _Anchors(labels, pred_probs, is_directed=True)
+  num_sampled = _MAX_PROBABILITIES // num_classes
+  if len(labels) > num_sampled:
+    sampled = rng.permutation(len(labels))[:num_sampled]
+    labels, pred_probs = labels[sampled], pred_probs[sampled]
+  by_model = _Model(labels, pred_probs, rng)
+  difference = by_anchors.noise_rate - by_model.noise_rate
+  if by_model.is_symmetric and difference <= _MAX_DIFFERENCE:
+    return by_model
   return by_anchors
 
 
@@ -144,12 +162,14 @@ class _Anchors:
 
   Attributes:
     FORM_ERROR: float, what they may be off by beside chance, by simulations.
+    is_directed: bool, whether some mistakes are much more frequent than others.
   """
 
   FORM_ERROR = 0.05
 
-  def __init__(self, labels, pred_probs):
+  def __init__(self, labels, pred_probs, is_directed=False):
     self._labels = labels
+    self.is_directed = is_directed
     self.num_examples = len(labels)
     self._num_classes = pred_probs.shape[1]
     self._predicted, self._place = anchors.order(pred_probs)
@@ -186,6 +206,7 @@ class _Model:
   """
 
   FORM_ERROR = 0.03
+  is_directed = False
 
   def __init__(self, labels, pred_probs, rng):
     self._labels = labels

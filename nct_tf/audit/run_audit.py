@@ -30,21 +30,30 @@ class _Part:
     examples: `noisy_dataset.Examples`.
     logits: float32 [num_networks, num_examples, num_classes].
     is_held_out: bool, whether the networks did not train on the labels.
-    scores: float32 [num_examples], see `label_audit.audit`; None for those of
-      the logits.
+    own: float32 [num_examples], the means over a training's epochs, NaN where
+      there is none; None where there are none at all.
   """
 
   split: str
   examples: noisy_dataset.Examples
   logits: np.ndarray
   is_held_out: bool
-  scores: np.ndarray | None = None
+  own: np.ndarray | None = None
 
-  def last_scores(self):
-    """Returns the scores of the logits: float32 [num_examples]."""
-    return label_audit.scores_of(
-      self.examples.given_labels, prediction.probabilities(self.logits)
-    )
+  def scores(self, noise):
+    """Returns the scores that rank: float32 [num_examples].
+
+    Args:
+      noise: a `noise_estimate.NoiseEstimate` of all parts.
+    """
+    labels = self.examples.given_labels
+    pred_probs = prediction.probabilities(self.logits)
+    by_logits = label_audit.scores_of(labels, pred_probs, noise)
+    if self.own is None:
+      return by_logits
+    own = label_audit.weigh(self.own, labels, pred_probs, noise)
+    both = (own + by_logits) / 2 if self.is_held_out else own
+    return np.where(np.isnan(own), by_logits, both)
 
 
 def audit_run(
@@ -191,12 +200,10 @@ def _describe(dataset, parts, num_folds, warnings):
       "labels. The share is that of the labels that they contradict, which may "
       f"be far off. Give --folds={automatic.NUM_FOLDS}",
     )
-  labels = join("given_labels")
-  audit = label_audit.audit(
-    labels,
-    prediction.probabilities(logits),
-    _join_scores(parts),
-    is_held_out=is_held_out,
+  labels, pred_probs = join("given_labels"), prediction.probabilities(logits)
+  noise = label_audit.find_noise(labels, pred_probs, is_held_out)
+  audit = label_audit.rank(
+    labels, pred_probs, _join_scores(parts, noise), noise
   )
   disagreement = metrics.disagreement(logits)
   return report.RunAudit(
@@ -224,22 +231,20 @@ def _without_estimate(result):
   )
 
 
-def _join_scores(parts):
-  """Returns scores of all parts that can be ranked together, or None.
+def _join_scores(parts, noise):
+  """Returns scores of all parts that can be ranked together: float32 array.
 
   Means over epochs are lower than scores of the last epoch. The examples of
   both splits are of one kind, so the test split's get the train split's scores
   of the same ranks.
   """
-  train, *others = parts
-  if train.scores is None:
-    return None
-  scores = [train.scores]
-  for part in others:
-    own = part.last_scores()
-    quantiles = (own.argsort().argsort() + 0.5) / len(own)
-    scores.append(np.nanquantile(train.scores, quantiles))
-  return np.concatenate(scores).astype(np.float32)
+  train, *others = (part.scores(noise) for part in parts)
+  if parts[0].own is not None:
+    others = [
+      np.quantile(train, (scores.argsort().argsort() + 0.5) / len(scores))
+      for scores in others
+    ]
+  return np.concatenate([train, *others]).astype(np.float32)
 
 
 def predict(directory, examples, checkpoint, use_ema):
@@ -321,15 +326,14 @@ def _read_scores(directory, noisy):
 
 
 def _with_own_scores(directory, noisy, part):
-  """Returns a `_Part` of folds whose scores are means with the run's own."""
-  own = _read_scores(directory, noisy)
-  if own is None:
+  """Returns the `_Part` of folds with the run's own scores."""
+  kept = _read_scores(directory, noisy)
+  if kept is None:
     return part
-  scores = part.last_scores()
   # What the run held out has no score of its own.
-  place = np.searchsorted(part.examples.index, noisy.train.index)
-  scores[place] = (scores[place] + own) / 2
-  return dataclasses.replace(part, scores=scores)
+  own = np.full(len(part.examples), np.nan, np.float32)
+  own[np.searchsorted(part.examples.index, noisy.train.index)] = kept
+  return dataclasses.replace(part, own=own)
 
 
 def _predict_own(directory, noisy, checkpoint, use_ema):

@@ -1,5 +1,6 @@
 from absl.testing import absltest, parameterized
 import numpy as np
+from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors
 from nct_tf.audit import label_audit
@@ -16,18 +17,21 @@ def predictions(true_labels, num_classes, certainty=0.7):
   return probabilities
 
 
-def example(noise_rate, num_examples=6000, num_classes=4):
+def example(noise_rate, num_examples=6000, num_classes=4, directed=True):
   """Returns true labels, given labels and predictions."""
   rng = np.random.default_rng(0)
   true_labels = rng.integers(num_classes, size=num_examples)
   wrong = rng.random(num_examples) < noise_rate
-  labels = (true_labels + wrong * (1 + (true_labels == 0))) % num_classes
+  step = 1 + (true_labels == 0)
+  if not directed:
+    step = rng.integers(1, num_classes, num_examples)
+  labels = (true_labels + wrong * step) % num_classes
   return true_labels, labels, predictions(true_labels, num_classes)
 
 
 class AuditTest(parameterized.TestCase):
   def test_against_a_slow_loop(self):
-    _, labels, pred_probs = example(0.3, num_examples=300)
+    _, labels, pred_probs = example(0.3, num_examples=300, directed=False)
     result = label_audit.audit(labels, pred_probs)
     for number, (row, label) in enumerate(zip(pred_probs, labels, strict=True)):
       others = [(p, -c) for c, p in enumerate(row) if c != label]
@@ -46,6 +50,35 @@ class AuditTest(parameterized.TestCase):
     self.assertEqual(
       result.flagged.sum(), round(result.noise_rate.value * len(labels))
     )
+
+  @parameterized.parameters(False, True)
+  def test_directed_mistakes_follow_the_rule_of_bayes(self, with_score):
+    true_labels, labels, _ = example(0.3, num_examples=900)
+    pred_probs = predictions(true_labels, 4, certainty=0.3)
+    score = label_audit.scores_of(labels, pred_probs)
+    result = label_audit.audit(
+      labels, pred_probs, score if with_score else None
+    )
+    noise_rate = result.noise_rate.value
+    matrix = 0.8 * result.transition.value + 0.2 * noise_rate / 3
+    np.fill_diagonal(
+      matrix, 0.8 * result.transition.value.diagonal() + 0.2 * (1 - noise_rate)
+    )
+    for number, (row, label) in enumerate(zip(pred_probs, labels, strict=True)):
+      joint = [p * matrix[k, label] for k, p in enumerate(row)]
+      others = [(p, -k) for k, p in enumerate(joint) if k != label]
+      suggested = -max(others)[1]
+      self.assertEqual(result.suggested[number], suggested)
+      odds = joint[suggested] / joint[label]
+      if with_score:
+        odds = score[number] / (1 - score[number])
+        odds *= matrix[suggested, label] / matrix[label, label]
+      self.assertAlmostEqual(result.score[number], odds / (1 + odds), places=5)
+    found = label_audit.compare_with_truth(result, true_labels)
+    plain = sklearn_metrics.average_precision_score(
+      labels != true_labels, score
+    )
+    self.assertGreater(found["average_precision"], plain)
 
   def test_scores_of_a_training_are_taken_where_there_are_some(self):
     pred_probs = [[0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [0.2, 0.2, 0.6]]

@@ -65,7 +65,8 @@ class EstimateTest(parameterized.TestCase):
   def test_rate_and_matrix(self, noise):
     kind, rate, tolerance = noise
     true_labels, labels, pred_probs = simulate(kind, rate, seed=0)
-    found, transition = noise_estimate.estimate(labels, pred_probs)
+    found, transition, is_directed = noise_estimate.estimate(labels, pred_probs)
+    self.assertEqual(is_directed, kind == "pair")
     truth = np.mean(labels != true_labels)
     self.assertAlmostEqual(found.value, truth, delta=tolerance)
     self.assertBetween(truth, found.low, found.high)
@@ -86,7 +87,8 @@ class EstimateTest(parameterized.TestCase):
   @parameterized.parameters(1, 2, 3, 60)
   def test_few_examples(self, num_examples):
     _, labels, pred_probs = simulate("symmetric", 0.2, 1, num_examples)
-    found, transition = noise_estimate.estimate(labels, pred_probs)
+    found, transition, is_directed = noise_estimate.estimate(labels, pred_probs)
+    self.assertFalse(is_directed)
     self.assertBetween(found.value, 0, 1)
     self.assertTrue(np.isfinite(transition.value).all())
 
@@ -96,7 +98,8 @@ class EstimateTest(parameterized.TestCase):
     pred_probs = np.full((3000, 300), 0.1 / 299)
     pred_probs[np.arange(3000), labels] = 0.9
     given = np.where(np.arange(3000) % 5, labels, (labels + 1) % 300)
-    found, transition = noise_estimate.estimate(given, pred_probs)
+    found, transition, is_directed = noise_estimate.estimate(given, pred_probs)
+    self.assertFalse(is_directed)
     self.assertAlmostEqual(found.value, 0.2, delta=0.03)
     np.testing.assert_array_equal(transition.low, 0)
     np.testing.assert_array_equal(transition.high, 1)
@@ -104,7 +107,7 @@ class EstimateTest(parameterized.TestCase):
   @long_tests.only
   def test_many_examples_take_a_sample(self):
     _, labels, pred_probs = simulate("symmetric", 0.2, 0, num_examples=110_000)
-    found, _ = noise_estimate.estimate(labels, pred_probs)
+    found, *_ = noise_estimate.estimate(labels, pred_probs)
     self.assertBetween(0.2, found.low, found.high)
 
 

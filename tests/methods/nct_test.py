@@ -294,7 +294,7 @@ class KerasTest(absltest.TestCase):
     # Nothing was learned: each epoch had what is predicted in the end.
     np.testing.assert_allclose(
       means[:64],
-      label_audit.audit(self.labels, probabilities).score,
+      label_audit.scores_of(self.labels, probabilities),
       atol=1e-5,
     )
     self.assertTrue(np.isnan(means[64]))  # It was never trained on.
