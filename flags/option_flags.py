@@ -97,7 +97,7 @@ def _describe_flag(name, option, kind, default, required):
   prefix = "[no]" if kind is bool else ""
   choices = f"<{'|'.join(option.possible)}>: " if option.choices else ""
   facts = [required, option.unit]
-  if kind is not bool and not option.choices:
+  if kind is not bool and (not option.choices or kind is not str):
     facts.append(_make_parser(option, kind).syntactic_help)
   if option.listing:
     facts.append(f"--{name}=help lists what there is")
@@ -127,7 +127,7 @@ def _make_flag(name, option, kind, default):
   """Returns the `flags.Flag` of an option."""
   if kind is bool:
     return flags.BooleanFlag(name, default, option.help)
-  if option.choices:
+  if option.choices and kind is str:
     return _EnumFlag(option, name, default, option.help, option.possible)
   serializer = flags.ArgumentSerializer()
   if typing.get_origin(kind) is tuple:

@@ -105,7 +105,7 @@ class Audit(Weights, _Cache, _TimeBudget, FinishedRun):
 
 
 @dataclasses.dataclass(frozen=True)
-class ApplyDecisions(FinishedRun):
+class ApplyDecisions(FinishedRun, fields.some_of(data.Data, "accept_findings")):
   """Options of `scripts.apply_decisions`."""
 
   TITLE = "apply_decisions"

@@ -18,17 +18,21 @@ def main(options):
     from nct_tf.workdir import layout
 
   dataset, decisions = options.dataset, [options.decisions]
+  accepted = options.accept_findings
   directory, overridden = None, []
   if options.workdir is not None:
     directory = layout.Workdir(options.workdir)
     config = directory.read_config()
     corrected_copy.check_run(config)
     dataset = config.dataset
+    accepted = (*accepted, *config.accept_findings)
     decisions = [options.decisions or str(directory.path / "decisions.csv")]
     if config.label_decisions:
       decisions.insert(0, config.label_decisions)
       overridden = ["--label_decisions="]
-  copy = corrected_copy.write(dataset, decisions, options.output, options.links)
+  copy = corrected_copy.write(
+    dataset, decisions, options.output, options.links, accepted
+  )
   print(corrected_copy.format_copy(copy))
   if directory is None:
     run = "runs/corrected"

@@ -1,8 +1,10 @@
 """What all scripts share: flags, errors, and silence while importing."""
 
+import difflib
 import errno
 import logging
 import os
+import re
 import sys
 
 from absl import app, flags, logging as absl_logging
@@ -14,6 +16,21 @@ from nct_tf.system import quiet
 # Scripts import TensorFlow after their flags are read, so that `--help` and bad
 # flags need not wait for it, and in silence.
 silence = quiet.silence
+
+# What other programs call some flags.
+_ELSEWHERE = {
+  "arch": ["network"],
+  "batch": ["batch_size"],
+  "bs": ["batch_size"],
+  "data": ["dataset"],
+  "epochs": ["num_epochs"],
+  "log_dir": ["workdir"],
+  "lr": ["learning_rate"],
+  "model": ["network", "model_name"],
+  "output": ["workdir"],
+  "output_dir": ["workdir"],
+  "wd": ["weight_decay"],
+}
 
 _EXPECTED_ERRORS = (
   errors.InvalidInputError,
@@ -71,6 +88,8 @@ def parse(argv):
   """Reads the flags; ends the program if there is something wrong."""
   try:
     rest = flags.FLAGS(argv)
+  except flags.UnrecognizedFlagError:
+    _fail(f"{_describe_unknown(argv)} (--help tells of all flags)")
   except flags.Error as error:
     _fail(f"{error} (--help tells of all flags)")
   except SystemExit:  # --help, or --method=help, has answered.
@@ -78,6 +97,31 @@ def parse(argv):
   if rest[1:]:
     _fail(f"takes flags alone, no arguments. Received: {' '.join(rest[1:])}")
   return rest
+
+
+def _describe_unknown(argv):
+  """Returns which flags there are none of, and which may have been meant."""
+  known = list(flags.FLAGS)
+  names = [
+    argument.lstrip("-").partition("=")[0]
+    for argument in argv[1:]
+    if re.match("--?[A-Za-z]", argument)
+  ]
+  names = [
+    name
+    for name in names
+    if name not in known and name.removeprefix("no") not in known
+  ]
+  described = []
+  for name in names:
+    similar = difflib.get_close_matches(name, known, n=1)
+    meant = [
+      each for each in (*_ELSEWHERE.get(name, ()), *similar) if each in known
+    ]
+    hint = f" (do you mean --{meant[0]}?)" if meant else ""
+    described.append(f"--{name}{hint}")
+  word = "flag" if len(names) == 1 else "flags"
+  return f"There is no {word} {', '.join(described)}"
 
 
 class _HelpFlag(app.HelpFlag):

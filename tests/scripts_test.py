@@ -90,13 +90,24 @@ class BadFlagsTest(ScriptsTestCase):
     ("--method=magic", "one of <nct|standard|"),
     ("--noise_type=uniform", "symmetric_inclusive.symmetric_exclusive"),
     ("--optimizer=adam", "sgd.adamw.lamb.sgdw"),
-    ("--colour=red", "Unknown command line flag 'colour'"),
+    ("--colour=red", "There is no flag --colour "),
+    ("--lr=0.1", r"no flag --lr .do you mean --learning_rate\?"),
+    ("--numepochs=5", r"no flag --numepochs .do you mean --num_epochs\?"),
+    ("--noise_type=pair_flip", "`noise_rate` must be above 0"),
+    ("--dataset=tests/support", "write --dataset=folder:tests/support"),
+    ("--accept_findings=all", "one of alike_names, number_names"),
     ("digits", "takes flags alone, no arguments. Received: digits"),
   )
   def test_train_answers_in_one_line(self, argument, pattern):
     process = run("train", "--workdir=unused", argument)
     self.assert_one_line(process, pattern)
     self.assertFalse((_ROOT / "unused").exists())
+
+  def test_all_unknown_flags_are_named(self):
+    process = run("train", "--lr=0.1", "--epochs", "5", "--noverbose")
+    self.assert_one_line(
+      process, "no flags --lr .*learning_rate.*, --epochs .*num_epochs.*verbose"
+    )
 
   def test_a_process_ends_with_code_2(self):
     process = start("train", "--workdir=unused", "--noise_rate=1.5")
@@ -652,7 +663,7 @@ class ApplyDecisionsTest(ScriptsTestCase):
   @parameterized.named_parameters(
     (
       "synthetic",
-      {"noise_type": "pair_flip"},
+      {"noise_type": "pair_flip", "noise_rate": 0.2},
       "Received: noise_type=pair_flip",
     ),
     (

@@ -58,7 +58,7 @@ def check_run(config):
     )
 
 
-def write(dataset, decisions, output, links=False):
+def write(dataset, decisions, output, links=False, accepted=()):
   """Writes a corrected copy, whole or not at all.
 
   Args:
@@ -67,6 +67,7 @@ def write(dataset, decisions, output, links=False):
       the labels that the ones before it lead to.
     output: str, a new folder or file.
     links: bool, whether a folder's copy has symbolic links in place of files.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`.
 
   Returns:
     a `CorrectedCopy`.
@@ -86,7 +87,7 @@ def write(dataset, decisions, output, links=False):
     raise errors.InvalidInputError(
       f"Argument `links` is for folder:PATH alone. Received: dataset={dataset}"
     )
-  original = _KINDS[kind](path)
+  original = _KINDS[kind](path, accepted)
   output = pathlib.Path(output)
   _check_output(output, original)
   decided = _read_decisions(decisions, dataset, original)
@@ -201,7 +202,7 @@ def _find_emptied(original, changes):
 
 
 def _find_split(original):
-  if original.splits is not None:
+  if "test" in (original.splits or ()):
     return []
   text = (
     "The dataset has no test split: training chooses one anew by the new "

@@ -28,7 +28,10 @@ def check(config, say):
     InvalidInputError: if the dataset is refused; all findings were said before.
   """
   findings = datasets.examine(
-    config.dataset, config.test_fraction, config.cache_dir
+    config.dataset,
+    config.test_fraction,
+    config.cache_dir,
+    config.accept_findings,
   )
   for finding in findings:
     say(finding.describe())

@@ -36,7 +36,7 @@ class RunAudit:
 
   Attributes:
     dataset: the run's `ImageDataset`.
-    splits: str array [num_examples], `train` or `test`.
+    splits: str array [num_examples], `train`, `validation` or `test`.
     index: int64 array [num_examples], the example's number in its split.
     true_labels: int64 array [num_examples]; the given ones if none are known.
     audit: a `label_audit.LabelAudit`.
@@ -69,7 +69,7 @@ class RunAudit:
     """
     audit = self.audit
     names = {
-      split: self.dataset.split_ids(split) for split in ("train", "test")
+      split: self.dataset.split_ids(split) for split in np.unique(self.splits)
     }
     given, suggested = audit.given_probability, audit.suggested_probability
     margin, flagged = audit.margin, audit.flagged
@@ -98,6 +98,7 @@ def summarize(result):
   audit = result.audit
   return {
     "num_examples": len(audit.labels),
+    "num_validation_examples": int(np.sum(result.splits == "validation")),
     "num_test_examples": int(np.sum(result.splits == "test")),
     "num_folds": result.num_folds,
     "num_held_out": result.num_held_out,

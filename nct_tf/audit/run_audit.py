@@ -26,7 +26,7 @@ class _Part:
   """Examples of a split, with what is predicted of them.
 
   Attributes:
-    split: str, `train` or `test`.
+    split: str, `train`, `validation` or `test`, of the dataset.
     examples: `noisy_dataset.Examples`.
     logits: float32 [num_networks, num_examples, num_classes].
     is_held_out: bool, whether the networks did not train on the labels.
@@ -71,8 +71,8 @@ def audit_run(
   With folds, the method is trained that many times more: each time on all
   training examples but one part, which is then predicted. A score is the mean
   of that of the fold and of the mean over the epochs of the run itself. Without
-  folds it is the latter alone. The test split
-  is audited too, by the run, unless its labels are known to be right.
+  folds it is the latter alone. The dataset's own validation split and the test
+  split are audited too, by the run, unless their labels are known to be right.
 
   Args:
     directory: the run's `Workdir`.
@@ -118,8 +118,10 @@ def audit_run(
       logits = predict(directory, noisy.held_out, checkpoint, use_ema)
       parts.append(_Part("train", noisy.held_out, logits, is_held_out=True))
     if config.noise_type == "none" and not dataset.test_labels_are_clean:
-      logits = predict(directory, noisy.test, checkpoint, use_ema)
-      parts.append(_Part("test", noisy.test, logits, is_held_out=True))
+      for split in ("validation", "test")[not noisy.has_own_validation :]:
+        examples = getattr(noisy, split)
+        logits = predict(directory, examples, checkpoint, use_ema)
+        parts.append(_Part(split, examples, logits, is_held_out=True))
     if config.label_decisions or config.drop_flagged:
       # What was decided is better known than what was held out.
       warnings = ()

@@ -5,6 +5,8 @@ package may import the packages below it, `system`, and `nct_tf`'s own
 modules.
 """
 
+import os
+
 from nct_tf import errors
 from nct_tf.datasets import digits, fake
 from nct_tf.datasets.files import npz_images, own_images
@@ -13,14 +15,17 @@ from nct_tf.datasets.tfds import tfds_images
 
 __all__ = ["ImageDataset", "examine", "load", "prepare"]
 
+_OWN = ("npz", *own_images.LISTERS)
 
-def examine(name, test_fraction=0.2, cache_dir=None):
+
+def examine(name, test_fraction=0.2, cache_dir=None, accepted=()):
   """Looks for problems in a user's own images.
 
   Args:
     name: str, see `load`.
     test_fraction: float, see there.
     cache_dir: str, see there.
+    accepted: see there.
 
   Returns:
     list of `findings.Finding`; empty for all other datasets.
@@ -28,11 +33,12 @@ def examine(name, test_fraction=0.2, cache_dir=None):
   Raises:
     InvalidInputError: if there is nothing to examine.
   """
+  _check_spelling(name)
   kind, _, path = name.partition(":")
   if kind in own_images.LISTERS:
-    return own_images.examine(name, test_fraction, cache_dir).findings
+    return own_images.examine(name, test_fraction, cache_dir, accepted).findings
   if kind == "npz":
-    return npz_images.examine(path, test_fraction)[1]
+    return npz_images.examine(path, test_fraction, accepted)[1]
   return []
 
 
@@ -44,6 +50,7 @@ def load(
   cache=None,
   cache_dir=None,
   test_fraction=0.2,
+  accepted=(),
   **fake_options,
 ):
   """Loads a dataset.
@@ -64,6 +71,8 @@ def load(
       `image_cache.default_folder`.
     test_fraction: float in (0, 1), the share of a user's own images that
       becomes the test split if they have none.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`, which do not refuse a user's
+      own images.
     **fake_options: the arguments of `fake.load`.
 
   Returns:
@@ -74,6 +83,7 @@ def load(
       `data_dir`, if it is not for image classification, or if it cannot be
       kept as `cache` says.
   """
+  _check_spelling(name)
   kind, _, path = name.partition(":")
   if kind in ("digits", "fake", "npz") and cache not in (None, "memory"):
     raise errors.InvalidInputError(
@@ -81,9 +91,11 @@ def load(
       f"there. Received: cache={cache}"
     )
   if kind in own_images.LISTERS:
-    return own_images.load(name, test_fraction, image_size, cache, cache_dir)
+    return own_images.load(
+      name, test_fraction, image_size, cache, cache_dir, accepted
+    )
   if kind == "npz":
-    dataset = npz_images.load(path, test_fraction)
+    dataset = npz_images.load(path, test_fraction, accepted)
   elif name == "digits":
     dataset = digits.load()
   elif name == "fake":
@@ -93,6 +105,28 @@ def load(
       name, data_dir, download, image_size, cache, cache_dir
     )
   return dataset.resize(image_size) if image_size else dataset
+
+
+def _check_spelling(name):
+  """Raises `InvalidInputError` if a name is a path without its kind."""
+  kind = name.partition(":")[0]
+  # Not in the current folder alone: it may have a folder `cifar10`, too.
+  is_path = os.path.exists(name) and (os.sep in name or os.path.isfile(name))
+  if kind in _OWN or not is_path:
+    return
+  suffix = os.path.splitext(name)[1].lower()
+  if os.path.isdir(name):
+    raise errors.InvalidInputError(
+      f"Dataset {name!r} is a folder: write --dataset=folder:{name}"
+    )
+  if suffix in (".csv", ".npz"):
+    raise errors.InvalidInputError(
+      f"Dataset {name!r} is a file: write --dataset={suffix[1:]}:{name}"
+    )
+  raise errors.InvalidInputError(
+    f"Dataset {name!r} is a file: there are folder:PATH (a folder for each "
+    "class), csv:FILE and npz:FILE"
+  )
 
 
 def prepare(name, data_dir=None):
@@ -106,5 +140,5 @@ def prepare(name, data_dir=None):
     InvalidInputError: if the dataset is unknown, or cannot be downloaded.
   """
   kind = name.partition(":")[0]
-  if kind not in ("digits", "fake", "npz", *own_images.LISTERS):
+  if kind not in ("digits", "fake", *_OWN):
     tfds_images.prepare(name, data_dir)

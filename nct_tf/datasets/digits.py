@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import datasets as sklearn_datasets
 
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import image_dataset, stratified
 
 _NUM_TEST_EXAMPLES = 360
 _SPLIT_SEED = 0
@@ -15,7 +15,7 @@ def load():
   digits = sklearn_datasets.load_digits()
   images = np.rint(digits.images * (255 / _MAX_PIXEL)).astype(np.uint8)
   labels = digits.target.astype(np.int64)
-  is_test = image_dataset.stratified_sample(
+  is_test = stratified.sample(
     labels, _NUM_TEST_EXAMPLES, _SPLIT_SEED, "num_test_examples"
   )
   return image_dataset.ImageDataset(

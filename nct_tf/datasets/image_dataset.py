@@ -5,7 +5,6 @@ import functools
 import pathlib
 
 import numpy as np
-from sklearn import model_selection
 import tqdm
 
 from nct_tf import errors, preprocessing
@@ -43,8 +42,8 @@ class ImageDataset:
     test_images: uint8 [num_test, height, width, channels], likewise.
     test_labels: int64 array [num_test].
     class_names: tuple of str, one a class.
-    validation_images: as `test_images`, of the dataset's own validation split
-      with clean labels; None if it has none.
+    validation_images: as `test_images`, of the dataset's own validation split;
+      None if it has none.
     validation_labels: int64 array [num_validation], or None.
     extra_tests: dict from the name of each further test split to a pair: its
       images and labels, in the form of the test split's.
@@ -56,11 +55,15 @@ class ImageDataset:
       whose pictures may be larger than `train_images`; None if there are none.
     train_ids: tuple of str, a name for each training example, such as its path;
       None for its number.
+    validation_files: as `train_files`, of the validation examples.
+    validation_ids: tuple of str, likewise. None for names such as
+      `validation/12`, with its number.
     test_files: as `train_files`, of the test examples.
-    test_ids: tuple of str, likewise. No test example has the name of a training
-      example. None for names such as `test/12`, with its number.
-    test_labels_are_clean: bool, whether `test_labels` count as right. Those of
-      one's own pictures do only if clean labels were given apart.
+    test_ids: tuple of str, likewise. None for names such as `test/12`. No two
+      examples of a dataset have the same name.
+    test_labels_are_clean: bool, whether `test_labels` and `validation_labels`
+      count as right. Those of one's own pictures do only if clean labels were
+      given apart.
     resizing: str, how pictures got the size of `train_images`, see
       `preprocessing.resize`.
     findings: tuple of `findings.Finding`, the dataset's problems.
@@ -81,6 +84,8 @@ class ImageDataset:
   human_labels: dict = dataclasses.field(default_factory=dict)
   train_ids: tuple | None = None
   train_files: tuple | None = None
+  validation_ids: tuple | None = None
+  validation_files: tuple | None = None
   test_ids: tuple | None = None
   test_files: tuple | None = None
   test_labels_are_clean: bool = True
@@ -130,25 +135,28 @@ class ImageDataset:
     """Returns the names of a split's examples: a tuple of str.
 
     Args:
-      split: str, `train` or `test`.
+      split: str, `train`, `validation` or `test`; empty if there is no such
+        split.
     """
-    if split == "train" and self.train_ids is None:
-      return tuple(map(str, range(len(self.train_labels))))
-    if split == "test" and self.test_ids is None:
-      return test_names(range(len(self.test_labels)))
-    return {"train": self.train_ids, "test": self.test_ids}[split]
+    ids = getattr(self, f"{split}_ids")
+    if ids is not None:
+      return ids
+    labels = getattr(self, f"{split}_labels")
+    numbers = range(0 if labels is None else len(labels))
+    if split == "train":
+      return tuple(map(str, numbers))
+    return names_of(split, numbers)
 
   def picture(self, number, split="train"):
     """Returns an example to look at: uint8 [height, width, channels].
 
     Args:
       number: int, of the example in its split.
-      split: str, `train` or `test`.
+      split: str, `train`, `validation` or `test`.
     """
-    images, files = {
-      "train": (self.train_images, self.train_files),
-      "test": (self.test_images, self.test_files),
-    }[split]
+    images, files = (
+      getattr(self, f"{split}_{what}") for what in ("images", "files")
+    )
     if files is not None:
       return pictures.decode(files[number])
     return images[number : number + 1][0]
@@ -193,20 +201,22 @@ class ImageDataset:
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
     size = (image_size, image_size)
-    return dataclasses.replace(
-      self,
-      train_images=preprocessing.resize(self.train_images, size).numpy(),
-      test_images=preprocessing.resize(self.test_images, size).numpy(),
-    )
+    resized = {
+      name: preprocessing.resize(getattr(self, name), size).numpy()
+      for name in ("train_images", "validation_images", "test_images")
+      if getattr(self, name) is not None
+    }
+    return dataclasses.replace(self, **resized)
 
 
-def test_names(numbers):
-  """Returns names of test examples that have no other: a tuple of str.
+def names_of(split, numbers):
+  """Returns names of examples that have no other: a tuple of str.
 
   Args:
+    split: str, `validation` or `test`.
     numbers: iterable of int.
   """
-  return tuple(f"test/{number}" for number in numbers)
+  return tuple(f"{split}/{number}" for number in numbers)
 
 
 def _count_values(images):
@@ -224,40 +234,3 @@ def _count_values(images):
         count += np.bincount(channel, minlength=256)
       progress.update(len(chunk))
   return counts
-
-
-def stratified_sample(labels, num_examples, seed, name):
-  """Chooses examples so that the classes keep their proportions.
-
-  Args:
-    labels: integer array [n].
-    num_examples: int, at most n.
-    seed: int.
-    name: str, of the argument that set `num_examples`, for the message.
-
-  Returns:
-    bool array [n], True for the chosen examples.
-
-  Raises:
-    InvalidInputError: if there are too few examples for that.
-  """
-  chosen = np.zeros(len(labels), bool)
-  if num_examples == len(labels):
-    return ~chosen
-  # scikit-learn does not stratify if fewer examples remain than there are
-  # classes. So few of them hardly change the proportions.
-  few_remain = len(labels) - num_examples < len(np.unique(labels))
-  try:
-    index, _ = model_selection.train_test_split(
-      np.arange(len(labels)),
-      train_size=num_examples,
-      stratify=None if few_remain else labels,
-      random_state=seed,
-    )
-  except ValueError as error:
-    raise errors.InvalidInputError(
-      f"Argument `{name}` must give each class an example. Received: "
-      f"{num_examples} of {len(labels)} examples ({error})"
-    ) from error
-  chosen[index] = True
-  return chosen

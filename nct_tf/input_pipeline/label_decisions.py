@@ -9,7 +9,7 @@ from nct_tf import errors
 from nct_tf.system import csv_files
 
 KEEP, RELABEL, DROP = DECISIONS = ("keep", "relabel", "drop")
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
 
 _logger = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ def parse(path, dataset_name, ids, class_names):
   """Reads decisions as they are written.
 
   Args:
-    path: str, a CSV file with three columns. `id` is the name of a training or
-      a test example, see `ImageDataset.split_ids`. `decision` is one of
+    path: str, a CSV file with three columns. `id` is the name of an example of
+      any split, see `ImageDataset.split_ids`. `decision` is one of
       `DECISIONS`. `label` is a class name if the decision is `relabel`, else
       empty.
     dataset_name: str, for messages.
@@ -116,8 +116,9 @@ def parse(path, dataset_name, ids, class_names):
 def drop_flagged(path, dataset):
   """Returns decisions that drop the training examples that an audit flagged.
 
-  Flagged test examples stay, and a message counts them: those that a model
-  finds hard are flagged, so that a test split without them would be easier.
+  Flagged validation and test examples stay, and a message counts them: those
+  that a model finds hard are flagged, so that a test split without them would
+  be easier.
 
   Args:
     path: str, the audit's `labels.csv`.
@@ -136,20 +137,23 @@ def drop_flagged(path, dataset):
       f"{name} flags {unknown[0]!r}, which is no example of {dataset.name}"
     )
   result = {split: Decisions() for split in SPLITS}
-  num_test = 0
+  stay = dict.fromkeys(SPLITS, 0)
   for split, number in map(places.get, flagged):
     if split == "train":
       result[split].dropped.add(number)
     else:
-      num_test += 1
-  if num_test:
-    _logger.warning(
-      "%s flags %d test examples, too; they stay in the test split, which "
-      "would be easier without them. Look at them, and drop those that you "
-      "choose with --label_decisions",
-      name,
-      num_test,
-    )
+      stay[split] += 1
+  for split, number in stay.items():
+    if number:
+      _logger.warning(
+        "%s flags %d %s examples, too; they stay in the %s split, which would "
+        "be easier without them. Look at them, and drop those that you choose "
+        "with --label_decisions",
+        name,
+        number,
+        split,
+        split,
+      )
   return result
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn import model_selection
 
 from nct_tf import errors, label_noise
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import stratified
 from nct_tf.datasets.storage import image_storage
 from nct_tf.input_pipeline import label_decisions
 
@@ -65,7 +65,7 @@ class NoisyDataset:
   Attributes:
     train: `Examples`.
     validation: `Examples`: held out of the train split, with their noisy
-      labels, or the dataset's own, with clean ones; may be empty.
+      labels, or the dataset's own, which no noise is added to; may be empty.
     test: `Examples`, with the dataset's own labels, which no noise is added to,
       or those that a person decided on.
     has_own_validation: bool, whether `validation` is the dataset's own.
@@ -132,8 +132,8 @@ def prepare(
 
   The held-out part has noisy labels like the training part, because whoever
   trains on noisy labels has no others. If nothing is held out and the dataset
-  has a validation split of its own, with clean labels, that one is used. No
-  noise is added to the test split.
+  has a validation split of its own, that one is used. No noise is added to that
+  one, nor to the test split.
 
   Args:
     dataset: an `ImageDataset`.
@@ -190,7 +190,7 @@ def prepare(
   ).where(stays)
   held_out = _hold_out(noisy.given_labels, validation_fraction, num_folds, fold)
   validation = noisy.where(held_out)
-  own_validation = _own_validation(dataset)
+  own_validation = _own_validation(dataset, decisions)
   has_own_validation = own_validation is not None and not held_out.any()
   return NoisyDataset(
     train=noisy.where(~held_out),
@@ -261,7 +261,7 @@ def _subset(dataset, split, num_examples):
       f"{dataset.name}. Received: {num_examples}"
     )
   return np.flatnonzero(
-    image_dataset.stratified_sample(labels, num_examples, _SUBSET_SEED, name)
+    stratified.sample(labels, num_examples, _SUBSET_SEED, name)
   )
 
 
@@ -278,11 +278,17 @@ def _decide(decisions, split, index, labels):
   return result
 
 
-def _own_validation(dataset):
+def _own_validation(dataset, decisions):
   """Returns the `Examples` of a dataset's own validation split, or None."""
   if dataset.validation_images is None:
     return None
-  return _clean(dataset.validation_images, dataset.validation_labels)
+  index = np.arange(len(dataset.validation_labels))
+  labels, stays, is_decided = _decide(
+    decisions, "validation", index, dataset.validation_labels
+  )
+  return Examples(
+    dataset.validation_images, labels, labels, index, is_decided
+  ).where(stays)
 
 
 def _clean(images, labels):
@@ -317,10 +323,7 @@ def _hold_out(labels, validation_fraction, num_folds, fold):
     )
     held_out[list(folds.split(labels, labels))[fold][1]] = True
   elif validation_fraction > 0:
-    held_out = image_dataset.stratified_sample(
-      labels,
-      max(1, round(validation_fraction * len(labels))),
-      _VALIDATION_SEED,
-      "validation_fraction",
+    held_out = stratified.hold_out(
+      labels, validation_fraction, _VALIDATION_SEED, "validation_fraction"
     )
   return held_out

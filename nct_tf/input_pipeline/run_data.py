@@ -50,6 +50,7 @@ def load_dataset(config, say=lambda finding: None):
     cache=config.cache,
     cache_dir=config.cache_dir,
     test_fraction=config.test_fraction,
+    accepted=config.accept_findings,
     **(config.fake_options if config.dataset == "fake" else {}),
   )
   for finding in dataset.findings:
@@ -80,6 +81,16 @@ def load_noisy_dataset(config, dataset):
     len(noisy.test),
     dataset.num_classes,
   )
+  if (
+    dataset.validation_labels is not None
+    and not noisy.has_own_validation
+    and config.num_folds is None
+  ):
+    _logger.info(
+      "The dataset's own %d validation examples are not used: "
+      "--validation_fraction takes their place",
+      len(dataset.validation_labels),
+    )
   if noisy_dataset.describe_test_labels(dataset, noisy.test) == "given":
     _logger.info(
       "The test labels are as given. Some may be wrong, and accuracies are "

@@ -9,6 +9,16 @@ AUGMENTATIONS = ("none", "crop_flip", "crop_flip_cutout", "resized_crop_flip")
 
 OWN_IMAGES = ("folder", "csv", "npz")
 
+# Findings that refuse one's own images unless a person insists.
+ACCEPTABLE_FINDINGS = (
+  "alike_names",
+  "number_names",
+  "missing_labels",
+  "split_names",
+  "unreadable",
+  "channels",
+)
+
 # What `--dataset` may be, and what that is. Those after the fifth are a choice
 # of the datasets that tensorflow-datasets has, with the ones that this project
 # adds to them.
@@ -58,7 +68,7 @@ class Data(fields.Options):
   dataset: str = fields.option(
     "cifar10",
     "What to train on. Your own images: folder:PATH (a folder for each class; "
-    "train/ and test/ may stand above those), csv:FILE (columns path and "
+    "train/, val/ and test/ may stand above those), csv:FILE (columns path and "
     "label; split and clean_label are optional) or npz:FILE (arrays images "
     "and labels; clean_labels and split are optional). Or digits (embedded), "
     "fake (random images), or the name of an image classification dataset of "
@@ -106,6 +116,16 @@ class Data(fields.Options):
     high=1,
     low_open=True,
     high_open=True,
+  )
+  accept_findings: tuple[str, ...] = fields.option(
+    (),
+    "Findings about your own images that would refuse them, and do not. "
+    "alike_names: class names that differ in case or spaces alone. "
+    "number_names: such as 1 and 01. missing_labels: labels such as nan and "
+    "-1. split_names: folders named train, val or test that are classes. "
+    "unreadable: that more than a tenth of the images cannot be read. "
+    "channels: that images have more than four.",
+    choices=ACCEPTABLE_FINDINGS,
   )
   num_train_examples: int | None = fields.option(
     None,

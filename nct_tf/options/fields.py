@@ -28,7 +28,8 @@ class Option:
     high: the highest value; None for none.
     low_open: bool, whether `low` itself is refused.
     high_open: bool, whether `high` itself is refused.
-    choices: tuple of str, the values of a text; empty where all are possible.
+    choices: tuple of str, the values of a text, or of each of several; empty
+      where all are possible.
       A function that returns it where more may be registered.
     listing: function that returns what there is to choose from, as text of a
       line each, for `--name=help`; None where `choices` say it all.
@@ -61,11 +62,13 @@ class Option:
 
   def check(self, name, value):
     """Raises `InvalidInputError` unless the option may have this value."""
+    values = value if isinstance(value, tuple) else (value,)
     if self.choices:
-      errors.check_choice(name, value, self.possible)
+      for text in values:
+        errors.check_choice(name, text, self.possible)
     if self.low is None and self.high is None:
       return
-    for number in value if isinstance(value, tuple) else (value,):
+    for number in values:
       errors.check_range(
         name,
         number,

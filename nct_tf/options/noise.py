@@ -83,6 +83,12 @@ class Noise(fields.Options):
   def __post_init__(self):
     super().__post_init__()
     check_noise(self.noise_type, self.noise_rate, self.noise_count)
+    if _is_made(self.noise_type) and not self.noise_rate:
+      raise errors.InvalidInputError(
+        "Argument `noise_rate` must be above 0 where `noise_type` is "
+        f"{self.noise_type}: otherwise no label changes, as with "
+        f"noise_type=none. Received: noise_rate={self.noise_rate:g}"
+      )
     if (self.num_folds is None) != (self.fold is None):
       raise errors.InvalidInputError(
         "Arguments `num_folds` and `fold` belong together. Received: "
@@ -104,7 +110,7 @@ def check_noise(noise_type, noise_rate, noise_count=None):
   """Raises `InvalidInputError` unless type, rate and count fit together."""
   errors.check_choice("noise_type", noise_type, NOISE_TYPES)
   errors.check_range("noise_rate", noise_rate, 0, 1)
-  is_made = noise_type != "none" and noise_type not in HUMAN
+  is_made = _is_made(noise_type)
   if not is_made and noise_rate > 0:
     raise errors.InvalidInputError(
       f"Argument `noise_rate` must be 0 where `noise_type` is {noise_type}. "
@@ -122,3 +128,7 @@ def check_noise(noise_type, noise_rate, noise_count=None):
       "Argument `noise_rate` must be below 0.5 for pair_flip, or most labels "
       f"of a class are another's. Received: noise_rate={noise_rate}"
     )
+
+
+def _is_made(noise_type):
+  return noise_type != "none" and noise_type not in HUMAN

@@ -61,11 +61,11 @@ def train_and_evaluate(config):
       "Argument `workdir` must be a folder. Received: none"
     )
   directory = layout.Workdir(config.workdir)
-  config = automatic.resolve(config, directory)
-  if directory.find_run(config) == "finished":
-    _logger.info("Workdir %s holds this very run, finished", config.workdir)
-    return directory.read_result()
   with interruption_lib.catch() as interruption:
+    config = automatic.resolve(config, directory)
+    if directory.find_run(config) == "finished":
+      _logger.info("Workdir %s holds this very run, finished", config.workdir)
+      return directory.read_result()
     strategy = distribution.create(**config.strategy_options)
     is_chief = distribution.is_chief(strategy)
     if not is_chief:  # It would repeat what the chief logs.

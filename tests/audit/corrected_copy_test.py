@@ -109,8 +109,8 @@ class FolderTest(CopyTestCase):
       texts(copy),
       {
         "Relabelled pictures whose name was taken, renamed": (
-          "train/8/deep/3__b.png",
           "test/7/3__a.png",
+          "train/8/deep/3__b.png",
         )
       },
     )

@@ -290,29 +290,6 @@ class ImageDatasetTest(absltest.TestCase):
       )
 
 
-class StratifiedSampleTest(absltest.TestCase):
-  def test_keeps_proportions(self):
-    labels = np.repeat([0, 1, 2], [60, 30, 10])
-    chosen = image_dataset.stratified_sample(labels, 50, 0, "n")
-    np.testing.assert_array_equal(np.bincount(labels[chosen]), [30, 15, 5])
-
-  def test_all_but_a_few(self):
-    labels = np.repeat([0, 1, 2], [60, 30, 10])
-    chosen = image_dataset.stratified_sample(labels, 98, 0, "n")
-    self.assertEqual(chosen.sum(), 98)
-
-  def test_all_are_all(self):
-    self.assertTrue(
-      image_dataset.stratified_sample(np.arange(5), 5, 0, "n").all()
-    )
-
-  def test_refuses_too_few(self):
-    with self.assertRaisesRegex(
-      errors.InvalidInputError, "`n` must give each class.*2 of 30"
-    ):
-      image_dataset.stratified_sample(np.arange(30) % 3, 2, 0, "n")
-
-
 class ExampleSharded(_Builder):
   """Its shards are interleaved when they are read."""
 

@@ -215,7 +215,7 @@ class FindingsTest(OwnImagesTestCase):
     )  # The same, though in other words.
     examined = self.examine()
     is_test = {
-      bool(examined.is_test[examined.paths.index(name)])
+      str(examined.splits[examined.paths.index(name)])
       for name in (*copies, "b/other.bmp")
     }
     self.assertLen(is_test, 1)
@@ -258,8 +258,26 @@ class CsvTest(OwnImagesTestCase):
     (
       "split",
       ("path", "label", "split"),
+      ("0.png", "a", "later"),
+      "row 2: column `split` must be one of train, .*test.* Received: 'later'",
+    ),
+    (
+      "no_train",
+      ("path", "label", "split"),
       ("0.png", "a", "val"),
-      "row 2: column `split` must be train or test. Received: 'val'",
+      "`split` must be train in some rows. Received: validation",
+    ),
+    (
+      "repeated",
+      ("path", "label", "label"),
+      ("0.png", "a", "b"),
+      "each column once. Received: 'path', 'label', 'label'",
+    ),
+    (
+      "spelling",
+      ("Path", "label"),
+      ("0.png", "a"),
+      "Received: 'Path', 'label' .with a comma between columns",
     ),
     ("short", ("path", "label"), ("0.png",), "row 2, must have 2 values"),
   )
@@ -438,9 +456,9 @@ class NpzTest(OwnImagesTestCase):
   @parameterized.named_parameters(
     ("floats", {"images": np.zeros((40, 5, 5))}, "must be uint8"),
     ("short", {"labels": np.zeros(39, int)}, r"Array labels .*\[40\]"),
-    ("split", {"split": np.array(["train"] * 40)}, "hold train and test"),
+    ("split", {"split": np.array(["test"] * 40)}, "must hold train"),
     ("clean", {"clean_labels": np.full(40, 7)}, "has the label that"),
-    ("few", {"labels": np.arange(40)}, "Classes without a training picture"),
+    ("few", {"labels": np.arange(40)}, "leave each class an example"),
   )
   def test_bad_arrays(self, changes, message):
     name = self.save_npz(**{**self.arrays(), **changes})

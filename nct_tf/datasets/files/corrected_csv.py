@@ -6,6 +6,7 @@ import os
 import pathlib
 
 from nct_tf.datasets.files import findings, listings
+from nct_tf.system import csv_files
 
 
 class CsvFile:
@@ -13,10 +14,11 @@ class CsvFile:
 
   Args:
     path: str, see `listings.list_csv`.
+    accepted: unused.
   """
 
-  def __init__(self, path):
-    listing = listings.list_csv(path)
+  def __init__(self, path, accepted=()):
+    listing = listings.list_csv(path, accepted)
     self._path = pathlib.Path(path)
     self._has_clean_labels = listing.clean_labels is not None
     self.labels = dict(zip(listing.paths, listing.labels, strict=True))
@@ -28,8 +30,10 @@ class CsvFile:
   def write(self, changes, place):
     """Writes the copy; see `Folder.write`."""
     is_marked = self._path.read_bytes().startswith(codecs.BOM_UTF8)
+    form = csv_files.find_form(self._path, listings.REQUIRED_COLUMNS)
     with open(self._path, encoding="utf-8-sig", newline="") as file:
-      header, *rows = (row for row in csv.reader(file, strict=True) if row)
+      reader = csv.reader(file, strict=True, **form.options)
+      header, *rows = (row for row in reader if row)
     columns = {name: number for number, name in enumerate(header)}
     kept = []
     for row in rows:
@@ -41,7 +45,9 @@ class CsvFile:
         kept.append(row)
     encoding = "utf-8-sig" if is_marked else "utf-8"
     with open(place, "w", encoding=encoding, newline="") as file:
-      csv.writer(file, lineterminator="\n").writerows([header, *kept])
+      csv.writer(file, lineterminator="\n", delimiter=form.delimiter).writerows(
+        [header, *kept]
+      )
     result = [findings.Finding("The pictures stay where they are", ())]
     if self._has_clean_labels:
       text = "The column clean_label is kept as it is"

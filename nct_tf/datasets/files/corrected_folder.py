@@ -9,6 +9,7 @@ import shutil
 import tqdm
 
 from nct_tf.datasets.files import findings, listings
+from nct_tf.pictures import picture_files
 
 _PROGRESS_DELAY_SECONDS = 2
 
@@ -18,6 +19,7 @@ class Folder:
 
   Args:
     path: str, see `listings.list_folder`.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`, see there.
 
   Attributes:
     ids: dict from each name of a picture to the one in `labels`.
@@ -25,16 +27,16 @@ class Folder:
     class_names: set of str.
     folders: set of `pathlib.Path`, where nothing may be written.
     splits: list of str, the split of each picture in `labels`; None if there
-      is no test split.
+      are none.
 
   Raises:
     InvalidInputError: if there is no such dataset.
   """
 
-  def __init__(self, path):
-    listing = listings.list_folder(path)
+  def __init__(self, path, accepted=()):
+    listing = listings.list_folder(path, accepted)
     self._root = listing.root
-    self._depth = 1 if (self._root / "train").is_dir() else 0
+    self._depth = 0 if listing.splits is None else 1
     self.labels = dict(zip(listing.paths, listing.labels, strict=True))
     self.ids = {path: path for path in self.labels}
     self.class_names = set(listing.class_names)
@@ -56,9 +58,7 @@ class Folder:
     Returns:
       list of `findings.Finding`, what has to be known of it.
     """
-    others = sorted(
-      set(_walk(self._root, self._depth + 1)) - self.labels.keys()
-    )
+    others = sorted(set(_walk(self._root)) - self.labels.keys())
     targets, renamed = self._plan(changes, others)
     place.mkdir()
     for folder in sorted(set(map(self._class_folder, self.labels))):
@@ -121,20 +121,23 @@ class Folder:
     return wanted
 
 
-def _walk(root, depth):
+def _walk(root):
   """Yields the paths below a folder of all that is no folder, as str.
+
+  Links to folders are followed as the dataset follows them, but not in hidden
+  folders.
 
   Args:
     root: `pathlib.Path`.
-    depth: int, how deep links to folders are followed. The dataset follows
-      those of classes.
   """
-  for entry in sorted(root.iterdir()):
-    if entry.is_dir() and (depth > 0 or not entry.is_symlink()):
-      for path in _walk(entry, depth - 1):
-        yield f"{entry.name}/{path}"
+  for path, _ in picture_files.walk(root):
+    if os.path.isdir(path) and not os.path.islink(path):
+      for parent, folders, names in os.walk(path):
+        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
+        for name in (*links, *names):
+          yield os.path.relpath(f"{parent}/{name}", root)
     else:
-      yield entry.name
+      yield os.path.relpath(path, root)
 
 
 def _copy(source, target, links):

@@ -5,20 +5,26 @@ import zipfile
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.datasets.files import findings, npz_images
+from nct_tf.datasets.files import findings, npz_arrays, split_names
 
 
 class Archive:
   """A NumPy archive that can be copied with other labels; see `Folder`.
 
-  An example's name is its number in the file. `test/` may stand before it.
+  An example's name is its number in the file. `validation/` or `test/` may
+  stand before it.
 
   Args:
     path: str, see `npz_images.load`.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`, see there.
   """
 
-  def __init__(self, path):
-    arrays = npz_images.read(path)
+  def __init__(self, path, accepted=()):
+    arrays, self._findings = npz_arrays.read(path)
+    arrays, _ = npz_arrays.check(f"npz:{path}", arrays, accepted)
+    with np.load(path) as file:
+      self._is_renamed = not {"images", "labels"} <= set(file.files)
+    self._arrays = arrays
     self._path = path
     self._given = arrays["labels"]
     self._has_clean_labels = "clean_labels" in arrays
@@ -27,10 +33,14 @@ class Archive:
       zip(names, self._given.astype(str).tolist(), strict=True)
     )
     self.ids = {
-      prefix + name: name for prefix in ("", "test/") for name in names
+      prefix + name: name
+      for prefix in ("", "validation/", "test/")
+      for name in names
     }
     self.class_names = set(self.labels.values())
-    self.splits = arrays["split"].tolist() if "split" in arrays else None
+    self.splits = None
+    if "split" in arrays:
+      self.splits = list(map(split_names.find, arrays["split"].tolist()))
     self.folders = set()
 
   def write(self, changes, place):
@@ -39,6 +49,8 @@ class Archive:
     stays[[int(name) for name, label in changes.items() if label is None]] = (
       False
     )
+    if self._is_renamed:
+      return self._write_renamed(changes, stays, place)
     cut, whole = [], []
     with (
       np.load(self._path) as source,
@@ -56,6 +68,16 @@ class Archive:
             file, array[stays] if is_cut else array, allow_pickle=False
           )
     return self._describe(stays, cut, whole)
+
+  def _write_renamed(self, changes, stays, place):
+    """Writes arrays under the names that this project has for them."""
+    arrays = {**self._arrays, "labels": self._relabel(changes)}
+    with open(place, "wb") as file:
+      np.savez_compressed(
+        file, **{name: array[stays] for name, array in arrays.items()}
+      )
+    text = "Arrays of the copy, in place of those of the dataset"
+    return [findings.Finding(text, tuple(arrays)), *self._findings]
 
   def _read(self, source, name):
     try:

@@ -4,17 +4,19 @@ Only folders and the CSV file are opened here.
 """
 
 import dataclasses
-import os
 import pathlib
 
 from nct_tf import errors
-from nct_tf.datasets.files import findings as findings_lib
+from nct_tf.datasets.files import (
+  findings as findings_lib,
+  folder_layout,
+  split_names,
+)
+from nct_tf.pictures import picture_files
 from nct_tf.system import csv_files
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-SPLITS = ("train", "test")
-
-_COLUMNS = ("path", "label", "split", "clean_label")
+REQUIRED_COLUMNS = ("path", "label")
+_COLUMNS = (*REQUIRED_COLUMNS, "split", "clean_label")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +27,14 @@ class Listing:
     root: `pathlib.Path`, the folder that paths are relative to.
     paths: list of str.
     labels: list of str, the given labels.
-    splits: list of str, each `train` or `test`; None if they are still to be
-      chosen.
+    splits: list of str, each one of `split_names.SPLITS`; None if the dataset
+      has none.
     clean_labels: list of str, the labels known to be right; None if they are
       not known.
     class_names: list of str, all classes that the dataset names, those without
       a picture included.
-    findings: list of `findings.Finding`.
+    findings: list of `findings.Finding`, of what is passed over, and of what
+      was read as what.
   """
 
   root: pathlib.Path
@@ -43,101 +46,149 @@ class Listing:
   findings: list
 
 
-def list_folder(path):
+def list_folder(path, accepted=()):
   """Lists a folder that has a folder for each class.
 
-  If it has a folder `train`, the folders of the classes are in that, and in
-  `test` if there is one, too.
+  Folders of splits may stand above those of the classes; see
+  `folder_layout.find_splits`. Links are followed.
 
   Args:
     path: str.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`.
 
   Returns:
-    a `Listing`; its paths are ordered by split, then class, then name.
+    a `Listing`; its paths are in the order of `picture_files.walk`.
 
   Raises:
-    InvalidInputError: if there is no such folder, or no picture in it.
+    InvalidInputError: if there is no such folder, or no picture in it, or if
+      it can be read in two ways.
   """
   root = pathlib.Path(path)
   if not root.is_dir():
     raise errors.InvalidInputError(
       f"Dataset folder:{path} must be a folder with one folder for each class. "
-      "There is no such folder"
+      f"{_describe_no_folder(root)}"
     )
-  tops = [root / split for split in SPLITS if (root / split).is_dir()]
-  has_splits = root / "train" in tops
-  paths, labels, splits, class_names, strays = [], [], [], [], []
-  for top in tops if has_splits else [root]:
-    for entry in sorted(top.iterdir()):
-      if entry.name.startswith("."):
-        continue
-      if not entry.is_dir():
-        strays.append(_relative(entry, root))
-        continue
-      class_names.append(entry.name)
-      pictures, others = _walk(entry, root)
-      strays += others
-      paths += pictures
-      labels += [entry.name] * len(pictures)
-      splits += [top.name] * len(pictures)
-  if has_splits:
-    strays += [
-      _relative(entry, root)
-      for entry in sorted(root.iterdir())
-      if entry not in tops and not entry.name.startswith(".")
-    ]
+  by_split = folder_layout.find_splits(root, accepted)
+  classes = _find_classes(root, by_split)
+  paths, labels, splits, others = [], [], [], []
+  for file, is_picture in picture_files.walk(root):
+    name = pathlib.Path(file).relative_to(root).as_posix()
+    split, label = _place(name, classes)
+    if is_picture and label is not None:
+      paths.append(name)
+      labels.append(label)
+      splits.append(split)
+    else:
+      others.append(name)
   if not paths:
     raise errors.InvalidInputError(
       f"Dataset folder:{path} must have one folder for each class, with "
-      f"pictures ({', '.join(SUFFIXES)}) in it. There is none"
+      f"pictures ({', '.join(picture_files.SUFFIXES)}) in it. There is none"
     )
   return Listing(
     root=root,
     paths=paths,
     labels=labels,
-    splits=splits if root / "test" in tops and has_splits else None,
+    splits=splits if by_split else None,
     clean_labels=None,
-    class_names=order_class_names(class_names),
-    findings=_stray_findings(strays),
+    class_names=order_class_names(label for _, label in classes.values()),
+    findings=[
+      *_find_strays(others),
+      *_find_inner_splits(paths, depth=2 if by_split else 1),
+      *_say_splits(by_split),
+    ],
   )
 
 
-def _walk(folder, root):
-  """Returns the pictures below a folder, and its other files."""
-  pictures, others = [], []
-  for parent, folders, names in os.walk(folder):
-    folders[:] = sorted(name for name in folders if not name.startswith("."))
-    for name in sorted(names):
-      if name.startswith("."):
-        continue
-      path = _relative(pathlib.Path(parent, name), root)
-      is_picture = name.lower().endswith(SUFFIXES)
-      (pictures if is_picture else others).append(path)
-  return pictures, others
+def _find_classes(root, by_split):
+  """Returns dict from each class folder's path to its split and its class.
+
+  Args:
+    root: `pathlib.Path`.
+    by_split: dict of `folder_layout.find_splits`.
+  """
+  tops = by_split or {split_names.TRAIN: root}
+  return {
+    folder.relative_to(root).as_posix(): (split, folder.name)
+    for split, top in tops.items()
+    for folder in folder_layout.subfolders(top)
+  }
 
 
-def _relative(path, root):
-  return path.relative_to(root).as_posix()
+def _place(path, classes):
+  """Returns the split and the class of a file; a pair of None if it has none.
+
+  Args:
+    path: str.
+    classes: dict of `_find_classes`.
+  """
+  first, _, rest = path.partition("/")
+  second = rest.partition("/")[0]
+  return classes.get(first) or classes.get(f"{first}/{second}", (None, None))
 
 
-def _stray_findings(strays):
-  if not strays:
+def _describe_no_folder(root):
+  if root.exists():
+    return "It is a file"
+  return "There is no such folder"
+
+
+def _find_strays(others):
+  """Finds the files and folders that are passed over."""
+  hidden = [path for path in others if path.rpartition("/")[2].startswith(".")]
+  strays = [
+    path for path in others if not path.rpartition("/")[2].startswith(".")
+  ]
+  suffixes = ", ".join(picture_files.SUFFIXES)
+  texts = (
+    (strays, f"No pictures ({suffixes}) of a class, passed over"),
+    (hidden, "Hidden files and folders, passed over"),
+  )
+  return [
+    findings_lib.Finding(text, tuple(paths)) for paths, text in texts if paths
+  ]
+
+
+def _find_inner_splits(paths, depth):
+  """Finds folders inside of classes that have the names of splits."""
+  inner = {
+    "/".join(parts[: depth + 1])
+    for parts in (path.split("/") for path in paths)
+    if len(parts) > depth + 1 and split_names.find(parts[depth])
+  }
+  if not inner:
     return []
   return [
     findings_lib.Finding(
-      f"No pictures ({', '.join(SUFFIXES)}) of a class, passed over",
-      tuple(strays),
+      "Folders in a class that have the name of a split, read as more pictures "
+      "of the class (splits stand above classes)",
+      tuple(sorted(inner)),
     )
   ]
 
 
-def list_csv(path):
+def _say_splits(by_split):
+  """Says which folder is which split, unless its name says it."""
+  renamed = tuple(
+    f"{folder.name}: {split}"
+    for split, folder in by_split.items()
+    if folder.name != split
+  )
+  if not renamed:
+    return []
+  return [findings_lib.Finding("Folders read as splits", renamed)]
+
+
+def list_csv(path, accepted=()):
   """Lists the pictures that a CSV file names.
 
   Args:
     path: str, a file with a header. It must have the columns `path`, relative
-      to the file's folder, and `label`. It may have the columns `split`,
-      `train` or `test`, and `clean_label`, the label known to be right.
+      to the file's folder, and `label`. It may have the columns `split`, whose
+      values are names of splits, see `split_names.find`, and `clean_label`, the
+      label known to be right.
+    accepted: unused.
 
   Returns:
     a `Listing`.
@@ -145,8 +196,9 @@ def list_csv(path):
   Raises:
     InvalidInputError: if the file, or a row of it, does not have that form.
   """
+  del accepted
   name = f"csv:{path}"
-  rows = csv_files.read(path, f"Dataset {name}", _COLUMNS[:2], _COLUMNS[2:])
+  rows = csv_files.read(path, f"Dataset {name}", REQUIRED_COLUMNS, _COLUMNS[2:])
   if not rows:
     raise errors.InvalidInputError(f"Dataset {name} has no rows")
   columns = {
@@ -156,8 +208,6 @@ def list_csv(path):
   }
   _check_rows(name, columns)
   splits = columns.get("split")
-  if splits and "test" not in splits:
-    splits = None
   clean_labels = columns.get("clean_label")
   if clean_labels and not any(clean_labels):
     clean_labels = None
@@ -165,7 +215,7 @@ def list_csv(path):
     root=pathlib.Path(path).parent,
     paths=columns["path"],
     labels=columns["label"],
-    splits=splits,
+    splits=splits and list(map(split_names.find, splits)),
     clean_labels=clean_labels,
     class_names=order_class_names(columns["label"] + (clean_labels or [])),
     findings=[],
@@ -189,8 +239,15 @@ def _check_rows(name, columns):
     if not label.strip():
       fail(row, "column `label` is empty")
   for row, split in enumerate(columns.get("split", [])):
-    if split not in SPLITS:
-      fail(row, f"column `split` must be train or test. Received: {split!r}")
+    if split_names.find(split) is None:
+      known = ", ".join(split_names.KNOWN)
+      fail(row, f"column `split` must be one of {known}. Received: {split!r}")
+  splits = {split_names.find(split) for split in columns.get("split", [])}
+  if splits and split_names.TRAIN not in splits:
+    raise errors.InvalidInputError(
+      f"Dataset {name} must have training pictures: `split` must be train in "
+      f"some rows. Received: {', '.join(sorted(splits))}"
+    )
   clean_labels = columns.get("clean_label", [])
   if any(clean_labels):
     for row, label in enumerate(clean_labels):

@@ -1,8 +1,6 @@
 """A user's own images in a NumPy archive."""
 
 import hashlib
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -12,150 +10,126 @@ from nct_tf.datasets.files import (
   class_checks,
   findings as findings_lib,
   listings,
+  npz_arrays,
+  split_names,
 )
 
 
-def load(path, test_fraction):
+def load(path, test_fraction, accepted=()):
   """Loads an archive of arrays `images` and `labels`.
 
   Args:
-    path: str, an npz file. It must have `images`, uint8 [num_examples, height,
-      width] or [num_examples, height, width, channels], and `labels`, integers
-      or strings [num_examples]. It may have `clean_labels`, the labels known to
-      be right, and `split`, strings `train` and `test`.
+    path: str, an npz file, see `npz_arrays.read`. Its images are uint8
+      [num_examples, height, width] or [num_examples, height, width, channels],
+      its labels integers or strings [num_examples]. It may have `clean_labels`,
+      the labels known to be right, and `split`, names of splits, see
+      `split_names.find`.
     test_fraction: float in (0, 1), the share that is held out as the test
-      split if there is no `split`.
+      split if there is none.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`, which do not refuse it.
 
   Returns:
-    an `ImageDataset`. Its test labels are the clean ones if those are known. An
-    example's id is its number in the file; that of a test example begins with
-    `test/`.
+    an `ImageDataset`. Its validation and test labels are the clean ones if
+    those are known. An example's id is its number in the file; that of a
+    validation or a test example begins with `validation/` or `test/`.
 
   Raises:
     InvalidInputError: if the file does not have that form, or if a finding
       refuses the dataset.
   """
-  dataset, findings = examine(path, test_fraction)
+  dataset, findings = examine(path, test_fraction, accepted)
   findings_lib.raise_refused(f"npz:{path}", findings)
   return dataset
 
 
-def examine(path, test_fraction):
+def examine(path, test_fraction, accepted=()):
   """As `load`, but returns a pair: the dataset and its findings.
 
   If a finding refuses the dataset, no error is raised, and the dataset is None.
   """
-  arrays = read(path)
-  images, labels = arrays["images"], arrays["labels"].astype(str)
-  class_names = listings.order_class_names(labels)
-  findings = [
-    *class_checks.find_unprintable(class_names),
-    *class_checks.find_alike(class_names),
+  name = f"npz:{path}"
+  arrays, findings = npz_arrays.read(path)
+  arrays, more = npz_arrays.check(name, arrays, accepted)
+  names = arrays["labels"].astype(str)
+  class_names = listings.order_class_names(names)
+  findings += [
+    *more,
+    *class_checks.find_bad_names(names.tolist(), accepted),
+    *_find_flat(arrays["images"]),
   ]
-  if findings:
-    return None, findings
-  numbers = {name: number for number, name in enumerate(class_names)}
-  labels = np.array([numbers[label] for label in labels], np.int64)
-  clean_labels = arrays.get("clean_labels")
-  if clean_labels is not None:
-    unknown = sorted(set(clean_labels.astype(str)) - set(numbers))
-    if unknown:
-      raise errors.InvalidInputError(
-        f"Dataset npz:{path}: no image has the label that `clean_labels` has: "
-        f"{', '.join(unknown[:5])}"
-      )
-    clean_labels = np.array(
-      [numbers[label] for label in clean_labels.astype(str)], np.int64
-    )
-  if "split" in arrays:
-    is_test = arrays["split"].astype(str) == "test"
-  else:
-    digests = np.array([hashlib.sha256(image).hexdigest() for image in images])
-    is_test = class_checks.choose_test(labels, digests, test_fraction)
-  findings = class_checks.find_few(labels, is_test, class_names)
   if any(finding.is_refused for finding in findings):
     return None, findings
-  true_labels = labels if clean_labels is None else clean_labels
-  dataset = image_dataset.ImageDataset(
-    name=f"npz:{path}",
-    train_images=images[~is_test],
-    train_labels=labels[~is_test],
-    test_images=images[is_test],
-    test_labels=true_labels[is_test],
+  numbers = {name: number for number, name in enumerate(class_names)}
+  labels = np.array([numbers[label] for label in names], np.int64)
+  clean_labels = _read_clean(name, arrays, numbers)
+  splits = _find_splits(arrays, labels, test_fraction)
+  findings += class_checks.find_few(labels, splits, class_names)
+  if any(finding.is_refused for finding in findings):
+    return None, findings
+  return _create(
+    name, arrays["images"], labels, clean_labels, splits, class_names, findings
+  ), findings
+
+
+def _read_clean(name, arrays, numbers):
+  """Returns the clean labels as an int64 array, or None."""
+  if "clean_labels" not in arrays:
+    return None
+  clean_labels = arrays["clean_labels"].astype(str)
+  unknown = sorted(set(clean_labels) - set(numbers))
+  if unknown:
+    raise errors.InvalidInputError(
+      f"Dataset {name}: no image has the label that `clean_labels` has: "
+      f"{', '.join(unknown[:5])}"
+    )
+  return np.array([numbers[label] for label in clean_labels], np.int64)
+
+
+def _find_splits(arrays, labels, test_fraction):
+  """Returns the split of each example: array of str."""
+  splits = np.full(len(labels), split_names.TRAIN, object)
+  if "split" in arrays:
+    splits = np.array(list(map(split_names.find, arrays["split"])), object)
+  if split_names.TEST not in splits:
+    train = np.flatnonzero(splits == split_names.TRAIN)
+    digests = np.array(
+      [hashlib.sha256(image).hexdigest() for image in arrays["images"][train]]
+    )
+    is_test = class_checks.choose_test(labels[train], digests, test_fraction)
+    splits[train[is_test]] = split_names.TEST
+  return splits.astype(str)
+
+
+def _find_flat(images):
+  """Finds images that show next to nothing."""
+  pixels = images.reshape(len(images), -1)
+  return class_checks.find_flat(
+    map(str, range(len(images))), pixels.min(axis=1), pixels.max(axis=1)
+  )
+
+
+def _create(name, images, labels, clean_labels, splits, class_names, findings):
+  """Returns the `ImageDataset`."""
+  places = {
+    split: np.flatnonzero(splits == split) for split in split_names.SPLITS
+  }
+  known = labels if clean_labels is None else clean_labels
+  train, validation, test = places.values()
+  return image_dataset.ImageDataset(
+    name=name,
+    train_images=images[train],
+    train_labels=labels[train],
+    validation_images=images[validation] if len(validation) else None,
+    validation_labels=known[validation] if len(validation) else None,
+    test_images=images[test],
+    test_labels=known[test],
     class_names=tuple(class_names),
-    train_clean_labels=None if clean_labels is None else clean_labels[~is_test],
-    train_ids=tuple(map(str, np.flatnonzero(~is_test).tolist())),
-    test_ids=image_dataset.test_names(np.flatnonzero(is_test).tolist()),
+    train_clean_labels=None if clean_labels is None else clean_labels[train],
+    train_ids=tuple(map(str, train.tolist())),
+    validation_ids=image_dataset.names_of("validation", validation.tolist())
+    if len(validation)
+    else None,
+    test_ids=image_dataset.names_of("test", test.tolist()),
     test_labels_are_clean=clean_labels is not None,
     findings=tuple(findings),
   )
-  return dataset, findings
-
-
-def read(path):
-  """Reads the arrays of an archive that a dataset uses.
-
-  Args:
-    path: str, see `load`.
-
-  Returns:
-    dict from name to array; images have four dimensions.
-
-  Raises:
-    InvalidInputError: if an array does not have the form that `load` wants.
-  """
-  name = f"npz:{path}"
-  try:
-    with np.load(path) as file:
-      wanted = ("images", "labels", "clean_labels", "split")
-      arrays = {key: file[key] for key in wanted if key in file}
-  except (
-    OSError,
-    ValueError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
-    raise errors.InvalidInputError(
-      f"Dataset {name} cannot be read: {str(error).splitlines()[0]}"
-    ) from error
-  except TypeError as error:  # An npy file holds a single array.
-    raise errors.InvalidInputError(
-      f"Dataset {name} must be an npz archive of arrays"
-    ) from error
-  for key in ("images", "labels"):
-    if key not in arrays:
-      raise errors.InvalidInputError(
-        f"Dataset {name} must hold arrays images and labels. Received: "
-        f"{', '.join(arrays) or 'neither'}"
-      )
-  images = arrays["images"]
-  if images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
-    raise errors.InvalidInputError(
-      f"Array images of dataset {name} must be uint8 [examples, height, width] "
-      "or [examples, height, width, channels], pixels from 0 to 255. Received: "
-      f"{images.dtype} {list(images.shape)}"
-    )
-  if images.ndim == 3:
-    arrays["images"] = images[..., None]
-  for key in arrays.keys() - {"images"}:
-    _check_column(name, key, arrays[key], len(images))
-  return arrays
-
-
-def _check_column(name, key, values, num_examples):
-  kinds = "U" if key == "split" else "iuU"
-  if values.shape != (num_examples,) or values.dtype.kind not in kinds:
-    raise errors.InvalidInputError(
-      f"Array {key} of dataset {name} must be "
-      + ("strings" if kinds == "U" else "integers or strings")
-      + f" [{num_examples}], one an image. Received: {values.dtype} "
-      f"{list(values.shape)}"
-    )
-  if key == "split":
-    unknown = sorted(set(values.tolist()) - set(listings.SPLITS))
-    if unknown or len(set(values.tolist())) < 2:
-      raise errors.InvalidInputError(
-        f"Array split of dataset {name} must hold train and test, and nothing "
-        f"else. Received: {', '.join(sorted(set(values.tolist())))}"
-      )

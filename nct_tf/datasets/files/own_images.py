@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from nct_tf import errors
 from nct_tf.datasets import image_dataset
 from nct_tf.datasets.files import (
   class_checks,
@@ -15,6 +16,7 @@ from nct_tf.datasets.files import (
   listings,
   picture_index,
   picture_source,
+  split_names,
 )
 from nct_tf.datasets.storage import image_cache, image_keeping
 
@@ -23,6 +25,23 @@ LISTERS = {"folder": listings.list_folder, "csv": listings.list_csv}
 _logger = logging.getLogger(__name__)
 
 _MAX_UNREADABLE = 0.1
+_REPEATED = (
+  (
+    "train",
+    "test",
+    "Training pictures that are test pictures too, left out of training",
+  ),
+  (
+    "train",
+    "validation",
+    "Training pictures that are validation pictures too, left out of training",
+  ),
+  (
+    "validation",
+    "test",
+    "Validation pictures that are test pictures too, left out of validation",
+  ),
+)
 # The networks are made for images of 32x32 pixels. Their time grows with the
 # square of the side.
 _MAX_CHOSEN_SIZE = 64
@@ -39,7 +58,7 @@ class Examined:
     labels: int64 array [num_examples], the given labels.
     clean_labels: int64 array [num_examples], or None.
     entries: list of `picture_index.Entry`.
-    is_test: bool array [num_examples].
+    splits: array [num_examples] of str, each one of `split_names.SPLITS`.
     class_names: tuple of str.
     findings: list of `findings.Finding`.
   """
@@ -50,7 +69,7 @@ class Examined:
   labels: np.ndarray
   clean_labels: np.ndarray | None
   entries: list
-  is_test: np.ndarray
+  splits: np.ndarray
   class_names: tuple
   findings: list
 
@@ -63,15 +82,19 @@ class Examined:
       entries=[self.entries[index] for index in keep],
       labels=self.labels[mask],
       clean_labels=_take(self.clean_labels, mask),
-      is_test=self.is_test[mask],
+      splits=self.splits[mask],
     )
+
+  def split(self, name):
+    """Returns the pictures of one of `split_names.SPLITS`."""
+    return self.part(self.splits == name)
 
 
 def _take(values, mask):
   return None if values is None else values[mask]
 
 
-def examine(name, test_fraction, cache_dir=None):
+def examine(name, test_fraction, cache_dir=None, accepted=()):
   """Lists, opens and checks a dataset.
 
   Args:
@@ -80,6 +103,7 @@ def examine(name, test_fraction, cache_dir=None):
       split if the dataset has none.
     cache_dir: str, the folder for the index of the pictures; None for
       `image_cache.default_folder`.
+    accepted: names of `data.ACCEPTABLE_FINDINGS`, which do not refuse it.
 
   Returns:
     an `Examined`. If one of its findings refuses the dataset, some checks may
@@ -89,7 +113,7 @@ def examine(name, test_fraction, cache_dir=None):
     InvalidInputError: if there is nothing to examine.
   """
   kind, _, path = name.partition(":")
-  listing = LISTERS[kind](path)
+  listing = LISTERS[kind](path, accepted)
   entries = picture_index.obtain(
     listing.root, listing.paths, _folder(name, path, cache_dir)
   )
@@ -102,13 +126,19 @@ def examine(name, test_fraction, cache_dir=None):
   numbers = {name: number for number, name in enumerate(class_names)}
   findings = [
     *listing.findings,
-    *class_checks.find_unprintable(listing.class_names),
-    *class_checks.find_alike(listing.class_names),
-    *_find_unreadable(listing, entries),
-    *_find_empty(listing, numbers),
+    *class_checks.find_bad_names(
+      [*listing.labels, *_find_empty(listing, listing.labels)], accepted
+    ),
+    *_find_unreadable(listing, entries, accepted),
+    *_report_empty(listing, numbers),
     *_find_unknown(listing.clean_labels or [], numbers),
+    *class_checks.find_flat(
+      listing.paths,
+      [entry.low for entry in entries],
+      # What cannot be read has been found already.
+      [255 if entry.error else entry.high for entry in entries],
+    ),
   ]
-  has_splits = listing.splits is not None
   examined = Examined(
     name=name,
     root=listing.root,
@@ -116,15 +146,17 @@ def examine(name, test_fraction, cache_dir=None):
     labels=_to_numbers(listing.labels, numbers),
     clean_labels=_to_numbers(listing.clean_labels, numbers),
     entries=entries,
-    is_test=np.array(listing.splits) == "test"
-    if has_splits
-    else np.zeros(len(entries), bool),
+    splits=np.array(listing.splits or [split_names.TRAIN] * len(entries)),
     class_names=tuple(class_names),
     findings=findings,
   ).part(readable)
   if any(finding.is_refused for finding in findings):
     return examined
-  return _check_splits(examined, has_splits, test_fraction)
+  if split_names.TRAIN not in examined.splits:
+    raise errors.InvalidInputError(
+      f"Dataset {name} has no training picture that can be read"
+    )
+  return _check_splits(examined, test_fraction)
 
 
 def _to_numbers(labels, numbers):
@@ -142,7 +174,7 @@ def _folder(name, path, cache_dir):
   return base / f"{stem}-{key.hexdigest()[:16]}"
 
 
-def _find_unreadable(listing, entries):
+def _find_unreadable(listing, entries, accepted):
   unreadable = tuple(
     f"{path}: {entry.error}"
     for path, entry in zip(listing.paths, entries, strict=True)
@@ -150,28 +182,32 @@ def _find_unreadable(listing, entries):
   )
   if not unreadable:
     return []
-  too_many = len(unreadable) > _MAX_UNREADABLE * len(entries)
+  if len(unreadable) <= _MAX_UNREADABLE * len(entries):
+    text = "Pictures that cannot be read, left out"
+    return [findings_lib.Finding(text, unreadable)]
   return [
-    findings_lib.Finding(
-      f"Pictures that cannot be read, more than {_MAX_UNREADABLE:.0%} of all"
-      if too_many
-      else "Pictures that cannot be read, left out",
+    findings_lib.refusal(
+      f"Pictures that cannot be read, more than {_MAX_UNREADABLE:.0%} of all",
       unreadable,
-      is_refused=too_many,
+      "Mend or remove them",
+      findings_lib.UNREADABLE,
+      accepted,
     )
   ]
 
 
-def _find_empty(listing, numbers):
+def _find_empty(listing, known):
+  """Returns the classes that no picture has: list of str."""
   clean_labels = listing.clean_labels or []
-  empty = set(listing.class_names) - set(numbers) - set(clean_labels)
+  return sorted(set(listing.class_names) - set(known) - set(clean_labels))
+
+
+def _report_empty(listing, numbers):
+  empty = _find_empty(listing, numbers)
   if not empty:
     return []
-  return [
-    findings_lib.Finding(
-      "Classes without a picture, left out", tuple(sorted(empty))
-    )
-  ]
+  text = "Classes without a picture, left out"
+  return [findings_lib.Finding(text, tuple(empty))]
 
 
 def _find_unknown(clean_labels, numbers):
@@ -187,27 +223,39 @@ def _find_unknown(clean_labels, numbers):
   ]
 
 
-def _check_splits(examined, has_splits, test_fraction):
+def _check_splits(examined, test_fraction):
   """Returns an `Examined` whose splits are chosen and duplicates handled."""
   digests = np.array([entry.digest for entry in examined.entries])
   findings = list(examined.findings)
-  if not has_splits:
-    is_test = class_checks.choose_test(examined.labels, digests, test_fraction)
-    examined = dataclasses.replace(examined, is_test=is_test)
-  in_both = ~examined.is_test & np.isin(digests, digests[examined.is_test])
-  if in_both.any():
-    findings.append(
-      findings_lib.Finding(
-        "Training pictures that are test pictures too, left out of training",
-        tuple(examined.part(in_both).paths),
-      )
+  if split_names.TEST not in examined.splits:
+    examined = _choose_test(examined, digests, test_fraction)
+  for split, other, text in _REPEATED:
+    repeated = (examined.splits == split) & np.isin(
+      digests, digests[examined.splits == other]
     )
-    examined, digests = examined.part(~in_both), digests[~in_both]
+    if repeated.any():
+      paths = tuple(examined.part(repeated).paths)
+      findings.append(findings_lib.Finding(text, paths))
+    examined, digests = examined.part(~repeated), digests[~repeated]
   findings += _find_repeated(examined, digests)
   findings += class_checks.find_few(
-    examined.labels, examined.is_test, examined.class_names
+    examined.labels, examined.splits, examined.class_names
   )
   return dataclasses.replace(examined, findings=findings)
+
+
+def _choose_test(examined, digests, test_fraction):
+  """Returns an `Examined` with a test split from the training pictures."""
+  train = np.flatnonzero(examined.splits == split_names.TRAIN)
+  splits = examined.splits.astype(object)
+  splits[
+    train[
+      class_checks.choose_test(
+        examined.labels[train], digests[train], test_fraction
+      )
+    ]
+  ] = split_names.TEST
+  return dataclasses.replace(examined, splits=splits.astype(str))
 
 
 def _find_repeated(examined, digests):
@@ -231,7 +279,14 @@ def _find_repeated(examined, digests):
   ]
 
 
-def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
+def load(
+  name,
+  test_fraction,
+  image_size=None,
+  cache=None,
+  cache_dir=None,
+  accepted=(),
+):
   """Loads a user's own pictures.
 
   Args:
@@ -241,49 +296,63 @@ def load(name, test_fraction, image_size=None, cache=None, cache_dir=None):
       all have one size of up to 64x64; otherwise it chooses a side and logs it.
     cache: str, see `image_keeping.keep`.
     cache_dir: str, see `examine`.
+    accepted: see there.
 
   Returns:
-    an `ImageDataset`. Its test labels are the clean ones if those are known.
+    an `ImageDataset`. Its validation and test labels are the clean ones if
+    those are known.
 
   Raises:
     InvalidInputError: if the dataset is refused, see `examine`.
   """
-  examined = examine(name, test_fraction, cache_dir)
+  examined = examine(name, test_fraction, cache_dir, accepted)
   findings_lib.raise_refused(name, examined.findings)
-  train = examined.part(~examined.is_test)
-  test = examined.part(examined.is_test)
-  true_labels = test.labels if test.clean_labels is None else test.clean_labels
+  parts = {
+    split: examined.split(split)
+    for split in split_names.SPLITS
+    if split in examined.splits
+  }
+  train, test = parts["train"], parts["test"]
   source = picture_source.PictureSource(
     {
-      "train": _split(train, train.labels),
-      "test": _split(test, true_labels),
+      split: _split(part, is_known=split != "train")
+      for split, part in parts.items()
     },
     _choose_shape(train.entries, examined.entries, image_size),
   )
   folder = _folder(name, name.partition(":")[2], cache_dir)
   folder = folder.with_name(f"{folder.name}-{source.fingerprint()}")
   images, labels, in_memory = image_keeping.keep(
-    source, ["train", "test"], cache, folder
+    source, list(parts), cache, folder
   )
+  images = dict(zip(parts, images, strict=True))
+  labels = dict(zip(parts, labels, strict=True))
   return image_dataset.ImageDataset(
     name=name,
-    train_images=images[0],
-    train_labels=labels[0],
-    test_images=images[1],
-    test_labels=labels[1],
+    train_images=images["train"],
+    train_labels=labels["train"],
+    validation_images=images.get("validation"),
+    validation_labels=labels.get("validation"),
+    test_images=images["test"],
+    test_labels=labels["test"],
     class_names=examined.class_names,
     train_clean_labels=train.clean_labels,
-    train_ids=tuple(train.paths),
-    train_files=tuple(source.splits["train"].paths),
-    test_ids=tuple(test.paths),
-    test_files=tuple(source.splits["test"].paths),
+    **{f"{split}_ids": tuple(part.paths) for split, part in parts.items()},
+    **{
+      f"{split}_files": tuple(files.paths)
+      for split, files in source.splits.items()
+    },
     test_labels_are_clean=test.clean_labels is not None,
     findings=tuple(examined.findings),
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
 
 
-def _split(examined, labels):
+def _split(examined, is_known):
+  """Returns a `picture_source.Split`, with clean labels if they are known."""
+  labels = examined.labels
+  if is_known and examined.clean_labels is not None:
+    labels = examined.clean_labels
   return picture_source.Split(
     [examined.root / path for path in examined.paths], labels, examined.entries
   )

@@ -28,6 +28,8 @@ class Entry:
     height: int, in pixels, of the upright picture; 0 if it cannot be read.
     width: int, likewise.
     channels: int, 1 or 3; 0 if it cannot be read.
+    low: int, the lowest value of a pixel, from 0 to 255.
+    high: int, the highest.
     digest: str, hexadecimal; equal for equal pixels.
     error: str, why it cannot be read; empty if it can.
   """
@@ -37,6 +39,8 @@ class Entry:
   height: int = 0
   width: int = 0
   channels: int = 0
+  low: int = 0
+  high: int = 0
   digest: str = ""
   error: str = ""
 
@@ -149,5 +153,7 @@ def _examine_one(path, entry):
     height=height,
     width=width,
     channels=channels,
+    low=int(image.min()),
+    high=int(image.max()),
     digest=digest.hexdigest(),
   )

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from nct_tf import errors, label_noise
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import image_dataset, stratified
 from nct_tf.datasets.storage import image_cache, image_keeping, image_storage
 from nct_tf.datasets.tfds import (
   builders,  # noqa: F401 An import registers them.
@@ -151,7 +151,7 @@ def _hold_test_out(images, labels, more_labels):
     labels: dict from split to labels.
     more_labels: dict from feature to labels of the train split.
   """
-  is_test = image_dataset.stratified_sample(
+  is_test = stratified.sample(
     labels["train"],
     round(_TEST_FRACTION * len(labels["train"])),
     _SPLIT_SEED,
