@@ -128,6 +128,8 @@ def find_noise(labels, pred_probs, is_held_out=True, seed=0):
   told_by = np.broadcast_to(is_held_out, labels.shape)
   if not told_by.any():
     return noise_estimate.count_contradicted(labels, pred_probs)
+  if told_by.all():  # To choose them would copy all.
+    return noise_estimate.estimate(labels, pred_probs, seed)
   return noise_estimate.estimate(labels[told_by], pred_probs[told_by], seed)
 
 

@@ -20,6 +20,7 @@ from nct_tf.system import files
 
 FILE = "index.html"
 MAX_SUSPECTS = 10_000
+MAX_MATRIX_CLASSES = 100
 
 _SOURCE = pathlib.Path(__file__).parent / "page_files"
 _COPIED = ("page.css", "page.js")
@@ -108,6 +109,24 @@ def write(folder, page_data):
   files.write_atomically(folder / FILE, _format_page(page_data))
 
 
+def matrix_classes(transition):
+  """Returns the classes that the page's matrix has, an integer array.
+
+  Of more than `MAX_MATRIX_CLASSES` they are those of the most frequent mistakes.
+
+  Args:
+    transition: float array [num_classes, num_classes].
+  """
+  num_classes = len(transition)
+  if num_classes <= MAX_MATRIX_CLASSES:
+    return np.arange(num_classes)
+  mistakes = transition * ~np.eye(num_classes, dtype=bool)
+  most_frequent = np.argsort(-mistakes, axis=None, kind="stable")
+  pairs = np.array(np.unravel_index(most_frequent, mistakes.shape)).T
+  chosen = dict.fromkeys(pairs[:num_classes].ravel().tolist())
+  return np.array(sorted(list(chosen)[:MAX_MATRIX_CLASSES]))
+
+
 def _check(page_data):
   """Raises `InvalidInputError` for data of which no page can be made."""
   names = page_data.class_names
@@ -158,6 +177,8 @@ def _check_thumbnail(path):
 def _format_data(page_data):
   """Returns a script that assigns what the page's script reads."""
   class_names = list(page_data.class_names)
+  classes = matrix_classes(page_data.transition)
+  part = np.ix_(classes, classes)
   values = {
     "fingerprint": _fingerprint(page_data),
     "numExamples": page_data.num_examples,
@@ -169,9 +190,10 @@ def _format_data(page_data):
       for key in _SUSPECT_KEYS
     },
     **_summarize_scores(page_data),
-    "transition": _matrix(page_data.transition),
-    "transitionLow": _matrix(page_data.transition_low),
-    "transitionHigh": _matrix(page_data.transition_high),
+    "matrixClasses": classes.tolist(),
+    "transition": _matrix(page_data.transition[part]),
+    "transitionLow": _matrix(page_data.transition_low[part]),
+    "transitionHigh": _matrix(page_data.transition_high[part]),
   }
   text = json.dumps(values, allow_nan=False, separators=(",", ":"))
   # Within a string of JSON, which alone can hold them, these mean the same.
@@ -258,6 +280,9 @@ def _format_page(page_data):
   environment.filters["percent"] = lambda x: f"{100 * x:.1f}"
   environment.filters["thousands"] = lambda x: f"{x:,}"
   template = environment.get_template("index.html.jinja")
-  text = template.render(page=page_data)
+  text = template.render(
+    page=page_data,
+    num_matrix_classes=len(matrix_classes(page_data.transition)),
+  )
   # What is no Unicode, as parts of paths may be, is shown and not used.
   return text.encode("utf-8", "replace").decode("utf-8")

@@ -14,6 +14,7 @@ from nct_tf.system import command_line
 
 _NUM_SUSPECTS = 1000  # At least, where there are so many examples.
 
+_MAX_CLASSES_IN_JSON = 200
 _COLUMNS = (
   "id",
   "split",
@@ -94,8 +95,12 @@ class RunAudit:
 
 
 def summarize(result):
-  """Returns a `RunAudit`'s figures, rates as fractions: dict ready for JSON."""
+  """Returns a `RunAudit`'s figures, rates as fractions: dict ready for JSON.
+
+  The matrices of very many classes, which JSON makes huge, are left out.
+  """
   audit = result.audit
+  is_small = len(audit.transition.value) <= _MAX_CLASSES_IN_JSON
   return {
     "num_examples": len(audit.labels),
     "num_validation_examples": int(np.sum(result.splits == "validation")),
@@ -107,9 +112,9 @@ def summarize(result):
     "noise_rate": audit.noise_rate.value,
     "noise_rate_interval": [audit.noise_rate.low, audit.noise_rate.high],
     "class_names": list(result.dataset.class_names),
-    "transition": audit.transition.value.tolist(),
-    "transition_low": audit.transition.low.tolist(),
-    "transition_high": audit.transition.high.tolist(),
+    "transition": audit.transition.value.tolist() if is_small else None,
+    "transition_low": audit.transition.low.tolist() if is_small else None,
+    "transition_high": audit.transition.high.tolist() if is_small else None,
     "warnings": list(result.warnings),
     "truth": result.truth,
   }
@@ -133,6 +138,7 @@ def write(folder, directory, result):
     _write_labels(temporary / "labels.csv", result)
     np.save(temporary / "labels.npy", result.audit.labels)
     np.save(temporary / "pred_probs.npy", result.audit.pred_probs)
+    np.save(temporary / "transition.npy", result.audit.transition.value)
     summary = json.dumps(summarize(result), indent=2) + "\n"
     (temporary / "audit.json").write_text(summary, encoding="utf-8")
     _write_page(temporary, directory, result)

@@ -28,7 +28,9 @@ class _Part:
   Attributes:
     split: str, `train`, `validation` or `test`, of the dataset.
     examples: `noisy_dataset.Examples`.
-    logits: float32 [num_networks, num_examples, num_classes].
+    pred_probs: float32 [num_examples, num_classes], of the ensemble.
+    disagreement: float32 [num_examples] of `metrics.disagreement`; None of one
+      network.
     is_held_out: bool, whether the networks did not train on the labels.
     own: float32 [num_examples], the means over a training's epochs, NaN where
       there is none; None where there are none at all.
@@ -36,9 +38,31 @@ class _Part:
 
   split: str
   examples: noisy_dataset.Examples
-  logits: np.ndarray
+  pred_probs: np.ndarray
+  disagreement: np.ndarray | None
   is_held_out: bool
   own: np.ndarray | None = None
+
+  @classmethod
+  def of_logits(cls, split, examples, logits, is_held_out, own=None):
+    """Returns the part of each network's logits, which need not stay.
+
+    Args:
+      split: see the class.
+      examples: see there.
+      logits: float32 [num_networks, num_examples, num_classes].
+      is_held_out: see there.
+      own: see there.
+    """
+    disagreement = metrics.disagreement(logits)
+    return cls(
+      split,
+      examples,
+      prediction.probabilities(logits),
+      None if disagreement is None else disagreement.numpy(),
+      is_held_out,
+      own,
+    )
 
   def scores(self, noise):
     """Returns the scores that rank: float32 [num_examples].
@@ -47,13 +71,12 @@ class _Part:
       noise: a `noise_estimate.NoiseEstimate` of all parts.
     """
     labels = self.examples.given_labels
-    pred_probs = prediction.probabilities(self.logits)
-    by_logits = label_audit.scores_of(labels, pred_probs, noise)
+    predicted = label_audit.scores_of(labels, self.pred_probs, noise)
     if self.own is None:
-      return by_logits
-    own = label_audit.weigh(self.own, labels, pred_probs, noise)
-    both = (own + by_logits) / 2 if self.is_held_out else own
-    return np.where(np.isnan(own), by_logits, both)
+      return predicted
+    own = label_audit.weigh(self.own, labels, self.pred_probs, noise)
+    both = (own + predicted) / 2 if self.is_held_out else own
+    return np.where(np.isnan(own), predicted, both)
 
 
 def audit_run(
@@ -116,12 +139,12 @@ def audit_run(
     parts = [train]
     if not num_folds and len(noisy.held_out):
       logits = predict(directory, noisy.held_out, checkpoint, use_ema)
-      parts.append(_Part("train", noisy.held_out, logits, is_held_out=True))
+      parts.append(_Part.of_logits("train", noisy.held_out, logits, True))
     if config.noise_type == "none" and not dataset.test_labels_are_clean:
       for split in ("validation", "test")[not noisy.has_own_validation :]:
         examples = getattr(noisy, split)
         logits = predict(directory, examples, checkpoint, use_ema)
-        parts.append(_Part(split, examples, logits, is_held_out=True))
+        parts.append(_Part.of_logits(split, examples, logits, True))
     if config.label_decisions or config.drop_flagged:
       # What was decided is better known than what was held out.
       warnings = ()
@@ -143,13 +166,13 @@ def _check_run(directory, dataset, noisy, force):
 
 def _check_folds(part, force):
   """As `_check_run`, of what the networks of the folds predict."""
-  predicted = part.logits.mean(axis=0).argmax(axis=-1)
+  predicted = part.pred_probs.argmax(axis=-1)
   labels = part.examples.given_labels
   problem = learned.describe_guessing(
     np.mean(predicted == labels),
     sklearn_metrics.recall_score(labels, predicted, average="macro"),
     labels,
-    part.logits.shape[-1],
+    part.pred_probs.shape[-1],
   )
   return _refuse(problem, force)
 
@@ -191,7 +214,6 @@ def _describe(dataset, parts, num_folds, warnings):
   def join(name):
     return np.concatenate([getattr(part.examples, name) for part in parts])
 
-  logits = np.concatenate([part.logits for part in parts], axis=1)
   is_held_out = np.concatenate(
     [np.full(len(part.examples), part.is_held_out) for part in parts]
   )
@@ -202,12 +224,15 @@ def _describe(dataset, parts, num_folds, warnings):
       "labels. The share is that of the labels that they contradict, which may "
       f"be far off. Give --folds={automatic.NUM_FOLDS}",
     )
-  labels, pred_probs = join("given_labels"), prediction.probabilities(logits)
+  labels = join("given_labels")
+  pred_probs = np.concatenate([part.pred_probs for part in parts])
   noise = label_audit.find_noise(labels, pred_probs, is_held_out)
   audit = label_audit.rank(
     labels, pred_probs, _join_scores(parts, noise), noise
   )
-  disagreement = metrics.disagreement(logits)
+  disagreement = None
+  if parts[0].disagreement is not None:
+    disagreement = np.concatenate([part.disagreement for part in parts])
   return report.RunAudit(
     dataset=dataset,
     splits=np.repeat(
@@ -216,7 +241,7 @@ def _describe(dataset, parts, num_folds, warnings):
     index=join("index"),
     true_labels=join("true_labels"),
     audit=audit,
-    disagreement=None if disagreement is None else disagreement.numpy(),
+    disagreement=disagreement,
     num_folds=num_folds,
     num_held_out=int(is_held_out.sum()),
     warnings=warnings,
@@ -313,7 +338,7 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   index = np.concatenate([index for index, _ in predicted])
   logits = np.concatenate([logits for _, logits in predicted], axis=1)
   order = np.argsort(index)
-  return _Part("train", noisy.all_train, logits[:, order], is_held_out=True)
+  return _Part.of_logits("train", noisy.all_train, logits[:, order], True)
 
 
 def _read_scores(directory, noisy):
@@ -351,7 +376,8 @@ def _predict_own(directory, noisy, checkpoint, use_ema):
   remedy = methods.get_options(config.method).REMEDY
   warnings += _find_warnings(directory.read_history(), remedy)
   logits = predict(directory, noisy.train, checkpoint, use_ema)
-  return _Part("train", noisy.train, logits, False, scores), warnings
+  part = _Part.of_logits("train", noisy.train, logits, False, scores)
+  return part, warnings
 
 
 def _find_warnings(history, remedy):

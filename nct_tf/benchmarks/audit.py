@@ -120,7 +120,7 @@ def _train_folds(config, noisy, folds):
     "best",
     None,
   )
-  return prediction.probabilities(part.logits)
+  return part.pred_probs
 
 
 def _import_cleanlab():

@@ -1,3 +1,5 @@
+import tracemalloc
+
 from absl.testing import absltest, parameterized
 import numpy as np
 from sklearn import metrics as sklearn_metrics
@@ -132,6 +134,20 @@ class AuditTest(parameterized.TestCase):
       result.transition.value[2], [0, 0, 1], atol=0.001
     )
     self.assertTrue(np.isfinite(result.transition.low).all())
+
+  def test_memory_with_many_classes(self):
+    """The square of 1,000 classes is 8 MB; nothing may need many of those."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1000, size=10_000)
+    pred_probs = np.full((10_000, 1000), 0.2 / 999, np.float32)
+    pred_probs[np.arange(10_000), labels] = 0.8
+    given = np.where(np.arange(10_000) % 5, labels, (labels + 1) % 1000)
+    tracemalloc.start()
+    self.addCleanup(tracemalloc.stop)
+    result = label_audit.audit(given, pred_probs)
+    _, peak = tracemalloc.get_traced_memory()
+    self.assertLess(peak, 200e6)
+    self.assertAlmostEqual(result.noise_rate.value, 0.2, delta=0.05)
 
   def test_nothing_is_wrong(self):
     result = label_audit.audit([0, 1], [[0.9, 0.1], [0.1, 0.9]])

@@ -177,6 +177,27 @@ class WriteTest(parameterized.TestCase):
     size = (self.folder / "page" / "data.js").stat().st_size
     self.assertLess(size, 40_000)
 
+  def test_the_matrix_of_a_thousand_classes_has_the_mistaken_ones(self):
+    names = [f"class {number}" for number in range(1000)]
+    page_data = make_page_data(names=names)
+    transition = np.eye(1000)
+    mistaken = np.arange(300, 400, 2)
+    transition[mistaken, mistaken + 1] = 0.2
+    page_data = dataclasses.replace(
+      page_data,
+      transition=transition,
+      transition_low=0 * transition,
+      transition_high=0 * transition + 1,
+    )
+    page.write(self.folder, page_data)
+    data = read_data(self.folder)
+    self.assertEqual(data["matrixClasses"], list(range(300, 400)))
+    self.assertEqual(np.shape(data["transition"]), (100, 100))
+    self.assertEqual(data["transition"][0][1], 0.2)
+    self.assertLess((self.folder / "page/data.js").stat().st_size, 500_000)
+    text = (self.folder / page.FILE).read_text(encoding="utf-8")
+    self.assertIn("100 classes of the most frequent mistakes, of", text)
+
   def test_what_is_unknown(self):
     data = make_page_data()
     transition = np.array(data.transition)

@@ -8,7 +8,7 @@
 
 (() => {
   const CHUNK = 36; // Cards that are added at a time.
-  const MAX_PAIRS = 100; // Of the select; the matrix has all.
+  const MAX_PAIRS = 100; // Of the select.
   const HEAT_LEVELS = 6;
   const MESSAGE_MILLISECONDS = 6000;
   const CSV_COLUMNS = ["id", "decision", "label"];
@@ -619,7 +619,7 @@
       pressed.setAttribute("aria-pressed", "false");
     }
     if (pair) {
-      findCell(suggested, given).setAttribute("aria-pressed", "true");
+      findCell(suggested, given)?.setAttribute("aria-pressed", "true");
     }
   }
 
@@ -697,9 +697,20 @@
 
   // The transition matrix.
 
-  function findCell(row, column) {
-    return matrix.rows[Number(row) + 1].cells[Number(column) + 1]
-      .firstElementChild;
+  // It has some of the classes alone where there are many. Rows and columns are
+  // places in it; `matrixClasses` has their classes.
+  const {matrixClasses} = data;
+
+  // Returns the cell of two classes, or null if the matrix does not have them.
+  function findCell(trueClass, givenClass) {
+    const [row, column] = [trueClass, givenClass].map((each) =>
+      matrixClasses.indexOf(Number(each)),
+    );
+    return row < 0 || column < 0 ? null : cellAt(row, column);
+  }
+
+  function cellAt(row, column) {
+    return matrix.rows[row + 1].cells[column + 1].firstElementChild;
   }
 
   function makeMatrix() {
@@ -708,13 +719,13 @@
     );
     const highest = mixedUp.reduce((a, b) => Math.max(a, b), 0) || 1;
     const head = make("tr", {}, make("th", {scope: "col"}, "true \\ given"));
-    for (const name of classNames) {
+    for (const name of matrixClasses.map((each) => classNames[each])) {
       const text = make("span", {}, name);
       head.append(make("th", {scope: "col", title: name}, text));
     }
     const body = make("tbody", {});
     data.transition.forEach((values, row) => {
-      const name = classNames[row];
+      const name = classNames[matrixClasses[row]];
       const line = make(
         "tr",
         {},
@@ -726,8 +737,8 @@
       body.append(line);
     });
     matrix.append(make("thead", {}, head), body);
-    if (classNames.length) {
-      findCell(0, 0).tabIndex = 0;
+    if (matrixClasses.length) {
+      cellAt(0, 0).tabIndex = 0;
     }
   }
 
@@ -759,7 +770,8 @@
 
   function describeCell(row, column) {
     return (
-      `${classNames[row]} given as ${classNames[column]}: ` +
+      `${classNames[matrixClasses[row]]} given as ` +
+      `${classNames[matrixClasses[column]]}: ` +
       percent(data.transition[row][column])
     );
   }
@@ -767,7 +779,8 @@
   function showCellNote(row, column) {
     const low = percent(data.transitionLow[row][column]);
     const high = percent(data.transitionHigh[row][column]);
-    const number = pairCounts.get(`${column},${row}`) || 0;
+    const pair = `${matrixClasses[column]},${matrixClasses[row]}`;
+    const number = pairCounts.get(pair) || 0;
     byId("cell-note").textContent =
       `${describeCell(row, column)} (between ${low} and ${high}), ` +
       `${count(number, "picture")} on this page`;
@@ -783,7 +796,7 @@
     matrix.addEventListener("click", (event) => {
       const place = placeOfCell(event.target);
       if (place) {
-        const [suggested, given] = place.map(String);
+        const [suggested, given] = place.map((at) => String(matrixClasses[at]));
         const isOn = filters.given === given && filters.suggested === suggested;
         setFilters(isOn ? {given: "", suggested: ""} : {given, suggested});
       }
@@ -805,7 +818,7 @@
 
   function moveInMatrix(event) {
     const place = placeOfCell(event.target);
-    const last = classNames.length - 1;
+    const last = matrixClasses.length - 1;
     const step = {
       ArrowLeft: [0, -1],
       ArrowRight: [0, 1],
@@ -821,7 +834,7 @@
     const [row, column] = place.map((at, i) =>
       Math.max(0, Math.min(at + step[i], last)),
     );
-    findCell(row, column).focus();
+    cellAt(row, column).focus();
   }
 
   // Keyboard and mouse on cards.
