@@ -26,7 +26,7 @@ _REQUIREMENTS = [
   "h5py",
   "jinja2",
   "matplotlib",
-  "pillow",
+  "pillow>=9.5",
   "requests",
   "scikit-learn",
   "tabulate",

@@ -98,7 +98,11 @@ def _describe_flag(name, option, kind, default, required):
   choices = f"<{'|'.join(option.possible)}>: " if option.choices else ""
   facts = [required, option.unit]
   if kind is not bool and (not option.choices or kind is not str):
-    facts.append(_make_parser(option, kind).syntactic_help)
+    facts.append(
+      "may be given several times"
+      if option.repeated
+      else _make_parser(option, kind).syntactic_help
+    )
   if option.listing:
     facts.append(f"--{name}=help lists what there is")
   if option.auto:
@@ -130,6 +134,9 @@ def _make_flag(name, option, kind, default):
   if option.choices and kind is str:
     return _EnumFlag(option, name, default, option.help, option.possible)
   serializer = flags.ArgumentSerializer()
+  if option.repeated:
+    parser = flags.ArgumentParser()
+    return _RepeatedFlag(option, parser, serializer, name, default, option.help)
   if typing.get_origin(kind) is tuple:
     serializer = flags.CsvListSerializer(",")
   parser = _make_parser(option, kind)
@@ -174,6 +181,10 @@ class _Flag(_OptionFlag, flags.Flag):
 
 class _EnumFlag(_OptionFlag, flags.EnumFlag):
   """A flag of one text among several."""
+
+
+class _RepeatedFlag(_OptionFlag, flags.MultiFlag):
+  """A flag of texts that is given once for each."""
 
 
 class _Bounded:

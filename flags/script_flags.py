@@ -196,9 +196,11 @@ class Predict(Version):
   )
   images: tuple[str, ...] | None = fields.option(
     None,
-    "What to classify: JPEG and PNG files, folders (all .jpg, .jpeg and .png "
-    "in and below them, but for links to folders), and patterns with *, **, ? "
-    "and [...].",
+    "What to classify: a picture of any format, a folder (all .bmp, .gif, "
+    ".jpeg, .jpg, .png and .webp in and below it, but for hidden ones), or a "
+    "pattern with *, **, ? and [...]. Several may stand with commas between "
+    "them, too.",
+    repeated=True,
   )
   format: str = fields.option(
     "table",

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 
 from absl import app, flags, logging as absl_logging
 
@@ -153,6 +154,9 @@ def _guard(main):
   absl_logging.set_verbosity(absl_logging.WARNING)
   # It logs each retry, but the last error is enough.
   logging.getLogger("urllib3").setLevel(logging.ERROR)
+  # What is wrong with a picture is told as the reason that it is left out. Set
+  # once, as pictures are decoded in threads.
+  warnings.filterwarnings("ignore", module=r"PIL\.")
   logger = logging.getLogger("nct_tf")
   if not logger.handlers:
     logger.addHandler(logging.StreamHandler())

@@ -7,8 +7,8 @@ Example:
 
 disagreement is the Kullback-Leibler divergence between the predictions of the
 two networks, in nats. A high value means that the networks contradict each
-other; do not trust the prediction. If images cannot be read, they are named
-with the reason, and the exit code is 2.
+other; do not trust the prediction. Images are read as in training. Those that
+cannot be read are named with the reason, and the exit code is 2.
 """
 
 import sys
@@ -18,13 +18,21 @@ from scripts import cli
 
 
 def main(options):
-  from nct_tf.serving.clients import image_files, prediction_formats
+  from nct_tf.serving.clients import (
+    image_files,
+    image_search,
+    prediction_formats,
+  )
 
   # File names are bytes; they are printed unchanged.
   sys.stdout.reconfigure(errors="surrogateescape")
-  paths = image_files.find(options.images)
-  rows = image_files.classify(_create_client(options), paths)
-  prediction_formats.write(rows, options.format, sys.stdout)
+  found = image_search.find(options.images)
+  rows = image_files.classify(_create_client(options), found)
+  try:
+    prediction_formats.write(rows, options.format, sys.stdout)
+  finally:
+    if others := found.describe_others():
+      print(others, file=sys.stderr)
 
 
 def _create_client(options):

@@ -8,7 +8,8 @@ import numpy as np
 import tqdm
 
 from nct_tf import errors, preprocessing
-from nct_tf.datasets.storage import image_cache, image_storage, pictures
+from nct_tf.datasets.storage import image_cache, image_storage
+from nct_tf.pictures import decoding
 
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2
@@ -158,7 +159,7 @@ class ImageDataset:
       getattr(self, f"{split}_{what}") for what in ("images", "files")
     )
     if files is not None:
-      return pictures.decode(files[number])
+      return decoding.decode(files[number])
     return images[number : number + 1][0]
 
   @property

@@ -33,6 +33,8 @@ class Option:
       A function that returns it where more may be registered.
     listing: function that returns what there is to choose from, as text of a
       line each, for `--name=help`; None where `choices` say it all.
+    repeated: bool, whether the flag of a tuple of texts is given once for each,
+      not once with commas between them.
     auto: bool, whether it may be left to the program: None stands for that, a
       flag's `auto`.
     paper: the value that takes the place of `auto` for other data than one's
@@ -51,6 +53,7 @@ class Option:
   high_open: bool = False
   choices: tuple[str, ...] | typing.Callable = ()
   listing: typing.Callable | None = None
+  repeated: bool = False
   auto: bool = False
   paper: typing.Any = None
   scope: str = RESULT

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from nct_tf import label_noise, methods
 from nct_tf.reporting import text_tables
+from nct_tf.serving import signatures
 from nct_tf.workdir import result as result_lib
 
 FILE = "MODEL_CARD.md"
@@ -59,7 +60,7 @@ The best epoch was chosen on {best_selected_on}.
   of them.
 {disagreement}\
 * Pictures are resized to {resizing}.
-  A rotation in their EXIF data is not obeyed.
+{encoded}\
 {given_labels}\
 * It was measured on one test split, in one run. Measure it on your own data
   before you rely on it.
@@ -79,6 +80,14 @@ Serve it with a TF Serving at least as new as the TensorFlow that exported it.
 _DISAGREEMENT = """\
 * A high `disagreement` of the two networks is a warning of an image unlike
   those that they were trained on, and no proof.
+"""
+
+_ENCODED = """\
+* `serving_bytes` and `classify` make the same pixels of JPEGs and PNGs as
+  training did, and lay transparency on white. But they do not turn a picture as
+  its EXIF data say, give a JPEG of CMYK other colors, and refuse all other
+  formats. A client has to decode those itself and send a PNG of the upright
+  pixels, as `scripts.predict` does.
 """
 
 _MAX_NAMED_CLASSES = 20
@@ -112,6 +121,7 @@ def format_card(config, result, name, version):
       "flags": config.to_flagfile(),
       "scores": _scores(result, method.NUM_NETWORKS),
       "resizing": _resizing(result),
+      "encoded": _ENCODED if channels in signatures.DECODABLE_CHANNELS else "",
       "best_selected_on": {
         "test": "the test split itself, so its accuracy is optimistic",
         "validation": "validation examples apart from the test split",

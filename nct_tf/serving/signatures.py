@@ -4,10 +4,7 @@ import tensorflow as tf
 
 from nct_tf import metrics, preprocessing
 from nct_tf.models import classifier
-
-# The largest encoded image: 8192 x 8192. A larger one could use up the server's
-# memory.
-MAX_PIXELS = 2**26
+from nct_tf.pictures import decoding, pixels
 
 # Channels that the decoder can make of any picture.
 DECODABLE_CHANNELS = (1, 3)
@@ -23,7 +20,8 @@ _NUM_PARALLEL_IMAGES = 64
 # With the header's length and name: only there stand width and height next.
 _PNG_SIGNATURE = tuple(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
 _JPEG_SIGNATURE = tuple(b"\xff\xd8\xff")
-_HEADER_SIZE = 24  # Up to the end of a PNG's width and height.
+_PNG_BITS = 24  # After a PNG's width and height.
+_HEADER_SIZE = _PNG_BITS + 1
 
 
 def create(model, result, top_k=5, members=False):
@@ -136,7 +134,7 @@ class _Questions:
   def _decode(self, image_bytes):
     shape = self._images.shape[1:]
     return tf.map_fn(
-      lambda contents: _decode_one(contents, shape, self._resizing),
+      lambda contents: decode(contents, shape, self._resizing),
       image_bytes,
       parallel_iterations=_NUM_PARALLEL_IMAGES,
       fn_output_signature=tf.TensorSpec(shape, tf.uint8),
@@ -172,18 +170,88 @@ def _check(values, spec):
     return tf.identity(values)
 
 
-def _decode_one(contents, shape, resizing):
-  with tf.control_dependencies([_check_size(contents)]):
-    image = tf.io.decode_image(
-      contents, channels=shape[-1], expand_animations=False
+def decode(contents, shape, resizing="stretch"):
+  """Decodes a JPEG or PNG in a graph.
+
+  The pixels are those of `decoding.decode_bytes`, to the last bit, but for a
+  JPEG of CMYK, and for what has EXIF data: it is not turned.
+
+  Args:
+    contents: string tensor [].
+    shape: three ints, (height, width, channels), the last being 1 or 3.
+    resizing: str, see `preprocessing.resize`.
+
+  Returns:
+    uint8 tensor [height, width, channels].
+  """
+  header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER_SIZE)
+  is_png = _starts_with(header, _PNG_SIGNATURE)
+  with tf.control_dependencies([_check_size(contents, header, is_png)]):
+    image = tf.cond(
+      is_png,
+      lambda: _decode_png(contents, header, shape[-1]),
+      lambda: _decode_jpeg(contents, shape[-1]),
     )
   return preprocessing.resize(image, shape[:2], resizing)
 
 
-def _check_size(contents):
+def _decode_jpeg(contents, num_channels):
+  def decode(channels):
+    # As libjpeg does by default, and so Pillow. TensorFlow's own default is
+    # less exact.
+    return tf.io.decode_jpeg(
+      contents, channels, dct_method="INTEGER_ACCURATE", fancy_upscaling=True
+    )
+
+  if num_channels == 3:
+    return decode(3)
+  return tf.cond(
+    tf.io.extract_jpeg_shape(contents)[-1] == 1,
+    lambda: decode(1),
+    lambda: _to_channels(decode(3), 1),
+  )
+
+
+def _decode_png(contents, header, num_channels):
+  values = tf.io.decode_png(contents, channels=4)
+  # What TensorFlow takes for opaque depends on the bits of a sample. It is 255
+  # from 8 bits on, but 15, 3 or 1 below.
+  bits = tf.minimum(header[_PNG_BITS], 8)
+  opaque = tf.bitwise.right_shift(tf.constant(255, tf.uint8), 8 - bits)
+  return tf.cond(
+    tf.reduce_all(values[..., 3] == opaque),
+    lambda: _to_channels(values, num_channels),
+    lambda: _to_channels(_lay_on_white(values), num_channels),
+  )
+
+
+def _lay_on_white(values):
+  """Does in a graph what `pixels.lay_on_white` does, to the last bit."""
+  # Below 2**24, whole numbers are exact. The half keeps their quotients away
+  # from whole numbers, whichever way a device rounds.
+  values = tf.cast(values, tf.float32)
+  colors, alpha = values[..., :3], values[..., 3:]
+  mixed = colors * alpha + (255 * (255 - alpha) + 127.5)
+  return tf.cast(mixed / 255, tf.uint8)
+
+
+def _to_channels(image, num_channels):
+  """Does in a graph what `pixels.to_channels` does, to the last bit.
+
+  What stands after red, green and blue is left out.
+  """
+  if num_channels == 3:
+    return image[..., :3]
+  # No product of matrices, which GPUs round; and one channel after another,
+  # which is faster than all at once.
+  gray = 2.0**15
+  for channel, weight in enumerate(pixels.LUMA):
+    gray += weight * tf.cast(image[..., channel : channel + 1], tf.float32)
+  return tf.cast(gray / 2**16, tf.uint8)
+
+
+def _check_size(contents, header, is_png):
   """Refuses other formats than JPEG and PNG, and large images, undecoded."""
-  header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER_SIZE)
-  is_png = _starts_with(header, _PNG_SIGNATURE)
   is_jpeg = _starts_with(header, _JPEG_SIGNATURE)
   known = tf.debugging.Assert(
     is_png | is_jpeg, ["an image is neither a JPEG nor a PNG"]
@@ -197,8 +265,8 @@ def _check_size(contents):
       ),
     )
   return tf.debugging.Assert(
-    num_pixels <= MAX_PIXELS,
-    [f"an image has more than {MAX_PIXELS} pixels:", num_pixels],
+    num_pixels <= decoding.MAX_PIXELS,
+    [f"an image has more than {decoding.MAX_PIXELS} pixels:", num_pixels],
   )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from nct_tf import datasets, errors
 from nct_tf.datasets.files import own_images
-from nct_tf.datasets.storage import pictures
+from nct_tf.pictures import decoding
 
 _SIZE = (6, 4)  # Width, height.
 
@@ -311,7 +311,7 @@ class IndexTest(OwnImagesTestCase):
     self.fill("cat", "dog")
     self.examine()
     with mock.patch.object(
-      pictures, "decode", side_effect=pictures.decode
+      decoding, "decode", side_effect=decoding.decode
     ) as decode:
       self.examine()
       self.assertEqual(decode.call_count, 0)
@@ -350,61 +350,6 @@ class IndexTest(OwnImagesTestCase):
     (item,) = self.texts()["Pictures that cannot be read, left out"]
     self.assertEqual(item, f"{name}: its name is not valid UTF-8")
     self.assertIn("cat/\u0107\u00e1t \U0001f408.png", self.load().ids)
-
-
-class DecodeTest(OwnImagesTestCase):
-  def decode(self, image, name="x.png", **options):
-    return pictures.decode(self.save(name, image, **options))
-
-  def test_modes(self):
-    grey = np.array([[0, 128], [200, 255]], np.uint8)
-    for image in (
-      Image.fromarray(grey),
-      Image.fromarray(np.uint16(grey) * 257),
-    ):
-      np.testing.assert_array_equal(self.decode(image)[..., 0], grey)
-    colour = np.stack([grey, grey[::-1], grey.T], axis=-1)
-    transparent = np.concatenate([colour, grey[..., None]], axis=-1)
-    np.testing.assert_array_equal(
-      self.decode(Image.fromarray(transparent)), colour
-    )
-    palette = Image.fromarray(colour).quantize(4)
-    np.testing.assert_array_equal(
-      self.decode(palette), np.asarray(palette.convert("RGB"))
-    )
-    bilevel = Image.fromarray(grey > 100)
-    np.testing.assert_array_equal(
-      self.decode(bilevel)[..., 0], 255 * np.uint8(grey > 100)
-    )
-
-  @parameterized.parameters("x.jpg", "x.png", "x.bmp", "x.webp", "x.gif")
-  def test_formats(self, name):
-    image = picture(0, (40, 30)).resize((40, 30)).convert("RGB")
-    smooth = image.resize((4, 3)).resize((40, 30))
-    options = {} if name == "x.gif" else {"quality": 95}
-    decoded = self.decode(smooth, name, **options).astype(int)
-    self.assertEqual(decoded.shape, (30, 40, 3))
-    self.assertLess(np.abs(decoded - np.asarray(smooth)).mean(), 6)
-
-  def test_cmyk(self):
-    decoded = self.decode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "x.jpg")
-    np.testing.assert_allclose(decoded[4, 4], [255, 0, 0], atol=6)
-
-  def test_exif_turns(self):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # A quarter turn clockwise is to be made.
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:, :16] = 255
-    decoded = self.decode(
-      Image.fromarray(pixels), "x.jpg", exif=exif, quality=95
-    )
-    self.assertEqual(decoded.shape, (32, 16, 3))
-    self.assertGreater(decoded[:12].min(), 200)
-    self.assertLess(decoded[20:].max(), 50)
-
-  def test_too_large(self):
-    with self.assertRaisesRegex(pictures.UnreadableError, "pixels are more"):
-      self.decode(Image.new("1", (9_000, 9_000)))
 
 
 class NpzTest(OwnImagesTestCase):

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 
 from nct_tf import errors
 from nct_tf.serving.clients import grpc_client, refusals, rest_client
-from tests.support import processes
+from tests.support import pictures, processes
 
 _OUTPUTS = {"class_name": ["cat"], "class_id": [0], "score": [0.5]}
 
@@ -266,32 +266,93 @@ class GrpcTest(parameterized.TestCase):
 
 
 class ScriptTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+
+  def predict(self, url, *images):
+    """Returns the process, and the rows that it printed."""
+    process = processes.run_python(
+      "-m",
+      "scripts.predict",
+      *(f"--images={image}" for image in images),
+      f"--rest_url={url}",
+      "--model_name=cats",
+      "--num_retries=0",
+      "--format=jsonl",
+      env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    rows = [json.loads(line) for line in process.stdout.splitlines()]
+    return process, rows
+
   def test_a_server_that_dies_leaves_what_it_answered(self):
-    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     for number in range(70):
-      (folder / f"{number:02}.png").write_bytes(b"x")
+      (self.folder / f"{number:02}.png").write_bytes(pictures.png(2, 2))
     many = {name: value * 64 for name, value in _OUTPUTS.items()}
     answers = [(200, _METADATA), (200, {"outputs": many})]
     with http(answers) as (url, _):
-      process = processes.run_python(
-        "-m",
-        "scripts.predict",
-        f"--images={folder}",
-        f"--rest_url={url}",
-        "--model_name=cats",
-        "--num_retries=0",
-        "--format=jsonl",
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-      )
-    rows = [json.loads(line) for line in process.stdout.splitlines()]
+      process, rows = self.predict(url, self.folder)
     self.assertEqual(process.returncode, 2)
     self.assertEqual(
       [row["path"] for row in rows],
-      [str(folder / f"{number:02}.png") for number in range(64)],
+      [str(self.folder / f"{number:02}.png") for number in range(64)],
     )
     self.assertIsNone(rows[0]["disagreement"])
     self.assertLen(process.stderr.splitlines(), 1)
     self.assertRegex(process.stderr, "^predict: No server answers at http")
+
+  def test_each_file_is_answered_or_named_and_nothing_else_is_said(self):
+    # Pillow warns of the first two.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x09"
+    contents = {
+      "in/1.jpg": pictures.encode(pictures.smooth(9, 9), "JPEG", exif=exif),
+      "in/2.png": pictures.decodable_kinds()["palette_4_alpha.png"],
+      "in/3.png": b"text",
+      "in/notes.txt": b"text",
+      "in/.hidden.png": pictures.png(2, 2),
+      "elsewhere/a,b": pictures.png(2, 2),
+    }
+    for name, content in contents.items():
+      path = self.folder / name
+      path.parent.mkdir(exist_ok=True)
+      path.write_bytes(content)
+    many = {name: value * 3 for name, value in _OUTPUTS.items()}
+    answers = [(200, _METADATA), (200, {"outputs": many})]
+    with http(answers) as (url, _):
+      process, rows = self.predict(
+        url, self.folder / "in", self.folder / "elsewhere/a,b"
+      )
+    self.assertEqual(
+      [(row["path"], row.get("error")) for row in rows],
+      [
+        (f"{self.folder}/in/1.jpg", None),
+        (f"{self.folder}/in/2.png", None),
+        (f"{self.folder}/in/3.png", "cannot identify image file"),
+        (f"{self.folder}/elsewhere/a,b", None),
+      ],
+    )
+    self.assertEqual(process.returncode, 2)
+    self.assertEqual(
+      process.stderr.splitlines(),
+      [
+        "No pictures (.bmp, .gif, .jpeg, .jpg, .png, .webp), passed over (2): "
+        f"{self.folder}/in/.hidden.png, {self.folder}/in/notes.txt",
+        "predict: 1 of 4 images could not be classified; the reason stands "
+        "with each of them",
+      ],
+    )
+
+  def test_a_client_over_http_needs_no_tensorflow(self):
+    process = processes.run_python(
+      "-c",
+      "import sys\n"
+      "from nct_tf.serving.clients import image_files, image_search\n"
+      "from nct_tf.serving.clients import prediction_formats, rest_client\n"
+      'print("tensorflow" in sys.modules)',
+    )
+    self.assertEqual(process.stdout, "False\n", process.stderr)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from nct_tf import config, errors, preprocessing
 from nct_tf.methods import building
-from nct_tf.serving import exporting, session
+from nct_tf.pictures import decoding, pixels
+from nct_tf.serving import exporting, session, signatures
 from nct_tf.workdir import restoring
 from tests.support import long_tests, pictures, processes, tiny_run
 
@@ -70,6 +71,41 @@ def export(
   }
   exporting.write_saved_model(model, result, path, top_k, members)
   return Export(model, result, path)
+
+
+class DecodingTest(parameterized.TestCase):
+  """What the graph makes of JPEGs and PNGs, against what training does."""
+
+  def setUp(self):
+    super().setUp()
+    self.kinds = {**pictures.plain_kinds(), **pictures.decodable_kinds()}
+
+  @parameterized.parameters(1, 3)
+  def test_the_same_pixels_to_the_last_bit(self, num_channels):
+    expected = {
+      name: pixels.to_channels(decoding.decode_bytes(contents), num_channels)
+      for name, contents in self.kinds.items()
+    }
+    for name, contents in self.kinds.items():
+      height, width, _ = expected[name].shape
+      image = signatures.decode(contents, (height, width, num_channels))
+      np.testing.assert_array_equal(image, expected[name], name)
+
+  def test_each_color_at_each_alpha(self):
+    alpha, color = np.mgrid[:256, :256].astype(np.uint8)
+    image = np.stack([color, color, 255 - color, alpha], axis=-1)
+    np.testing.assert_array_equal(
+      signatures.decode(pictures.encode(image), (256, 256, 3)),
+      pixels.lay_on_white(image[..., :3], image[..., 3:]),
+    )
+
+  def test_the_gray_of_many_colors(self):
+    image = pictures.noise(512, 512)
+    image[:256, 0] = np.arange(256)[:, None]
+    np.testing.assert_array_equal(
+      signatures.decode(pictures.encode(image), (512, 512, 1)),
+      pixels.to_channels(image, 1),
+    )
 
 
 class SignaturesTest(parameterized.TestCase):
@@ -138,22 +174,16 @@ class SignaturesTest(parameterized.TestCase):
 
   def test_bytes_of_any_size_are_decoded_as_in_training(self):
     self.export()
-    encoded = [
-      pictures.png(50, 3),
-      pictures.jpeg(8, 8),
-      pictures.jpeg(100, 80, 1),
-      pictures.png(1, 1, 4),
-      pictures.png(7, 9, 2),
-    ]
+    kinds = {**pictures.plain_kinds(), **pictures.decodable_kinds()}
     images = [
       preprocessing.resize(
-        tf.io.decode_image(contents, channels=3, expand_animations=False),
-        (8, 8),
+        pixels.to_channels(decoding.decode_bytes(contents), 3), (8, 8)
       )
-      for contents in encoded
+      for contents in kinds.values()
     ]
     self.assert_answer(
-      self.session.run("serving_bytes", encoded), self.logits(np.stack(images))
+      self.session.run("serving_bytes", list(kinds.values())),
+      self.logits(np.stack(images)),
     )
 
   def test_crop_and_resizing_are_those_of_the_evaluation(self):

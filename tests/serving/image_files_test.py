@@ -1,4 +1,3 @@
-import errno
 import itertools
 import os
 import pathlib
@@ -6,35 +5,34 @@ import tempfile
 from unittest import mock
 
 from absl.testing import absltest, parameterized
+import numpy as np
 
 from nct_tf import errors
+from nct_tf.pictures import decoding, pixels
 from nct_tf.serving.clients import image_files, refusals
+from tests.support import pictures
 
-
-def refuse(function, name):
-  """Returns a function that may not read folders of a name."""
-
-  def refusing(path):
-    if os.path.basename(path) == name:
-      raise PermissionError(errno.EACCES, "Permission denied", path)
-    return function(path)
-
-  return refusing
+# What each picture ends with, if it is to be refused.
+_REFUSED = b"refuse me"
 
 
 class Client:
-  """Takes images that begin with an i; counts what it is asked."""
+  """Says how wide pictures are; counts what it is asked."""
 
   def __init__(self):
     self.sizes = []
+    self.contents = []
 
   def predict(self, image_bytes):
     self.sizes.append(len(image_bytes))
+    self.contents += image_bytes
     for contents in image_bytes:
-      if not contents.startswith(b"i"):
-        raise refusals.RefusedError(f"{contents[:3]} is no image")
+      if contents.endswith(_REFUSED):
+        raise refusals.RefusedError("that is no image")
     return {
-      "class_id": [len(contents) for contents in image_bytes],
+      "class_id": [
+        decoding.decode_bytes(contents).shape[1] for contents in image_bytes
+      ],
       "class_name": [b"name"] * len(image_bytes),
       "score": [0.5] * len(image_bytes),
       "disagreement": [0.1] * len(image_bytes),
@@ -42,53 +40,25 @@ class Client:
     }
 
 
-class ImageFilesTestCase(parameterized.TestCase):
+def png(width=1):
+  return pixels.to_png(np.zeros((1, width, 1), np.uint8))
+
+
+class ClassifyTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(
       self.enter_context(tempfile.TemporaryDirectory())
     )
 
-  def write(self, name, contents=b"i"):
+  def write(self, name, contents=None):
     path = self.folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(contents)
+    path.write_bytes(png() if contents is None else contents)
     return str(path)
 
-
-class FindTest(ImageFilesTestCase):
-  def find(self, *patterns):
-    paths = image_files.find([str(self.folder / name) for name in patterns])
-    return [str(pathlib.Path(path).relative_to(self.folder)) for path in paths]
-
-  def setUp(self):
-    super().setUp()
-    for name in ("b.png", "a.JPG", "sub/c.jpeg", "sub/deep/d.png", "notes.txt"):
-      self.write(name)
-
-  @parameterized.parameters(
-    ([""], ["a.JPG", "b.png", "sub/c.jpeg", "sub/deep/d.png"]),
-    (["sub"], ["sub/c.jpeg", "sub/deep/d.png"]),
-    (["notes.txt", "b.png"], ["notes.txt", "b.png"]),
-    (["*.png"], ["b.png"]),
-    (["**/*.png"], ["b.png", "sub/deep/d.png"]),
-    (["[ab].*"], ["a.JPG", "b.png"]),
-    (["*"], ["a.JPG", "b.png", "notes.txt"]),
-  )
-  def test_files_folders_and_patterns(self, patterns, expected):
-    self.assertEqual(self.find(*patterns), expected)
-
-  @parameterized.parameters("nothing.png", "*.gif", "empty", "su?")
-  def test_what_leads_nowhere_is_said_before_anything_is_read(self, pattern):
-    (self.folder / "empty").mkdir()
-    with self.assertRaisesRegex(errors.InvalidInputError, "is no file, no fol"):
-      image_files.find([str(self.folder), str(self.folder / pattern)])
-
-
-class ClassifyTest(ImageFilesTestCase):
   def test_an_answer_for_each_in_order(self):
     client = Client()
-    paths = [self.write(str(n), b"i" * (n + 1)) for n in range(70)]
+    paths = [self.write(str(n), png(n + 1)) for n in range(70)]
     rows = list(image_files.classify(client, paths))
     self.assertEqual([row["path"] for row in rows], paths)
     self.assertEqual([row["class_id"] for row in rows], list(range(1, 71)))
@@ -116,20 +86,49 @@ class ClassifyTest(ImageFilesTestCase):
     self.assertEqual(
       messages,
       {
-        2: "b'tex' is no image",
-        5: "cannot be read: No such file or directory",
-        6: "cannot be read: Is a directory",
+        2: "cannot identify image file",
+        5: "No such file or directory",
+        6: "Is a directory",
       },
     )
     self.assertEqual([row["path"] for row in rows], paths)
 
-  def test_a_bad_one_is_found_by_halves(self):
+  def test_plain_files_are_sent_as_they_are_and_others_by_their_pixels(self):
+    for kinds, is_sent in (
+      (pictures.plain_kinds(), True),
+      (pictures.other_kinds(), False),
+    ):
+      for name, contents in kinds.items():
+        client = Client()
+        list(image_files.classify(client, [self.write(name, contents)]))
+        (sent,) = client.contents
+        self.assertEqual(sent == contents, is_sent, name)
+        np.testing.assert_array_equal(
+          decoding.decode_bytes(sent), decoding.decode_bytes(contents), name
+        )
+
+  def test_a_refused_one_is_found_by_halves_and_sent_by_its_pixels(self):
     client = Client()
     paths = [self.write(str(n)) for n in range(64)]
-    self.write("40", b"text")
+    self.write("40", png(5) + _REFUSED)
     rows = list(image_files.classify(client, paths))
-    self.assertEqual([n for n, row in enumerate(rows) if "error" in row], [40])
-    self.assertEqual(len(client.sizes), 1 + 2 * 6)
+    self.assertEqual(
+      [row["class_id"] for row in rows], [1] * 40 + [5] + [1] * 23
+    )
+    self.assertLen(client.sizes, 1 + 2 * 6 + 1)
+
+  def test_the_reason_is_that_of_training(self):
+    path = self.write("cut.png", pictures.png(20, 20)[:-60] + _REFUSED)
+    with self.assertRaises(decoding.UnreadableError) as raised:
+      decoding.decode(path)
+    (row,) = image_files.classify(Client(), [path])
+    self.assertEqual(row, {"path": path, "error": str(raised.exception)})
+
+  def test_a_model_that_refuses_everything(self):
+    client = Client()
+    client.predict = mock.Mock(side_effect=refusals.RefusedError("too hot"))
+    (row,) = image_files.classify(client, [self.write("one")])
+    self.assertEqual(row["error"], "too hot")
 
   @parameterized.parameters(
     {"class_id": [1], "class_name": ["a"]},
@@ -142,14 +141,6 @@ class ClassifyTest(ImageFilesTestCase):
     with self.assertRaisesRegex(errors.ServerError, "with a score for each"):
       list(image_files.classify(client, [self.write("one")]))
 
-  def test_a_folder_that_cannot_be_searched(self):
-    self.write("a/one.png")
-    with mock.patch("os.scandir", side_effect=refuse(os.scandir, "b")):
-      self.write("b/two.png")
-      (first, second) = image_files.find([str(self.folder)])
-    self.assertTrue(first.endswith("a/one.png"))
-    self.assertEqual(second, str(self.folder / "b"))
-
   def test_nothing_but_unreadable_ones_asks_nobody(self):
     client = Client()
     rows = list(image_files.classify(client, ["/no/such/file"]))
@@ -158,7 +149,7 @@ class ClassifyTest(ImageFilesTestCase):
 
   def test_large_files_make_small_batches(self):
     client = Client()
-    path = self.write("large", b"i" * 2**23)
+    path = self.write("large", png() + bytes(2**23))
     list(image_files.classify(client, [path] * 5))
     self.assertEqual(client.sizes, [2, 2, 1])
 
@@ -166,7 +157,7 @@ class ClassifyTest(ImageFilesTestCase):
     path = self.write("sparse")
     os.truncate(path, 2**30)
     (row,) = image_files.classify(Client(), [path])
-    self.assertRegex(row["error"], "is larger than 268435456 bytes")
+    self.assertEqual(row["error"], "has more than 268435456 bytes")
 
   def test_a_million_files_are_read_as_they_are_answered(self):
     num_read = 0

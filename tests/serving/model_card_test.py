@@ -59,6 +59,17 @@ class FormatCardTest(parameterized.TestCase):
     paragraph = card[card.index("## Method") : card.index("| network |")]
     self.assertLessEqual(max(map(len, paragraph.splitlines())), 80)
 
+  @parameterized.parameters((1, True), (3, True), (4, False))
+  def test_says_what_clients_have_to_send(self, num_channels, has_bytes):
+    result = {
+      **_RESULT,
+      "method": "standard",
+      "image_shape": [8, 8, num_channels],
+    }
+    card = model_card.format_card(config.TrainConfig(), result, "digits", 3)
+    self.assertEqual("do not turn a picture" in card, has_bytes)
+    self.assertEqual("send a PNG of the upright" in card, has_bytes)
+
   @parameterized.parameters(
     ({}, "On the clean test split", "right training labels"),
     (

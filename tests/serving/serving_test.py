@@ -28,6 +28,7 @@ from nct_tf import errors
 from nct_tf.serving import exporting
 from nct_tf.serving.clients import (
   grpc_client,
+  image_files,
   local_client,
   refusals,
   rest_client,
@@ -280,6 +281,30 @@ class ServerTestCase(parameterized.TestCase):
         self.assertAlmostEqual(
           float(row["score"]), float(expected["score"]), places=5
         )
+
+  @parameterized.parameters("rest", "grpc")
+  def test_files_of_all_kinds(self, kind):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    kinds = {
+      **pictures.plain_kinds(),
+      **pictures.decodable_kinds(),
+      **pictures.other_kinds(),
+      "cut.jpg": pictures.jpeg(9, 9)[:-20],
+    }
+    for name, contents in kinds.items():
+      (folder / name).write_bytes(contents)
+    paths = sorted(map(str, folder.iterdir()))
+    rows = list(image_files.classify(self.client(kind), paths))
+    for row, expected in zip(
+      rows, image_files.classify(self.local, paths), strict=True
+    ):
+      self.assertEqual(row.get("error"), expected.get("error"))
+      self.assertEqual(row.get("class_name"), expected.get("class_name"))
+      if "error" not in row:
+        self.assertAlmostEqual(row["score"], expected["score"], places=6)
+    (bad,) = [row for row in rows if "error" in row]
+    self.assertEqual(bad["path"], str(folder / "cut.jpg"))
+    self.assertRegex(bad["error"], "truncated")
 
   def test_a_new_version_is_served_while_it_runs(self):
     before = self.server.version_states()

@@ -9,12 +9,13 @@ import os
 
 import tqdm
 
-from nct_tf.datasets.storage import image_cache, pictures
+from nct_tf.datasets.storage import image_cache
+from nct_tf.pictures import decoding
 from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 
-_VERSION = 1  # Of the file's format, and of how pictures are decoded.
+_VERSION = 2  # Of the file's format, and of how pictures are decoded.
 _PROGRESS_DELAY_SECONDS = 2
 
 
@@ -142,8 +143,8 @@ def _examine(root, paths, entries):
 
 def _examine_one(path, entry):
   try:
-    image = pictures.decode(path)
-  except pictures.UnreadableError as error:
+    image = decoding.decode(path)
+  except decoding.UnreadableError as error:
     return dataclasses.replace(entry, error=str(error))
   height, width, channels = image.shape
   digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)

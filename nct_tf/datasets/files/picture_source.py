@@ -15,7 +15,8 @@ import tqdm
 
 from nct_tf import errors, preprocessing
 from nct_tf.datasets.files import picture_index
-from nct_tf.datasets.storage import image_storage, pictures
+from nct_tf.datasets.storage import image_storage
+from nct_tf.pictures import decoding, pixels
 
 _BATCH_BYTES = 2**24
 _MAX_BATCH_SIZE = 1024
@@ -120,21 +121,21 @@ class EncodedImages(image_storage.StoredImages):
     images = np.empty((len(stored), *self._image_shape), np.uint8)
     paths = [self._paths[place] for place in stored.tolist()]
     decoded = _threads().map(self._decode, paths)
-    for image, pixels in zip(images, decoded, strict=True):
-      image[:] = pixels
+    for image, content in zip(images, decoded, strict=True):
+      image[:] = content
     return images
 
   def _decode(self, path):
     try:
-      image = pictures.decode(path)
-    except pictures.UnreadableError as error:
+      image = decoding.decode(path)
+    except decoding.UnreadableError as error:
       raise errors.InvalidInputError(
         f"{path} could be read before, and cannot any more: {error}"
       ) from error
     *size, num_channels = self._image_shape
     if list(image.shape[:2]) != size:
       image = preprocessing.resize(image, size).numpy()
-    return pictures.to_channels(image, num_channels)
+    return pixels.to_channels(image, num_channels)
 
 
 @functools.cache

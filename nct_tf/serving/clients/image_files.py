@@ -1,14 +1,12 @@
-"""Finds image files and has them classified, one batch after another."""
+"""Has image files classified, one batch after another.
 
-import glob
-import itertools
-import os
+A model decodes JPEG and PNG alone, and turns nothing. So the client decodes all
+others, as training does, and sends their pixels.
+"""
 
 from nct_tf import errors
+from nct_tf.pictures import decoding, pixels
 from nct_tf.serving.clients import refusals
-
-# What a folder is searched for; a file that is named may be called anything.
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 # A request ends at whichever is reached first.
 _MAX_BATCH_SIZE = 64
@@ -16,72 +14,19 @@ _MAX_BATCH_BYTES = 2**24
 
 _REQUIRED = ("class_id", "class_name", "score")
 
-_MAX_FILE_BYTES = 2**28
-
-
-def find(patterns):
-  """Finds images, holding the names of one folder or one pattern at a time.
-
-  Args:
-    patterns: sequence of str: files, folders (searched with all below them)
-      or patterns with `*`, `**`, `?` and `[...]`.
-
-  Returns:
-    an iterator of paths, in the order of the patterns, then of the names.
-
-  Raises:
-    InvalidInputError: if one of the patterns leads nowhere.
-  """
-  for pattern in patterns:
-    if not _leads_somewhere(pattern):
-      raise errors.InvalidInputError(
-        f"--images={pattern} is no file, no folder with {', '.join(SUFFIXES)}, "
-        "and no pattern that any file matches"
-      )
-  return itertools.chain.from_iterable(map(_expand, patterns))
-
-
-def _leads_somewhere(pattern):
-  if os.path.exists(pattern):
-    return next(_expand(pattern), None) is not None
-  found = glob.iglob(pattern, recursive=True)
-  return any(not os.path.isdir(path) for path in found)
-
-
-def _expand(pattern):
-  if os.path.isdir(pattern):
-    yield from _walk(pattern)
-  elif os.path.exists(pattern):
-    yield pattern
-  else:
-    for path in sorted(glob.iglob(pattern, recursive=True)):
-      if not os.path.isdir(path):
-        yield path
-
-
-def _walk(folder):
-  unreadable = []
-  for parent, folders, names in os.walk(
-    folder, onerror=lambda error: unreadable.append(error.filename)
-  ):
-    folders.sort()
-    for name in sorted(names):
-      if name.lower().endswith(SUFFIXES):
-        yield os.path.join(parent, name)
-  yield from unreadable  # To be told of, as an image that cannot be read is.
-
 
 def classify(client, paths):
   """Has files classified; holds no more than one batch of them in memory.
 
   Args:
     client: with a method `predict`, see `LocalClient`.
-    paths: iterable of str.
+    paths: iterable of str, of files of any format that Pillow reads.
 
   Yields:
     for each path, in order, a dict with `path` and either `class_id` (int),
     `class_name` (str), `score` (float) and `disagreement` (float, in nats;
-    None of a model of one network), or `error` (str), what is wrong with it.
+    None of a model of one network), or `error` (str), what is wrong with it:
+    for a file that cannot be decoded, what training says of it.
 
   Raises:
     ServerError: if the server stops to answer.
@@ -98,15 +43,17 @@ def classify(client, paths):
 
 
 def _read(path):
-  """Returns a file's bytes, or, as str, why it cannot be read."""
+  """Returns what to send of a file, bytes, or, as str, why it is unreadable."""
   try:
-    with open(path, "rb") as file:
-      contents = file.read(_MAX_FILE_BYTES + 1)
-  except OSError as error:
-    return f"cannot be read: {error.strerror}"
-  if len(contents) > _MAX_FILE_BYTES:
-    return f"is larger than {_MAX_FILE_BYTES} bytes"
-  return contents
+    contents = decoding.read(path)
+    return contents if decoding.is_plain(contents) else _to_pixels(contents)
+  except decoding.UnreadableError as error:
+    return str(error)
+
+
+def _to_pixels(contents):
+  """Returns a PNG of the pixels of a file."""
+  return pixels.to_png(decoding.decode_bytes(contents))
 
 
 def _classify_batch(client, batch):
@@ -127,11 +74,24 @@ def _ask(client, images):
     answer = client.predict(images)
   except refusals.RefusedError as error:
     if len(images) == 1:
-      return [{"error": str(error)}]
+      return [_ask_pixels(client, images[0], error)]
     # One bad image spoils a request: it is looked for by halves.
     half = len(images) // 2
     return _ask(client, images[:half]) + _ask(client, images[half:])
   return _rows(answer, len(images))
+
+
+def _ask_pixels(client, image, refusal):
+  """Returns a dict for an image whose file the model refused."""
+  try:
+    image = _to_pixels(image)
+  except decoding.UnreadableError as error:
+    return {"error": str(error)}
+  try:
+    (row,) = _rows(client.predict([image]), 1)
+  except refusals.RefusedError:
+    return {"error": str(refusal)}
+  return row
 
 
 def _rows(answer, num_images):
