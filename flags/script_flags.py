@@ -57,12 +57,27 @@ class FinishedRun(fields.Options):
   workdir: str | None = fields.option(None, "Folder of the finished run.")
 
 
+@dataclasses.dataclass(frozen=True)
+class MovedData(fields.Options):
+  """Where a run's data are now."""
+
+  TITLE = "moved data"
+
+  dataset: str | None = fields.option(
+    None,
+    "Where the run's data are now, folder:PATH, csv:FILE or npz:FILE, if they "
+    "were moved. They must be the same as before. The run keeps the place, so "
+    "that it need be given once.",
+  )
+
+
 _TimeBudget = fields.some_of(training.Training, "time_budget_minutes")
+_CacheDir = fields.some_of(run.Run, "cache_dir")
 _Cache = fields.some_of(run.Run, "cache", "cache_dir")
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate(Weights, _Cache, FinishedRun):
+class Evaluate(Weights, _Cache, MovedData, FinishedRun):
   """Options of `scripts.evaluate`."""
 
   TITLE = "evaluate"
@@ -72,10 +87,18 @@ class Evaluate(Weights, _Cache, FinishedRun):
     "CSV file of decisions that takes the place of the run's own, to evaluate "
     "an earlier run on the test labels of a later one.",
   )
+  other_data: bool = fields.option(
+    False,
+    "Evaluate on the test split of --dataset, or of what is there now, even if "
+    "the run was trained on other data; classes and image shape must be the "
+    "same. Where the split was chosen anew, pictures that the run was trained "
+    "on are among the test pictures, and the accuracy is too high: how many "
+    "is told. The run's own label decisions do not count then.",
+  )
 
 
 @dataclasses.dataclass(frozen=True)
-class Audit(Weights, _Cache, _TimeBudget, FinishedRun):
+class Audit(Weights, _Cache, _TimeBudget, MovedData, FinishedRun):
   """Options of `scripts.audit`."""
 
   TITLE = "audit"
@@ -105,7 +128,9 @@ class Audit(Weights, _Cache, _TimeBudget, FinishedRun):
 
 
 @dataclasses.dataclass(frozen=True)
-class ApplyDecisions(FinishedRun, fields.some_of(data.Data, "accept_findings")):
+class ApplyDecisions(
+  _CacheDir, FinishedRun, fields.some_of(data.Data, "accept_findings")
+):
   """Options of `scripts.apply_decisions`."""
 
   TITLE = "apply_decisions"
@@ -113,7 +138,7 @@ class ApplyDecisions(FinishedRun, fields.some_of(data.Data, "accept_findings")):
   dataset: str | None = fields.option(
     None,
     "The dataset to copy, folder:PATH, csv:FILE or npz:FILE. If not given, it "
-    "is that of --workdir.",
+    "is that of --workdir. With --workdir, it is where the run's data are now.",
   )
   decisions: str | None = fields.option(
     None,
@@ -129,15 +154,13 @@ class ApplyDecisions(FinishedRun, fields.some_of(data.Data, "accept_findings")):
 
   def __post_init__(self):
     super().__post_init__()
-    given = [name for name in ("workdir", "dataset") if getattr(self, name)]
-    if len(given) != 1:
+    if not (self.workdir or self.dataset):
       raise errors.InvalidInputError(
-        "Exactly one of (workdir, dataset) must be given. Received: "
-        f"{', '.join(given) or 'none'}"
+        "One of (workdir, dataset) must be given. Received: none"
       )
-    if self.dataset and not self.decisions:
+    if not (self.workdir or self.decisions):
       raise errors.InvalidInputError(
-        "Argument `decisions` must be given with dataset. Received: none"
+        "Argument `decisions` must be given without workdir. Received: none"
       )
 
 

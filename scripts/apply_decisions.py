@@ -15,14 +15,16 @@ from scripts import cli, next_steps
 def main(options):
   with cli.silence():
     from nct_tf.audit import corrected_copy
-    from nct_tf.workdir import layout
+    from nct_tf.workdir import layout, run_dataset
 
   dataset, decisions = options.dataset, [options.decisions]
   accepted = options.accept_findings
   directory, overridden = None, []
   if options.workdir is not None:
     directory = layout.Workdir(options.workdir)
-    config = directory.read_config()
+    config = run_dataset.configure(
+      directory, options.dataset, cache_dir=options.cache_dir
+    )
     corrected_copy.check_run(config)
     dataset = config.dataset
     accepted = (*accepted, *config.accept_findings)
@@ -30,6 +32,7 @@ def main(options):
     if config.label_decisions:
       decisions.insert(0, config.label_decisions)
       overridden = ["--label_decisions="]
+    run_dataset.check(directory, config)
   copy = corrected_copy.write(
     dataset, decisions, options.output, options.links, accepted
   )

@@ -28,6 +28,7 @@ def main(options):
     options.cache_dir,
     options.time_budget_minutes,
     options.force,
+    options.dataset,
   )
   folder = directory.audit_dir(options.folds)
   print(report.format_audit(report.summarize(result)))

@@ -21,6 +21,8 @@ def main(options):
     options.cache,
     options.cache_dir,
     options.label_decisions,
+    options.dataset,
+    options.other_data,
   )
   directory.write_evaluation(scores)
   print(evaluation.format_evaluation(scores))

@@ -112,7 +112,8 @@ def write(folder, page_data):
 def matrix_classes(transition):
   """Returns the classes that the page's matrix has, an integer array.
 
-  Of more than `MAX_MATRIX_CLASSES` they are those of the most frequent mistakes.
+  Of more than `MAX_MATRIX_CLASSES`, they are those of the most frequent
+  mistakes.
 
   Args:
     transition: float array [num_classes, num_classes].

@@ -12,7 +12,7 @@ from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.training import automatic, run
-from nct_tf.workdir import layout, learned, restoring
+from nct_tf.workdir import layout, learned, restoring, run_dataset
 
 _logger = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ def audit_run(
   cache_dir=None,
   time_budget_minutes=10.0,
   force=False,
+  dataset=None,
 ):
   """Ranks the labels of a finished run's examples, and writes the audit.
 
@@ -107,6 +108,7 @@ def audit_run(
     cache_dir: str, see there.
     time_budget_minutes: float, how long folds may take if `num_folds` is None.
     force: bool, whether to audit even what has learned nothing.
+    dataset: str, where the run's data are now, see `run_dataset.configure`.
 
   Returns:
     a `report.RunAudit`.
@@ -115,12 +117,12 @@ def audit_run(
     InvalidInputError: if the run has not finished, has learned nothing, its
       data have changed, or the folder cannot be written to.
   """
-  config = dataclasses.replace(
-    directory.read_config(), cache=cache, cache_dir=cache_dir
+  config = run_dataset.configure(
+    directory, dataset, cache=cache, cache_dir=cache_dir
   )
   with directory.lock():
     seconds = directory.read_result()["seconds"]
-    dataset = run_data.load_dataset(config)
+    dataset = run_dataset.load(directory, config)
     noisy = run_data.load_noisy_dataset(config, dataset)
     directory.check_noise(noisy)
     guessing = [_check_run(directory, dataset, noisy, force)]

@@ -211,6 +211,17 @@ class TrainConfig(
       },
     )
 
+  def with_absolute_places(self):
+    """Returns a config that reads the same files in any working directory."""
+    return dataclasses.replace(
+      self,
+      **{
+        name: absolute(getattr(self, name))
+        for name, absolute in absolute_functions().items()
+        if getattr(self, name) is not None
+      },
+    )
+
   @classmethod
   def from_flagfile(cls, text):
     """Reads what `to_flagfile` wrote, here or in an earlier version.
@@ -254,6 +265,15 @@ def circumstances():
     name
     for name, option in fields.options_of(TrainConfig).items()
     if option.scope == fields.CIRCUMSTANCE
+  }
+
+
+def absolute_functions():
+  """Returns dict from each option that names a file to `Option.absolute`."""
+  return {
+    name: option.absolute
+    for name, option in fields.options_of(TrainConfig).items()
+    if option.absolute is not None
   }
 
 

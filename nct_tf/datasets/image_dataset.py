@@ -8,6 +8,7 @@ import numpy as np
 import tqdm
 
 from nct_tf import errors, preprocessing
+from nct_tf.datasets import digests
 from nct_tf.datasets.storage import image_cache, image_storage
 from nct_tf.pictures import decoding
 
@@ -62,6 +63,12 @@ class ImageDataset:
     test_files: as `train_files`, of the test examples.
     test_ids: tuple of str, likewise. None for names such as `test/12`. No two
       examples of a dataset have the same name.
+    train_digests: `digests.DTYPE` array [num_train], of each training picture
+      as it was read; None to make them of `train_images`.
+    validation_digests: likewise.
+    test_digests: likewise.
+    published: str, the full name and version of a published dataset, which say
+      what its pictures are; empty for pictures that are known by digests.
     test_labels_are_clean: bool, whether `test_labels` and `validation_labels`
       count as right. Those of one's own pictures do only if clean labels were
       given apart.
@@ -89,6 +96,10 @@ class ImageDataset:
   validation_files: tuple | None = None
   test_ids: tuple | None = None
   test_files: tuple | None = None
+  train_digests: np.ndarray | None = None
+  validation_digests: np.ndarray | None = None
+  test_digests: np.ndarray | None = None
+  published: str = ""
   test_labels_are_clean: bool = True
   resizing: str = "stretch"
   findings: tuple = ()
@@ -148,6 +159,22 @@ class ImageDataset:
       return tuple(map(str, numbers))
     return names_of(split, numbers)
 
+  def split_digests(self, split):
+    """Returns what tells a split's pictures from others.
+
+    Args:
+      split: str, `train`, `validation` or `test`, which is there.
+
+    Returns:
+      `digests.DTYPE` array [num_examples]; None for a published dataset.
+    """
+    if self.published:
+      return None
+    known, images = (
+      getattr(self, f"{split}_{what}") for what in ("digests", "images")
+    )
+    return digests.of_images(images) if known is None else known
+
   def picture(self, number, split="train"):
     """Returns an example to look at: uint8 [height, width, channels].
 
@@ -202,12 +229,14 @@ class ImageDataset:
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
     size = (image_size, image_size)
-    resized = {
-      name: preprocessing.resize(getattr(self, name), size).numpy()
-      for name in ("train_images", "validation_images", "test_images")
-      if getattr(self, name) is not None
-    }
-    return dataclasses.replace(self, **resized)
+    changed = {}
+    for split in ("train", "validation", "test"):
+      images = getattr(self, f"{split}_images")
+      if images is not None:
+        resized = preprocessing.resize(images, size).numpy()
+        changed[f"{split}_images"] = resized
+        changed[f"{split}_digests"] = self.split_digests(split)
+    return dataclasses.replace(self, **changed)
 
 
 def names_of(split, numbers):

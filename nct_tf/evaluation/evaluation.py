@@ -1,18 +1,30 @@
 """Measures how good a finished run is."""
 
-import dataclasses
 import functools
+import logging
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
-from nct_tf import metrics
+from nct_tf import errors, metrics
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.options import data as data_options
 from nct_tf.reporting import text_tables
-from nct_tf.workdir import restoring, result as result_lib
+from nct_tf.workdir import (
+  data_changes,
+  data_record,
+  restoring,
+  result as result_lib,
+  run_dataset,
+)
 
+_logger = logging.getLogger(__name__)
+
+_REMEDY = (
+  f"{run_dataset.RESTORE}, or evaluate on what is there now by --other_data"
+)
 _NUM_CALIBRATION_BINS = 15
 # A confusion matrix of more classes is too large for a screen.
 _MAX_MATRIX_CLASSES = 20
@@ -25,6 +37,8 @@ def evaluate_run(
   cache=None,
   cache_dir=None,
   label_decisions=None,
+  dataset=None,
+  other_data=False,
 ):
   """Evaluates a finished run on its dataset's test splits.
 
@@ -36,9 +50,14 @@ def evaluate_run(
     cache_dir: str, see there.
     label_decisions: str, a file of decisions about the test labels, see
       `label_decisions.read`; None for the run's own.
+    dataset: str, where the data are now; None for where they were.
+    other_data: bool, whether they may be other ones than the run was trained
+      on, if they have the same classes. The run's own label decisions are not
+      for those.
 
   Returns:
-    dict, see `evaluate`; `test_labels`, see
+    dict, see `evaluate`; `dataset`, what was evaluated on; `other_data`, see
+    `_load_other`, or None; `test_labels`, see
     `noisy_dataset.describe_test_labels`; `label_decisions`, the file, or None;
     `test_parts` is a dict from each of
     `noisy_dataset.test_parts` to a dict of its `num_examples`,
@@ -46,23 +65,30 @@ def evaluate_run(
     of each further test split.
 
   Raises:
-    InvalidInputError: if the run has not finished, or its data or its label
-      decisions are gone.
+    InvalidInputError: if the run has not finished, if its label decisions are
+      gone, or if its data are gone or other ones.
   """
   model, config, result = restoring.restore(directory, checkpoint, use_ema)
-  test_config = dataclasses.replace(
-    config,
-    cache=cache,
-    cache_dir=cache_dir,
-    label_decisions=label_decisions or config.label_decisions,
-  )
-  dataset = run_data.load_dataset(test_config)
+  changes = {"cache": cache, "cache_dir": cache_dir}
+  if label_decisions:
+    changes["label_decisions"] = label_decisions
+  other = None
+  if other_data:
+    test_config, dataset, other = _load_other(
+      directory, result, dataset, changes
+    )
+    if other and not label_decisions:  # The run's own are about its own data.
+      test_config = test_config.replace(label_decisions=None)
+  else:
+    test_config = run_dataset.configure(directory, dataset, **changes)
+    dataset = run_dataset.load(directory, test_config, _REMEDY)
   logits = functools.partial(prediction.predict, model, config, result)
   test = run_data.load_test_examples(test_config, dataset)
   test_logits = logits(test)
   return {
     "method": result["method"],
-    "dataset": result["dataset"],
+    "dataset": test_config.dataset,
+    "other_data": other,
     "test_labels": noisy_dataset.describe_test_labels(dataset, test),
     "label_decisions": test_config.label_decisions,
     **evaluate(test_logits, test.given_labels, dataset.class_names),
@@ -77,6 +103,85 @@ def evaluate_run(
       for name, examples in noisy_dataset.extra_tests(dataset).items()
     },
   }
+
+
+def _load_other(directory, result, dataset, changes):
+  """Loads data that may be other ones than a run was trained on.
+
+  Returns:
+    a triple: their `TrainConfig`; the `ImageDataset`; None if they are the same
+    after all, else a dict ready for JSON: `changes`, in what they differ, and
+    `num_trained_on`, how many of their test pictures the run was trained on,
+    each None if nobody knows.
+
+  Raises:
+    InvalidInputError: if they do not have the run's classes and image shape.
+  """
+  height, width, _ = result["image_shape"]
+  if height == width:
+    changes = {**changes, "image_size": height}
+  config = run_dataset.configure(directory, **changes)
+  own_dataset = config.dataset
+  if dataset is not None:
+    config = config.replace(dataset=dataset).with_absolute_places()
+  run_dataset.check_place(directory, config)
+  loaded = run_data.load_dataset(config)
+  now = data_record.of_dataset(loaded)
+  misfit = data_changes.describe_form(
+    result["class_names"], result["image_shape"], now
+  )
+  if misfit:
+    raise errors.InvalidInputError(
+      f"The run in {directory.path} cannot be evaluated on {config.dataset}, "
+      f"whose classes and image shape must be its own: {misfit}"
+    )
+  before = data_record.read(directory.data_file)
+  if before and _is_of_files(own_dataset) == _is_of_files(config.dataset):
+    other = _compare(before, now)
+  else:
+    other = {"changes": None, "num_trained_on": None}
+  if other:
+    _logger.warning("%s", _describe_risk(config.dataset, other))
+  return config, loaded, other
+
+
+def _is_of_files(dataset):
+  """Returns whether digests are those of an index of picture files."""
+  return data_options.split_place(dataset)[0] in ("folder", "csv")
+
+
+def _compare(before, now):
+  """Returns the dict of `_load_other`."""
+  changes = data_changes.describe(before, now)
+  if changes is None:
+    return None
+  trained_on, tested_on = (
+    record.splits[split].digests
+    for record, split in ((before, "train"), (now, "test"))
+  )
+  num_trained_on = None
+  if trained_on is not None and tested_on is not None:
+    num_trained_on = int(np.isin(tested_on, trained_on).sum())
+  return {"changes": changes, "num_trained_on": num_trained_on}
+
+
+def _describe_risk(dataset, other):
+  text = (
+    f"Evaluates on {dataset}, other data than the run was trained on "
+    f"({other['changes'] or 'in what they differ is not known'})."
+  )
+  count = other["num_trained_on"]
+  if count is None:
+    return (
+      f"{text} Pictures that the run was trained on may be among its test "
+      "pictures, and make the accuracy too high"
+    )
+  if count:
+    return (
+      f"{text} It was trained on {count:,} of the test pictures: the accuracy "
+      "is too high"
+    )
+  return f"{text} It was trained on none of the test pictures"
 
 
 def evaluate(logits, labels, class_names):
@@ -185,6 +290,8 @@ def format_evaluation(scores):
   """
   classes = scores["per_class_accuracy"]
   where = f"on {result_lib.name_test_split(scores)}"
+  if scores.get("other_data"):
+    where += f" of {scores['dataset']}"
   parts = [
     text_tables.format_table(_format_overall(scores), (where, scores["method"]))
   ]

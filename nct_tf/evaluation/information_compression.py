@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.input_pipeline import batching, noisy_dataset, run_data
-from nct_tf.workdir import restoring
+from nct_tf.input_pipeline import batching, noisy_dataset
+from nct_tf.workdir import restoring, run_dataset
 
 _LABELS_SEED = 0
 _HIDDEN_UNITS = (400, 200)
@@ -41,13 +41,13 @@ def measure(directory, num_examples=10_000, num_epochs=50):
     the same for the scaled features.
 
   Raises:
-    InvalidInputError: if there is no finished run.
+    InvalidInputError: if there is no finished run, or its data have changed.
 
   References:
     Section 5.2 of the paper.
   """
   model, config, _ = restoring.restore(directory)
-  dataset = run_data.load_dataset(config)
+  dataset = run_dataset.load(directory, run_dataset.configure(directory))
   index = np.flatnonzero(dataset.train_labels < 2)[:num_examples]
   features = _features(model.networks[0], dataset, index, config.crop_size)
   rng = np.random.default_rng(_LABELS_SEED)

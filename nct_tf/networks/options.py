@@ -18,6 +18,10 @@ _FROM_TORCH = (
 )
 
 
+def _absolute_weights(source):
+  return source if source == IMAGENET else fields.absolute_path(source)
+
+
 @dataclasses.dataclass(frozen=True)
 class Network(fields.Options):
   """The networks of a method, which all have the same architecture."""
@@ -71,6 +75,7 @@ class Network(fields.Options):
     ".npz file of torchvision's weights; for inception_resnet_v2 also "
     "`imagenet`, which is downloaded. The last layer starts anew where the "
     "number of classes differs.",
+    absolute=_absolute_weights,
   )
 
   def __post_init__(self):

@@ -44,6 +44,36 @@ DATASETS = (
 )
 
 
+def split_place(dataset):
+  """Parts the name of a dataset of one's own.
+
+  Args:
+    dataset: str, a value of `--dataset`.
+
+  Returns:
+    a pair of str: one of `OWN_IMAGES`, and the path; of any other dataset,
+    both are None.
+  """
+  kind, _, path = dataset.partition(":")
+  return (kind, path) if kind in OWN_IMAGES else (None, None)
+
+
+def absolute_dataset(dataset):
+  """Returns `--dataset` as it reads the same data in any working directory.
+
+  Args:
+    dataset: str.
+  """
+  kind, path = split_place(dataset)
+  return dataset if kind is None else f"{kind}:{fields.absolute_path(path)}"
+
+
+def _absolute_data_dir(path):
+  # tensorflow-datasets takes those as they are.
+  is_independent = "://" in path or path.startswith("~")
+  return path if is_independent else fields.absolute_path(path)
+
+
 def list_datasets():
   """Returns what `--dataset` may be, as text of a line each."""
   width = max(len(name) for name, _ in DATASETS)
@@ -74,12 +104,14 @@ class Data(fields.Options):
     "fake (random images), or the name of an image classification dataset of "
     "tensorflow-datasets.",
     listing=list_datasets,
+    absolute=absolute_dataset,
   )
   data_dir: str | None = fields.option(
     None,
     "Folder where tensorflow-datasets keeps prepared datasets. If not given, "
     "it is the default of tensorflow-datasets.",
     scope=fields.CIRCUMSTANCE,
+    absolute=_absolute_data_dir,
   )
   download: bool = fields.option(
     False,
@@ -164,7 +196,7 @@ class Data(fields.Options):
   @property
   def has_own_images(self):
     """Whether the images are the user's own: `folder:`, `csv:` or `npz:`."""
-    return self.dataset.partition(":")[0] in OWN_IMAGES
+    return split_place(self.dataset)[0] is not None
 
   def __post_init__(self):
     super().__post_init__()

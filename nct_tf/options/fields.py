@@ -1,6 +1,7 @@
 """Options: fields of frozen dataclasses that know what they may be."""
 
 import dataclasses
+import os
 import types
 import typing
 from typing import ClassVar
@@ -43,6 +44,8 @@ class Option:
       what may differ when a run goes on: its results are the same, up to
       rounding; `PLACE`, where a run's files and images are and who takes
       part, which is no part of the run.
+    absolute: function that returns a value that names the same file wherever a
+      program is started; None where a value names no file.
   """
 
   help: str
@@ -57,6 +60,7 @@ class Option:
   auto: bool = False
   paper: typing.Any = None
   scope: str = RESULT
+  absolute: typing.Callable | None = None
 
   @property
   def possible(self):
@@ -231,6 +235,15 @@ def some_of(group, *names):
 def _option_field(field):
   """Returns a new field like another one, which belongs to its class."""
   return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
+def absolute_path(path):
+  """Returns a path that does not depend on the working directory: str.
+
+  Args:
+    path: str; one that is empty stays so.
+  """
+  return os.path.abspath(path) if path else path
 
 
 def format_value(value):

@@ -61,12 +61,14 @@ class Noise(fields.Options):
     "CSV file that the page of scripts.audit gives (columns id, decision and "
     "label). It names the labels to replace and the examples to drop, training "
     "and test examples alike.",
+    absolute=fields.absolute_path,
   )
   drop_flagged: str | None = fields.option(
     None,
     "The labels.csv of an audit. All training examples that it flags are "
     "dropped. This needs --force_drop_flagged too, because hard examples look "
     "like wrong labels.",
+    absolute=fields.absolute_path,
   )
   force_drop_flagged: bool = fields.option(False, "Confirm --drop_flagged.")
   num_folds: int | None = fields.option(

@@ -281,4 +281,10 @@ def _describe(result):
     if result["noise_rate"] > 0:
       noise = f"{result['noise_rate']:.0%} {noise}"
     noise += f"\n({result['actual_noise_rate']:.1%} of the labels are wrong)"
-  return f"Memorisation on {result['dataset']}, {noise}"
+  return f"Memorisation on {_short_name(result['dataset'])}, {noise}"
+
+
+def _short_name(dataset):
+  """Returns the name of a dataset, of a path the last part alone."""
+  kind, separator, path = dataset.partition(":")
+  return kind + separator + pathlib.PurePath(path).name

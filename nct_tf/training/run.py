@@ -20,7 +20,14 @@ from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
 from nct_tf.system import interruption as interruption_lib, provenance
 from nct_tf.training import automatic, ending, fitting, resuming
-from nct_tf.workdir import layout, learned, restoring, result as result_lib
+from nct_tf.workdir import (
+  data_record,
+  layout,
+  learned,
+  restoring,
+  result as result_lib,
+  run_dataset,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -60,10 +67,15 @@ def train_and_evaluate(config):
     raise errors.InvalidInputError(
       "Argument `workdir` must be a folder. Received: none"
     )
+  # What the run's flags name must be found from anywhere.
+  config = config.with_absolute_places()
   directory = layout.Workdir(config.workdir)
   with interruption_lib.catch() as interruption:
     config = automatic.resolve(config, directory)
     if directory.find_run(config) == "finished":
+      # Its result stands, though its data may be gone.
+      if directory.is_moved(config) or run_dataset.is_there(config):
+        run_dataset.check(directory, config, layout.REPLACE)
       _logger.info("Workdir %s holds this very run, finished", config.workdir)
       return directory.read_result()
     strategy = distribution.create(**config.strategy_options)
@@ -111,20 +123,22 @@ def _run(config, directory, strategy, interruption):
   if is_chief:
     images, index = data.noisy.train.images, data.noisy.train.index
     kept = images[index[: max(server_config.BATCH_SIZES)]]
+    record = data_record.of_dataset(data.dataset)
     with interruption.hold():
-      directory.start(config, data.noisy, kept, pretrained_sha256)
+      directory.start(config, data.noisy, record, kept, pretrained_sha256)
   distribution.wait_for_all(strategy)
   accuracies = fitting.fit(model, config, data, directory, interruption)
   if not is_chief:
     return None
-  return _finish(config, data, model, directory, accuracies)
+  return _finish(config, data, record, model, directory, accuracies)
 
 
-def _finish(config, data, model, directory, accuracies):
+def _finish(config, data, record, model, directory, accuracies):
   """Writes the last files of a trained run; returns its result."""
   history = directory.read_history()
   result = {
     **_describe_run(config, data.dataset, data.noisy, model),
+    "data_sha256": _fingerprints(record, data.noisy),
     "pretrained_weights_sha256": directory.read_pretrained_sha256(),
     **result_lib.summarize_history(history, config.num_epochs),
     **accuracies,
@@ -200,6 +214,16 @@ def _check_batches(config, data, num_replicas):
       f"training examples at least one for each of the {num_replicas} "
       f"replicas. Received: {config.batch_size}"
     )
+
+
+def _fingerprints(record, noisy):
+  """Returns digests of what was trained on and tested on: dict of str."""
+  return {
+    split: data_record.fingerprint(
+      record, split, examples.index, examples.given_labels
+    )
+    for split, examples in (("train", noisy.all_train), ("test", noisy.test))
+  }
 
 
 def _describe_run(config, dataset, noisy, model):

@@ -13,9 +13,12 @@ import numpy as np
 
 from nct_tf import config as config_lib, errors
 from nct_tf.system import files
-from nct_tf.workdir import history, other_run
+from nct_tf.workdir import data_changes, data_record, history, other_run
 
 _logger = logging.getLogger(__name__)
+
+# What to do where other data than a run's are to be trained on in its place.
+REPLACE = "Choose another workdir, or give --overwrite to delete that run"
 
 # Errors by which file systems say that they have no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
@@ -35,6 +38,7 @@ class Workdir:
     self.history_file = self.path / "history.csv"
     self.result_file = self.path / "result.json"
     self.noise_file = self.path / "noise.npz"
+    self.data_file = self.path / "data.npz"
     self.label_scores_file = self.path / "label_scores.npy"
     self.pretrained_file = self.path / "pretrained_weights.sha256"
     self.warmup_images_file = self.path / "warmup_images.npy"
@@ -68,6 +72,7 @@ class Workdir:
       *self.path.glob("audit_*_folds"),
       self.checkpoints_dir,
       self.compression_file,
+      self.data_file,
       self.evaluation_file,
       self.flags_file,
       self.folds_dir,
@@ -89,7 +94,8 @@ class Workdir:
 
     Returns:
       `none`, `unfinished` or `finished`. If the config has `overwrite`, it is
-      always `none`.
+      always `none`. If `is_moved`, the run is of this config only if its data
+      are found to be the same.
 
     Raises:
       InvalidInputError: if the folder holds another run, or some files of a run
@@ -100,10 +106,8 @@ class Workdir:
     if not self.flags_file.exists():
       self._check_no_files()
       return "none"
-    differences = other_run.find_differences(
-      self._read(self.flags_file, "there is no run in it"), config
-    )
-    if differences:
+    differences = self._find_differences(config)
+    if differences and not self.is_moved(config):
       command = other_run.command(self.flags_file, config, differences)
       raise errors.InvalidInputError(
         f"Workdir {self.path} holds another run's configuration "
@@ -111,6 +115,19 @@ class Workdir:
         f"run, or train into another folder: {command}"
       )
     return "finished" if self.result_file.exists() else "unfinished"
+
+  def is_moved(self, config):
+    """Returns whether nothing but the place of the data differs from a config.
+
+    Whether they are the same has to be found out by `check_data`. What is not
+    known, as of runs of earlier versions, is not taken for the same.
+    """
+    differences = self._find_differences(config)
+    return other_run.is_place_alone(differences) and self.data_file.exists()
+
+  def _find_differences(self, config):
+    flags = self._read(self.flags_file, "there is no run in it")
+    return other_run.find_differences(flags, config)
 
   def _check_no_files(self):
     for file in self.run_files:
@@ -162,13 +179,14 @@ class Workdir:
       f"Workdir {self.path} cannot be written to: {error.strerror}"
     )
 
-  def start(self, config, noisy, warmup_images, pretrained_sha256=None):
+  def start(self, config, noisy, record, warmup_images, pretrained_sha256=None):
     """Makes the folder ready for a run: a new one, or one that goes on.
 
     Args:
       config: the run's `TrainConfig`. If it has `overwrite`, the files of an
         earlier run are deleted; other files stay.
       noisy: the run's `NoisyDataset`.
+      record: the `data_record.DataRecord` of its dataset.
       warmup_images: uint8 array [num_images, height, width, channels], kept for
         an export.
       pretrained_sha256: str, the SHA-256 of the file of weights that the run
@@ -188,8 +206,12 @@ class Workdir:
             file.unlink(missing_ok=True)
         files.write_atomically(self.flags_file, config.to_flagfile())
       if self.noise_file.exists():
+        self.check_data(config, record, REPLACE)
         self.check_noise(noisy)
       else:
+        files.write_atomically(
+          self.data_file, lambda file: data_record.write(file, record)
+        )
         files.write_atomically(
           self.noise_file,
           lambda file: np.savez_compressed(file, **noise),
@@ -204,6 +226,74 @@ class Workdir:
       )
     except OSError as error:
       raise self._not_writable(error) from error
+
+  def check_data(self, config, record, remedy):
+    """Raises `InvalidInputError` unless data are those of the run.
+
+    If they are, but somewhere else, the run's flags name that place from now
+    on. Of a run of an earlier version a warning says that nobody knows.
+
+    Args:
+      config: the `TrainConfig` by which the data were read.
+      record: their `data_record.DataRecord`.
+      remedy: str, a sentence without its full stop, what to do if they differ.
+    """
+    changes = self.find_data_changes(record)
+    if changes:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds a run of other data than {config.dataset} "
+        f"has now: {changes}. {remedy}"
+      )
+    place = self.read_config().with_absolute_places().dataset
+    if config.dataset != place and self.data_file.exists():
+      self._write_place(config.dataset)
+
+  def find_data_changes(self, record):
+    """Returns in what data differ from the run's: a str of one line, or None.
+
+    Args:
+      record: a `data_record.DataRecord`.
+    """
+    before = data_record.read(self.data_file)
+    if before is None:
+      self.warn_of_unknown_data()
+      return self._find_form_changes(record)
+    return data_changes.describe(before, record)
+
+  def warn_of_unknown_data(self):
+    """Logs that a run of an earlier version did not keep what its data are."""
+    _logger.warning(
+      "Workdir %s has no %s, as a run of an earlier version: whether its "
+      "data are still what they were cannot be checked",
+      self.path,
+      self.data_file.name,
+    )
+
+  def _find_form_changes(self, record):
+    """As `find_data_changes`, by the result of a run that has ended."""
+    if not self.result_file.exists():
+      return None
+    result = self.read_result()
+    return data_changes.describe_form(
+      result["class_names"], result["image_shape"], record
+    )
+
+  def _write_place(self, dataset):
+    """Has the run's flags name another place of its data."""
+    flags = self._read(self.flags_file, "there is no run in it")
+    lines = [
+      f"--dataset={dataset}" if line.startswith("--dataset=") else line
+      for line in flags.splitlines()
+    ]
+    try:
+      files.write_atomically(self.flags_file, "\n".join([*lines, ""]))
+    except OSError as error:
+      raise self._not_writable(error) from error
+    _logger.info(
+      "The data are those of the run: %s names their new place, %s",
+      self.flags_file,
+      dataset,
+    )
 
   def check_noise(self, noisy):
     """Raises `InvalidInputError` unless a `NoisyDataset` is that of the run."""

@@ -3,7 +3,7 @@
 import re
 
 from nct_tf import config as config_lib, methods
-from nct_tf.options import fields
+from nct_tf.options import data, fields
 from nct_tf.system import command_line
 
 # Of the folder of a run that differs in one option, with its value.
@@ -19,7 +19,7 @@ def find_differences(flags, config):
 
   Returns:
     dict from an option's name to a pair of str or None: its value there, and
-    here; None where it is not set.
+    here; None where it is not set. Two spellings of one place are equal.
   """
   old, new = map(_values, (flags, config.to_flagfile()))
   passed_over = config_lib.circumstances() | methods.option_names()
@@ -35,9 +35,28 @@ def find_differences(flags, config):
 
 
 def _values(flags):
-  return dict(
+  values = dict(
     line.removeprefix("--").partition("=")[::2] for line in flags.splitlines()
   )
+  # Earlier versions wrote paths as they were given.
+  for name, absolute in config_lib.absolute_functions().items():
+    if name in values:
+      values[name] = absolute(values[name])
+  return values
+
+
+def is_place_alone(differences):
+  """Returns whether the data may be the same, somewhere else.
+
+  Args:
+    differences: dict of `find_differences`.
+  """
+  if differences.keys() != {"dataset"}:
+    return False
+  (old, _), (new, _) = (
+    data.split_place(dataset or "") for dataset in differences["dataset"]
+  )
+  return old is not None and old == new
 
 
 def describe(differences):

@@ -135,7 +135,24 @@ def format_results(results, names):
     for name, result in zip(names, results, strict=True)
     for warning in result.get("warnings", ())
   ]
-  return "\n".join([table, *warnings])
+  return "\n".join([table, *warnings, *_find_incomparable(results, names)])
+
+
+def _find_incomparable(results, names):
+  """Yields that runs were tested on different examples, if they were."""
+  runs = {}
+  for name, result in zip(names, results, strict=True):
+    if "data_sha256" in result:  # Earlier versions did not note it.
+      runs.setdefault(result["data_sha256"]["test"], []).append(name)
+  if len(runs) > 1:
+    groups = "; ".join(", ".join(own) for own in runs.values())
+    yield textwrap.fill(
+      "Not comparable, as their test pictures or test labels differ: "
+      f"{groups}.",
+      80,
+      break_long_words=False,
+      break_on_hyphens=False,
+    )
 
 
 def format_legend(results, names):

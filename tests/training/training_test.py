@@ -131,6 +131,7 @@ class FilesTest(RunTestCase):
       [
         ".lock",
         "checkpoints",
+        "data.npz",
         "flags.txt",
         "history.csv",
         "label_scores.npy",

@@ -13,6 +13,7 @@ _RUN_FILES = {
   "audit",
   "checkpoints",
   "compression.json",
+  "data.npz",
   "evaluation.json",
   "flags.txt",
   "folds",

@@ -1,11 +1,11 @@
 """A user's own images in a NumPy archive."""
 
-import hashlib
+import dataclasses
 
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import digests as digests_lib, image_dataset
 from nct_tf.datasets.files import (
   class_checks,
   findings as findings_lib,
@@ -62,13 +62,15 @@ def examine(path, test_fraction, accepted=()):
   numbers = {name: number for number, name in enumerate(class_names)}
   labels = np.array([numbers[label] for label in names], np.int64)
   clean_labels = _read_clean(name, arrays, numbers)
-  splits = _find_splits(arrays, labels, test_fraction)
+  digests = digests_lib.of_images(arrays["images"])
+  splits = _find_splits(arrays, labels, digests, test_fraction)
   findings += class_checks.find_few(labels, splits, class_names)
   if any(finding.is_refused for finding in findings):
     return None, findings
-  return _create(
-    name, arrays["images"], labels, clean_labels, splits, class_names, findings
-  ), findings
+  dataset = _create(
+    name, arrays["images"], labels, clean_labels, splits, digests, class_names
+  )
+  return dataclasses.replace(dataset, findings=tuple(findings)), findings
 
 
 def _read_clean(name, arrays, numbers):
@@ -85,17 +87,16 @@ def _read_clean(name, arrays, numbers):
   return np.array([numbers[label] for label in clean_labels], np.int64)
 
 
-def _find_splits(arrays, labels, test_fraction):
+def _find_splits(arrays, labels, digests, test_fraction):
   """Returns the split of each example: array of str."""
   splits = np.full(len(labels), split_names.TRAIN, object)
   if "split" in arrays:
     splits = np.array(list(map(split_names.find, arrays["split"])), object)
   if split_names.TEST not in splits:
     train = np.flatnonzero(splits == split_names.TRAIN)
-    digests = np.array(
-      [hashlib.sha256(image).hexdigest() for image in arrays["images"][train]]
+    is_test = class_checks.choose_test(
+      labels[train], digests[train], test_fraction
     )
-    is_test = class_checks.choose_test(labels[train], digests, test_fraction)
     splits[train[is_test]] = split_names.TEST
   return splits.astype(str)
 
@@ -108,7 +109,7 @@ def _find_flat(images):
   )
 
 
-def _create(name, images, labels, clean_labels, splits, class_names, findings):
+def _create(name, images, labels, clean_labels, splits, digests, class_names):
   """Returns the `ImageDataset`."""
   places = {
     split: np.flatnonzero(splits == split) for split in split_names.SPLITS
@@ -130,6 +131,10 @@ def _create(name, images, labels, clean_labels, splits, class_names, findings):
     if len(validation)
     else None,
     test_ids=image_dataset.names_of("test", test.tolist()),
+    **{
+      f"{split}_digests": digests[place]
+      for split, place in places.items()
+      if len(place)
+    },
     test_labels_are_clean=clean_labels is not None,
-    findings=tuple(findings),
   )

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.datasets import image_dataset
+from nct_tf.datasets import digests as digests_lib, image_dataset
 from nct_tf.datasets.files import (
   class_checks,
   findings as findings_lib,
@@ -342,6 +342,10 @@ def load(
       f"{split}_files": tuple(files.paths)
       for split, files in source.splits.items()
     },
+    **{
+      f"{split}_digests": _digests(part.entries)
+      for split, part in parts.items()
+    },
     test_labels_are_clean=test.clean_labels is not None,
     findings=tuple(examined.findings),
     counts_file=None if in_memory else folder / "train.counts.npz",
@@ -356,6 +360,10 @@ def _split(examined, is_known):
   return picture_source.Split(
     [examined.root / path for path in examined.paths], labels, examined.entries
   )
+
+
+def _digests(entries):
+  return np.array([entry.digest for entry in entries], digests_lib.DTYPE)
 
 
 def _choose_shape(train_entries, entries, image_size):

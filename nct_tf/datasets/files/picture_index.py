@@ -25,7 +25,7 @@ class Entry:
 
   Attributes:
     size: int, bytes.
-    modified: int, its time of modification in nanoseconds.
+    modified: int, nanoseconds, when its content or its name was last changed.
     height: int, in pixels, of the upright picture; 0 if it cannot be read.
     width: int, likewise.
     channels: int, 1 or 3; 0 if it cannot be read.
@@ -115,7 +115,9 @@ def _stat(path):
     return Entry(0, 0, error=error.strerror)
   except UnicodeEncodeError:
     return Entry(0, 0, error="its name is not valid UTF-8")
-  return Entry(stat.st_size, stat.st_mtime_ns)
+  # Two files of one size and one time of content, as they come out of an
+  # archive, may have changed names.
+  return Entry(stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns))
 
 
 def _is_same(known, entry):

@@ -106,6 +106,7 @@ def load(
       for noise_type, key in label_noise.HUMAN.items()
       if key in more_labels
     },
+    published=builder.info.full_name,
     resizing=source.resizing,
     counts_file=None if in_memory else folder / "train.counts.npz",
   )
