@@ -230,11 +230,13 @@ class SlurmTest(parameterized.TestCase):
       self.assertFalse(train_config.overwrite)
 
   def test_flags_can_be_added(self):
-    self.submit("--num_epochs=7", "--workdir=runs/with space", "--noise_rate=0")
+    self.submit(
+      "--num_epochs=7", "--workdir=runs/with space", "--noise_rate=0.1"
+    )
     train_config = self.flags_of(1)
     self.assertEqual(train_config.num_epochs, 7)
     self.assertEqual(train_config.workdir, "runs/with space")
-    self.assertEqual(train_config.noise_rate, 0)
+    self.assertEqual(train_config.noise_rate, 0.1)
 
   @parameterized.named_parameters(
     ("done", (0, 0), 0, False),

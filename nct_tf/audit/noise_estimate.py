@@ -27,6 +27,7 @@ _SYMMETRIC_FROM = 300.0
 _NUM_PARTS = 5  # Of the examples; each is predicted by the others' matrices.
 _MAX_DIFFERENCE = 0.1
 _MIN_EXAMPLES = 50  # Fewer do not tell one transition matrix from another.
+_MIN_PER_CLASS = 20  # Fewer do not tell which mistakes are frequent.
 
 _NUM_RESAMPLED = 40
 _PERCENTILES = (2.5, 97.5)
@@ -131,7 +132,8 @@ def _choose(labels, pred_probs, rng):
   num_classes = pred_probs.shape[1]
   if len(labels) < _MIN_EXAMPLES or num_classes > _MAX_CLASSES:
     return _Anchors(labels, pred_probs)  # Too few to tell how mistakes are.
-  by_anchors = _Anchors(labels, pred_probs, is_directed=True)
+  has_many = len(labels) >= _MIN_PER_CLASS * num_classes
+  by_anchors = _Anchors(labels, pred_probs, is_directed=has_many)
   num_sampled = _MAX_PROBABILITIES // num_classes
   if len(labels) > num_sampled:
     sampled = rng.permutation(len(labels))[:num_sampled]

@@ -155,18 +155,18 @@ class OtherDataTest(RunDatasetTestCase):
 
   def test_a_class_that_was_added_is_refused(self):
     self.directory.write_evaluation(self.evaluate())
-    save(self.pics, [7], names=["00"])
-    told = "1 class added .00.; 40 pictures added to 120, the first is 00/0.png"
+    save(self.pics, [7], names=["added"])
+    told = "1 class added .added.; 40 pictures added to 120, the first is added/0.png"
     self.assert_refused(told, self.evaluate)
     self.assert_refused(told, self.audit)
     self.assert_refused(
-      "classes and image shape must be its own: 1 class added .00.$",
+      "classes and image shape must be its own: 1 class added .added.$",
       self.evaluate,
       other_data=True,
     )
     # Runs of earlier versions know their classes, too.
     self.directory.data_file.unlink()
-    self.assert_refused("has now: 1 class added .00.. ", self.evaluate)
+    self.assert_refused("has now: 1 class added .added.. ", self.evaluate)
 
   def test_data_that_are_gone(self):
     self.pics.rename(self.top / "elsewhere")
