@@ -26,6 +26,8 @@ def main(cluster):
       raise errors.InvalidInputError(
         f"--{name} is given to each worker from here. Received: {argument}"
       )
+  # Once, and not by each worker in turn.
+  option_flags.read(config_lib.TrainConfig, _OWN).check_alike_for_all()
   given = option_flags.given(config_lib.TrainConfig, without=_OWN)
   command = [sys.executable, "-m", "scripts.train"]
   # A restart must not delete the run that it goes on with.

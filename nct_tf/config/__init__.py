@@ -168,6 +168,15 @@ class TrainConfig(
     ]
     return () if names == ["image_size"] else tuple(names)
 
+  def check_alike_for_all(self):
+    """Raises `InvalidInputError` if several machines had to choose the same."""
+    if self.automatic_options:
+      raise errors.InvalidInputError(
+        f"Arguments {', '.join(self.automatic_options)} must be given with "
+        "--strategy=multi_worker, so that all workers take the same; "
+        "--check_data on one machine tells which fit. Received: auto"
+      )
+
   def _described(self):
     """Yields `Option`, name, value and default, in the order of flag files."""
     for name, option in fields.options_of(self).items():

@@ -326,9 +326,9 @@ def _hold_out(labels, validation_fraction, num_folds, fold):
     num_classes = len(np.unique(labels))
     if validation_fraction * len(labels) < num_classes:
       raise errors.InvalidInputError(
-        "Argument `validation_fraction` must hold out as many examples as there "
-        f"are classes, {num_classes}. Received: {validation_fraction:g} of "
-        f"{len(labels)} examples"
+        "Argument `validation_fraction` must hold out as many examples as "
+        f"there are classes, {num_classes}. Received: "
+        f"{validation_fraction:g} of {len(labels)} examples"
       )
     held_out = stratified.hold_out(
       labels, validation_fraction, _VALIDATION_SEED, "validation_fraction"

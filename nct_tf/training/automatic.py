@@ -12,7 +12,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, distribution, errors, units
+from nct_tf import datasets, distribution, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.training import cost, mirroring
 
@@ -155,11 +155,7 @@ def choose(config):
   """
   names = config.automatic_options
   if config.strategy == "multi_worker":
-    raise errors.InvalidInputError(
-      f"Arguments {', '.join(names)} must be given with "
-      "--strategy=multi_worker, so that all workers take the same; "
-      "--check_data on one machine tells which fit. Received: auto"
-    )
+    config.check_alike_for_all()
   strategy = distribution.create(**config.strategy_options)
   pictures = _Pictures(config)
   reasons = {}

@@ -332,6 +332,8 @@ class ScriptTest(parameterized.TestCase):
       (["--workdir=x", "--num_workers=0"], "--num_workers=0"),
       (["--workdir=x", "--noise_rate=2"], "--noise_rate=2"),
       (["--workdir=x", "--workers=a:1"], "--workers is given to each worker"),
+      (["--workdir=x", "--dataset=folder:y"], "must be given with --strategy"),
+      (["--workdir=x", "--noise_rate=0.5"], "`noise_rate` must be 0"),
       ([], "--workdir=None: it must be given"),
     ):
       process = self.launch(*arguments)
@@ -341,9 +343,9 @@ class ScriptTest(parameterized.TestCase):
 
   def test_a_mistake_that_workers_find_ends_it(self):
     folder = self.folder() / "run"
-    process = self.launch(f"--workdir={folder}", "--noise_rate=0.5")
+    process = self.launch(f"--workdir={folder}", "--dataset=nowhere")
     self.assertEqual(process.returncode, 2)
-    self.assertRegex(process.stderr, r"(?m)train: .*noise_rate")
+    self.assertRegex(process.stderr, r"(?m)train: .*'nowhere' is unknown")
     self.assertRegex(process.stderr, r"Worker \d ended with code 2\n$")
     self.assertFalse(folder.exists())
 

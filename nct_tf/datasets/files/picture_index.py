@@ -75,12 +75,13 @@ def obtain(root, paths, folder):
         entries[path] = fresh.get(path) or known[path]
     if entries != known:
       _write(file, entries)
-  _logger.info(
-    "Index of %d pictures: %d read, %d unchanged",
-    len(paths),
-    len(stale),
-    len(paths) - len(stale),
-  )
+  if stale:
+    _logger.info(
+      "Index of %d pictures: %d read, %d unchanged",
+      len(paths),
+      len(stale),
+      len(paths) - len(stale),
+    )
   return [entries[path] for path in paths]
 
 
