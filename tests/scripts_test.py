@@ -6,8 +6,11 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -28,6 +31,17 @@ _TINY = (
   "--target_variability_min=0.3",
   "--num_epochs=2",
   "--batch_size=64",
+)
+
+# Nothing is `auto` with these.
+_CHOSEN = (
+  "--image_size=8",
+  "--augmentation=none",
+  "--network=mlp",
+  "--width=8",
+  "--target_variability_max=0.1",
+  "--num_epochs=2",
+  "--batch_size=4",
 )
 
 # Stands for TensorFlow, and ends the script that imports it.
@@ -601,6 +615,57 @@ class OwnPicturesTest(ScriptsTestCase):
     self.assertIn("Warning: The networks have learned nothing", forced.stdout)
     page = (self.workdir / "audit_0_folds" / "index.html").read_text()
     self.assertIn("The networks have learned nothing", page)
+
+
+class ReadingTest(ScriptsTestCase):
+  def open_pipe(self, path, process):
+    """Returns a pipe's descriptor, once a process reads from it."""
+    while process.poll() is None:
+      try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+      except OSError:
+        time.sleep(0.05)
+    return self.fail(process.stderr.read())
+
+  @parameterized.parameters(
+    (signal.SIGTERM, ()), *long_tests.also((signal.SIGINT, _CHOSEN))
+  )
+  def test_a_stop_while_the_data_are_read(self, number, options):
+    """A pipe in place of a picture holds the reading up."""
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    lines = ["path,label", "pipe.png,a"]
+    for index in range(20):
+      pixels = np.random.default_rng(index).integers(256, size=(8, 8))
+      Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index}.png")
+      lines.append(f"{index}.png,{'ab'[index % 2]}")
+    (folder / "list.csv").write_text("\n".join(lines))
+    os.mkfifo(folder / "pipe.png")
+    process = subprocess.Popen(
+      [
+        sys.executable,
+        "-m",
+        "scripts.train",
+        f"--dataset=csv:{folder / 'list.csv'}",
+        f"--workdir={folder / 'run'}",
+        f"--cache_dir={folder / 'cache'}",
+        *options,
+      ],
+      cwd=_ROOT,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    self.addCleanup(process.kill)
+    writer = self.open_pipe(folder / "pipe.png", process)
+    process.send_signal(number)
+    time.sleep(0.5)
+    os.close(writer)
+    _, errors = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 75, errors)
+    self.assertRegex(
+      errors.splitlines()[-1], f"^train: stopped by {number.name}; the same"
+    )
+    self.assertNotIn("Traceback", errors)
+    self.assertFalse((folder / "run").exists())
 
 
 class ApplyDecisionsTest(ScriptsTestCase):

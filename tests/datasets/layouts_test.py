@@ -7,8 +7,9 @@ from absl.testing import absltest, parameterized
 import numpy as np
 from PIL import Image
 
-from nct_tf import datasets, errors
+from nct_tf import datasets, errors, preprocessing
 from nct_tf.datasets.files import own_images, split_names
+from nct_tf.pictures import decoding, pixels
 
 _SUFFIXES = (".bmp", ".gif", ".JPEG", ".jpg", ".png", ".webp")
 
@@ -217,6 +218,22 @@ class NothingIsSilentTest(LayoutTestCase):
     if len(tops) > 1:
       for path, split in zip(examined.paths, examined.splits, strict=True):
         self.assertEqual(split, split_names.find(path.split("/")[0]))
+    self.check_pixels(self.load(image_size=5))
+
+  def check_pixels(self, dataset):
+    """What is trained on, and what an audit shows, are what a file decodes to.
+
+    That an export sees them, too, is tested with all kinds of files elsewhere.
+    """
+    for split in split_names.SPLITS:
+      for number, name in enumerate(dataset.split_ids(split)):
+        decoded = decoding.decode(self.folder / name)
+        np.testing.assert_array_equal(dataset.picture(number, split), decoded)
+        resized = preprocessing.resize(decoded, (5, 5)).numpy()
+        np.testing.assert_array_equal(
+          getattr(dataset, f"{split}_images")[number],
+          pixels.to_channels(resized, dataset.image_shape[-1]),
+        )
 
 
 class LabelsTest(LayoutTestCase):
@@ -306,12 +323,12 @@ class ArraysTest(LayoutTestCase):
       arrays[labels.format(word)] = np.arange(number)[:, None] % 2
     name = self.save_npz(**arrays)
     dataset = self.load(name, image_size=None)
-    for split, pixels in expected.items():
+    for split, values in expected.items():
       np.testing.assert_array_equal(
-        getattr(dataset, f"{split}_images")[..., 0], pixels
+        getattr(dataset, f"{split}_images")[..., 0], values
       )
       np.testing.assert_array_equal(
-        getattr(dataset, f"{split}_labels"), np.arange(len(pixels)) % 2
+        getattr(dataset, f"{split}_labels"), np.arange(len(values)) % 2
       )
     self.assertEqual(dataset.split_ids("validation")[0], "validation/10")
     self.assertEqual(dataset.split_ids("test")[0], "test/16")

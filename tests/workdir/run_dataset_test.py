@@ -156,7 +156,7 @@ class OtherDataTest(RunDatasetTestCase):
   def test_a_class_that_was_added_is_refused(self):
     self.directory.write_evaluation(self.evaluate())
     save(self.pics, [7], names=["added"])
-    told = "1 class added .added.; 40 pictures added to 120, the first is added/"
+    told = "1 class added .added.; 40 pictures added to 120, the first is add"
     self.assert_refused(told, self.evaluate)
     self.assert_refused(told, self.audit)
     self.assert_refused(
