@@ -98,7 +98,7 @@ def format_check(check):
   ]
   return "\n\n".join(
     [
-      text_tables.format_table(classes, ("class", *check["counts"])),
       text_tables.format_table(rows, ("training", "")),
+      text_tables.format_table(classes, ("class", *check["counts"])),
     ]
   )
