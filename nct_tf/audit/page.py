@@ -38,6 +38,7 @@ _SUSPECT_KEYS = (
   "disagreement",
   "score",
   "rank",
+  "split",
   "thumbnail",
 )
 
@@ -58,7 +59,8 @@ class PageData:
       `MAX_SUSPECTS`: `id` (str, of one example alone), `given` and `suggested`
       (class indices), `given_probability`, `suggested_probability`,
       `disagreement` (float or None), `score` (higher is more suspicious),
-      `rank` (int, from 1) and `thumbnail` (str, a path below the folder).
+      `rank` (int, from 1), `split` (str; the page names other ones than
+      `train`) and `thumbnail` (str, a path below the folder).
     scores: array of floats in [0, 1], of all examples in any order. The page
       gets 50 bins and 1,001 counts of it, however many there are.
     threshold: float in [0, 1], where the slider stands at first. Flagged are
@@ -245,7 +247,7 @@ def _camel_case(key):
 
 def _plain(value, key):
   """Returns a value of a suspect as JSON knows it."""
-  if key == "id":
+  if key in ("id", "split"):
     return value
   if key == "thumbnail":
     # A first part with a colon would be taken for a scheme.

@@ -56,6 +56,7 @@ def make_page_data(num_suspects=30, num_examples=1000, names=CLASS_NAMES):
       "disagreement": None if i % 2 else 0.25,
       "score": score,
       "rank": i + 1,
+      "split": "test" if i == 1 else "train",
       "thumbnail": f"thumbnails/{i:06d}.png",
     }
     for i, score in enumerate(np.sort(scores)[::-1][:num_suspects])
@@ -156,7 +157,15 @@ class WriteTest(parameterized.TestCase):
     read = read_data(self.folder)
     self.assertEqual(read["numExamples"], 1000)
     self.assertEqual(read["classNames"], list(CLASS_NAMES))
-    for key in ("id", "given", "suggested", "disagreement", "score", "rank"):
+    for key in (
+      "id",
+      "given",
+      "suggested",
+      "disagreement",
+      "score",
+      "rank",
+      "split",
+    ):
       self.assertEqual(
         read["suspects"][key], [suspect[key] for suspect in data.suspects]
       )
@@ -444,6 +453,8 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual(self.card(2, ".given").text, CLASS_NAMES[2])
     self.assertEqual(self.card(2, ".suggested").text, CLASS_NAMES[3])
     self.assertEqual(self.card(0, ".disagreement").text, "0.25")
+    self.assertEqual(self.card(0, ".rank").text, "#1")
+    self.assertEqual(self.card(1, ".rank").text, "#2 test")
     self.assertEmpty(self.find_all("#grid script, #grid dd b b"))
     self.assertEqual(self.text("#progress"), "0 of 20 decided")
     self.wait(

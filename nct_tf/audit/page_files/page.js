@@ -368,7 +368,9 @@
     const image = part("img");
     image.alt = id;
     image.src = suspects.thumbnail[index];
-    part(".rank").textContent = `#${count(suspects.rank[index])}`;
+    const split = suspects.split[index];
+    part(".rank").textContent =
+      `#${count(suspects.rank[index])}` + (split === "train" ? "" : ` ${split}`);
     part(".given").textContent = name("given");
     part(".suggested").textContent = name("suggested");
     part(".given").parentElement.title = name("given");
