@@ -92,11 +92,15 @@ def parse(argv):
   except flags.UnrecognizedFlagError:
     _fail(f"{_describe_unknown(argv)} (--help tells of all flags)")
   except flags.Error as error:
-    _fail(f"{error} (--help tells of all flags)")
+    text = str(error).replace("=None: it must be given", ": it must be given")
+    _fail(f"{text} (--help tells of all flags)")
   except SystemExit:  # --help, or --method=help, has answered.
     sys.exit(0)
   if rest[1:]:
-    _fail(f"takes flags alone, no arguments. Received: {' '.join(rest[1:])}")
+    _fail(
+      "takes flags alone, no arguments (quote a value that has spaces). "
+      f"Received: {' '.join(rest[1:])}"
+    )
   return rest
 
 

@@ -114,7 +114,7 @@ class BadFlagsTest(ScriptsTestCase):
     ("--noise_type=pair_flip", "`noise_rate` must be above 0"),
     ("--dataset=tests/support", "write --dataset=folder:tests/support"),
     ("--accept_findings=all", "one of alike_names, number_names"),
-    ("digits", "takes flags alone, no arguments. Received: digits"),
+    ("digits", "takes flags alone, .* Received: digits"),
   )
   def test_train_answers_in_one_line(self, argument, pattern):
     process = run("train", "--workdir=unused", argument)
@@ -133,7 +133,7 @@ class BadFlagsTest(ScriptsTestCase):
 
   @parameterized.parameters("train", "evaluate", "export", "compare")
   def test_what_must_be_given(self, script):
-    self.assert_one_line(run(script), "--workdirs?=None: it must be given")
+    self.assert_one_line(run(script), "--workdirs?: it must be given")
 
   @parameterized.parameters(
     "train",
@@ -172,7 +172,7 @@ class BadFlagsTest(ScriptsTestCase):
 
   def test_predict_needs_images(self):
     self.assert_one_line(
-      run("predict", "--export_dir=x"), "--images=None: it must be given"
+      run("predict", "--export_dir=x"), "--images: it must be given"
     )
 
   @parameterized.parameters("--version=0", "--keep=0", "--top_k=0")

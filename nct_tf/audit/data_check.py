@@ -27,6 +27,7 @@ def check(config, say):
   Raises:
     InvalidInputError: if the dataset is refused; all findings were said before.
   """
+  config = config.with_absolute_places()
   findings = datasets.examine(
     config.dataset,
     config.test_fraction,

@@ -26,6 +26,7 @@ _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, np.inf)
 _SYMMETRIC_FROM = 300.0
 _NUM_PARTS = 5  # Of the examples; each is predicted by the others' matrices.
 _MAX_DIFFERENCE = 0.1
+_MAX_CONTRADICTED = 0.4
 _MIN_EXAMPLES = 50  # Fewer do not tell one transition matrix from another.
 _MIN_PER_CLASS = 20  # Fewer do not tell which mistakes are frequent.
 
@@ -93,8 +94,9 @@ def estimate(labels, pred_probs, seed=0):
     noise_rates.append(noise_rate)
     if len(transition) <= _MAX_CLASSES:
       transitions.append(transition)
+  noise_rate = _with_interval(way.noise_rate, noise_rates, way.FORM_ERROR)
   return NoiseEstimate(
-    _with_interval(way.noise_rate, noise_rates, way.FORM_ERROR),
+    dataclasses.replace(noise_rate, low=min(noise_rate.low, way.lowest)),
     _with_interval(way.transition, transitions, way.FORM_ERROR),
     way.is_directed,
   )
@@ -142,6 +144,11 @@ def _choose(labels, pred_probs, rng):
   difference = by_anchors.noise_rate - by_model.noise_rate
   if by_model.is_symmetric and difference <= _MAX_DIFFERENCE:
     return by_model
+  if np.mean(pred_probs.argmax(axis=1) != labels) > _MAX_CONTRADICTED:
+    # Either frequent mistakes of labels, or classes that are told apart badly.
+    by_anchors.lowest = max(
+      0, by_model.symmetric_noise_rate - _Model.FORM_ERROR
+    )
   return by_anchors
 
 
@@ -165,6 +172,8 @@ class _Anchors:
   Attributes:
     FORM_ERROR: float, what they may be off by beside chance, by simulations.
     is_directed: bool, whether some mistakes are much more frequent than others.
+    lowest: float, the noise rate if the networks' mistakes explain what they
+      can; the lower end of the interval is not above it.
   """
 
   FORM_ERROR = 0.05
@@ -172,6 +181,7 @@ class _Anchors:
   def __init__(self, labels, pred_probs, is_directed=False):
     self._labels = labels
     self.is_directed = is_directed
+    self.lowest = 1.0
     self.num_examples = len(labels)
     self._num_classes = pred_probs.shape[1]
     self._predicted, self._place = anchors.order(pred_probs)
@@ -209,6 +219,7 @@ class _Model:
 
   FORM_ERROR = 0.03
   is_directed = False
+  lowest = 1.0
 
   def __init__(self, labels, pred_probs, rng):
     self._labels = labels
@@ -225,6 +236,11 @@ class _Model:
       )
       for name in ("noise_rate", "transition")
     )
+
+  @property
+  def symmetric_noise_rate(self):
+    """The share of wrong labels if all mistakes are equally frequent."""
+    return self._fits[-1].noise_rate
 
   @property
   def is_symmetric(self):

@@ -19,6 +19,7 @@ _logger = logging.getLogger(__name__)
 _MIN_EPOCHS = 10
 _MEMORISED = 0.98
 _MAX_DROP = 0.1
+_MAX_CONTRADICTED = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _choose_folds(noisy, seconds, time_budget_minutes):
   """Returns the usual number of folds, or 0 where they would take too long."""
   num_folds = automatic.NUM_FOLDS
   price = (num_folds - 1) * seconds  # A fold trains on the other parts.
-  smallest = min(filter(None, np.bincount(noisy.all_train.given_labels)))
+  largest = np.bincount(noisy.all_train.given_labels).max()
   if price > 60 * time_budget_minutes:
     _logger.info(
       "No folds: they would take about %s (--time_budget_minutes=%g)",
@@ -200,8 +201,8 @@ def _choose_folds(noisy, seconds, time_budget_minutes):
       time_budget_minutes,
     )
     return 0
-  if smallest < num_folds:
-    _logger.info("No folds: a class has %d training examples", smallest)
+  if largest < num_folds:
+    _logger.info("No folds: no class has %d training examples", num_folds)
     return 0
   _logger.info(
     "Trains %d times on two thirds of the examples each, to predict each label "
@@ -228,6 +229,7 @@ def _describe(dataset, parts, num_folds, warnings):
     )
   labels = join("given_labels")
   pred_probs = np.concatenate([part.pred_probs for part in parts])
+  warnings = (*warnings, *_find_contradicted(labels, pred_probs, is_held_out))
   noise = label_audit.find_noise(labels, pred_probs, is_held_out)
   audit = label_audit.rank(
     labels, pred_probs, _join_scores(parts, noise), noise
@@ -249,6 +251,19 @@ def _describe(dataset, parts, num_folds, warnings):
     warnings=warnings,
     truth=label_audit.compare_with_truth(audit, join("true_labels")),
   )
+
+
+def _find_contradicted(labels, pred_probs, is_held_out):
+  """Yields a warning if networks contradict very many labels."""
+  contradicted = (pred_probs.argmax(axis=-1) != labels)[is_held_out]
+  if len(contradicted) and contradicted.mean() > _MAX_CONTRADICTED:
+    yield (
+      f"The networks contradict {contradicted.mean():.0%} of the labels that "
+      "they did not learn. Either very many labels are wrong, or the networks "
+      "cannot tell the classes apart: then the estimate is too high, and many "
+      "suggestions are wrong. Look at some before you trust them. A larger "
+      "--image_size or network, or more images, may help"
+    )
 
 
 def _without_estimate(result):

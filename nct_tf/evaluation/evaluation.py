@@ -28,6 +28,10 @@ _REMEDY = (
 _NUM_CALIBRATION_BINS = 15
 # A confusion matrix of more classes is too large for a screen.
 _MAX_MATRIX_CLASSES = 20
+_PARTS_NOTE = (
+  "A decision was made about images that looked suspicious. The networks find "
+  "these harder than the others, so compare each part with itself alone."
+)
 
 
 def evaluate_run(
@@ -301,6 +305,8 @@ def format_evaluation(scores):
   ):
     if scores.get(key):
       parts.append(_format_parts(scores[key], title))
+  if scores.get("test_parts"):
+    parts.append(_PARTS_NOTE)
   rows = [(name, text_tables.percent(share)) for name, share in classes.items()]
   parts.append(text_tables.format_table(rows, ("class", "accuracy")))
   if len(classes) <= _MAX_MATRIX_CLASSES:

@@ -14,6 +14,7 @@ SPLITS = ("train", "validation", "test")
 _logger = logging.getLogger(__name__)
 
 _COLUMNS = ("id", "decision", "label")
+_NUM_NAMED = 10  # Of classes, in a message.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,13 @@ def parse(path, dataset_name, ids, class_names):
         f"{decision!r}"
       )
     if decision == RELABEL and label not in class_names:
-      fail(f"{dataset_name} has no class {label!r}")
+      known = sorted(class_names)
+      more = len(known) - _NUM_NAMED
+      fail(
+        f"{dataset_name} has no class {label!r}, but "
+        + ", ".join(known[:_NUM_NAMED])
+        + (f" and {more} more" if more > 0 else "")
+      )
     if decision != RELABEL and label:
       fail(f"`label` must be empty where the decision is {decision}")
     decided[name] = (decision, label)

@@ -1,6 +1,7 @@
 """The examples of a run: a subset, corrupted once, with a part held out."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 from sklearn import model_selection
@@ -312,16 +313,7 @@ def _hold_out(labels, validation_fraction, num_folds, fold):
   """Returns bool array [num_examples], True for held-out examples."""
   held_out = np.zeros(len(labels), bool)
   if num_folds is not None:
-    smallest = np.bincount(labels)[np.unique(labels)].min()
-    if smallest < num_folds:
-      raise errors.InvalidInputError(
-        "Argument `num_folds` must be at most the examples of the smallest "
-        f"class, {smallest}. Received: {num_folds}"
-      )
-    folds = model_selection.StratifiedKFold(
-      num_folds, shuffle=True, random_state=_VALIDATION_SEED
-    )
-    held_out[list(folds.split(labels, labels))[fold][1]] = True
+    held_out[_fold_of(labels, num_folds, fold)] = True
   elif validation_fraction > 0:
     num_classes = len(np.unique(labels))
     if validation_fraction * len(labels) < num_classes:
@@ -334,3 +326,23 @@ def _hold_out(labels, validation_fraction, num_folds, fold):
       labels, validation_fraction, _VALIDATION_SEED, "validation_fraction"
     )
   return held_out
+
+
+def _fold_of(labels, num_folds, fold):
+  """Returns the examples of one of several stratified parts: int array.
+
+  A class that is smaller than their number is in some of them alone.
+  """
+  largest = np.bincount(labels).max()
+  if largest < num_folds:
+    raise errors.InvalidInputError(
+      "Argument `num_folds` must be at most the examples of the largest class, "
+      f"{largest}. Received: {num_folds}"
+    )
+  folds = model_selection.StratifiedKFold(
+    num_folds, shuffle=True, random_state=_VALIDATION_SEED
+  )
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # Of small classes.
+    parts = list(folds.split(labels, labels))
+  return parts[fold][1]

@@ -3,6 +3,8 @@
 import dataclasses
 import logging
 
+import numpy as np
+
 from nct_tf import datasets
 from nct_tf.datasets.files import findings
 from nct_tf.input_pipeline import batching, label_decisions, noisy_dataset
@@ -90,6 +92,12 @@ def load_noisy_dataset(config, dataset):
       "The dataset's own %d validation examples are not used: "
       "--validation_fraction takes their place",
       len(dataset.validation_labels),
+    )
+  emptied = np.setdiff1d(dataset.train_labels, noisy.all_train.given_labels)
+  if len(emptied):
+    _logger.warning(
+      "No training example is left of %s: it stays a class, and is not learned",
+      ", ".join(dataset.class_names[label] for label in emptied),
     )
   if noisy_dataset.describe_test_labels(dataset, noisy.test) == "given":
     _logger.info(

@@ -241,9 +241,9 @@ def absolute_path(path):
   """Returns a path that does not depend on the working directory: str.
 
   Args:
-    path: str; one that is empty stays so.
+    path: str; one that is empty stays so. `~` is the home folder.
   """
-  return os.path.abspath(path) if path else path
+  return os.path.abspath(os.path.expanduser(path)) if path else path
 
 
 def format_value(value):

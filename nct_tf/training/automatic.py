@@ -229,7 +229,8 @@ class _Pictures:
     """Returns an image size as it is, and the reason for it."""
     if size is None or size == self.side:
       return size, "their own"
-    return size, f"of {self.side}: fewer pixels take less time"
+    reason = f"of {self.side}, as few as do; give more for small details"
+    return size, reason
 
   @functools.cached_property
   def _sample(self):

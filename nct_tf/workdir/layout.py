@@ -322,7 +322,11 @@ class Workdir:
 
   def read_result(self):
     """Returns the dict of `result.json`; raises if the run has not ended."""
-    return self._read_json(self.result_file, "its run has not finished")
+    return self._read_json(
+      self.result_file,
+      "its run has not finished; scripts.train "
+      f"--flagfile={self.flags_file} --workdir={self.path} goes on with it",
+    )
 
   def read_compression(self):
     """Returns the dict of `compression.json`; raises if it is not there."""

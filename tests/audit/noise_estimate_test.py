@@ -77,6 +77,21 @@ class EstimateTest(parameterized.TestCase):
     self.assertTrue(np.all(transition.low <= transition.value + 1e-12))
     self.assertTrue(np.all(transition.high >= transition.value - 1e-12))
 
+  def test_classes_that_are_told_apart_badly_widen_the_interval(self):
+    """Two pairs of classes look alike; a fifth of the labels is wrong."""
+    rng = np.random.default_rng(0)
+    true_labels = rng.integers(4, size=1500)
+    wrong = rng.random(1500) < 0.2
+    labels = (true_labels + wrong * rng.integers(1, 4, 1500)) % 4
+    seen = np.where(rng.random(1500) < 0.45, true_labels ^ 1, true_labels)
+    pred_probs = np.full((1500, 4), 0.1)
+    sure = rng.uniform(0.4, 0.5, 1500)
+    pred_probs[np.arange(1500), seen] = sure
+    pred_probs[np.arange(1500), seen ^ 1] = 0.8 - sure
+    found = noise_estimate.estimate(labels, pred_probs).noise_rate
+    self.assertGreater(found.value, 0.3)
+    self.assertBetween(0.2, found.low, found.high)
+
   def test_it_repeats(self):
     _, labels, pred_probs = simulate("symmetric", 0.2, 0, num_examples=200)
     first, second = (

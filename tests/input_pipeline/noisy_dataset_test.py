@@ -2,6 +2,7 @@ from absl.testing import absltest
 import numpy as np
 
 from nct_tf import datasets, errors, label_noise
+from nct_tf.datasets import image_dataset
 from nct_tf.input_pipeline import noisy_dataset
 
 
@@ -85,9 +86,25 @@ class PrepareTest(absltest.TestCase):
       counts = np.bincount(noisy.validation.given_labels, minlength=10)
       self.assertBetween(counts.min(), 2, 3)
 
-  def test_more_folds_than_a_class_has(self):
+  def test_a_class_that_is_smaller_than_the_number_of_folds(self):
+    labels = np.repeat([0, 1, 2], [20, 20, 2])
+    images = np.zeros((42, 2, 2, 1), np.uint8)
+    dataset = image_dataset.ImageDataset(
+      "small", images, labels, images, labels, ("a", "b", "c")
+    )
+    held_out = [
+      noisy_dataset.prepare(dataset, num_folds=3, fold=fold).validation
+      for fold in range(3)
+    ]
+    np.testing.assert_array_equal(
+      np.sort(np.concatenate([part.index for part in held_out])), range(42)
+    )
+    counts = [np.sum(part.given_labels == 2) for part in held_out]
+    self.assertCountEqual(counts, [0, 1, 1])
+
+  def test_more_folds_than_any_class_has(self):
     with self.assertRaisesRegex(
-      errors.InvalidInputError, "at most the examples of the smallest class, 2"
+      errors.InvalidInputError, "at most the examples of the largest class, 2"
     ):
       noisy_dataset.prepare(datasets.load("digits"), 20, num_folds=3, fold=0)
 

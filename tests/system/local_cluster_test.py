@@ -334,7 +334,7 @@ class ScriptTest(parameterized.TestCase):
       (["--workdir=x", "--workers=a:1"], "--workers is given to each worker"),
       (["--workdir=x", "--dataset=folder:y"], "must be given with --strategy"),
       (["--workdir=x", "--noise_rate=0.5"], "`noise_rate` must be 0"),
-      ([], "--workdir=None: it must be given"),
+      ([], "--workdir: it must be given"),
     ):
       process = self.launch(*arguments)
       self.assertEqual(process.returncode, 2)

@@ -69,6 +69,16 @@ class ExtremesTest(parameterized.TestCase):
     audit = run_audit.audit_run(directory, num_folds=0, force=True).audit
     self.assertEqual(audit.transition.value.shape, (1000, 1000))
 
+  def test_an_audit_by_folds_with_a_class_of_one_image(self):
+    path = self.top / "own.npz"
+    labels = np.repeat([0, 1, 2], [20, 20, 1])
+    images = np.random.default_rng(0).integers(256, size=(41, 6, 6))
+    np.savez(path, images=images.astype(np.uint8), labels=labels)
+    directory = self.train(f"npz:{path}")
+    result = run_audit.audit_run(directory, num_folds=3, force=True)
+    self.assertLen(result.audit.labels, 41)
+    self.assertTrue(np.isfinite(result.audit.score).all())
+
   def test_one_batch_and_nothing_wrong(self):
     directory = self.train(self.save((8, 8), 2, 20), batch_size=32)
     self.assertEqual(directory.read_result()["actual_noise_rate"], 0)

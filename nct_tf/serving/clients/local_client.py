@@ -69,6 +69,10 @@ def _find_version(export_dir, version):
       f"{export_dir} is itself a version: give the folder that it is in, and "
       "--version"
     )
+  if (pathlib.Path(export_dir) / "flags.txt").exists():
+    raise errors.InvalidInputError(
+      f"{export_dir} is a run, not an export: scripts.export makes one of it"
+    )
   if version not in versions:
     raise errors.InvalidInputError(
       f"{export_dir} has no version{f' {version}' if version else ''}, but "
