@@ -134,7 +134,7 @@ class ChoiceTest(AutomaticTestCase):
     choice = self.choose(60, 40, method="standard")
     self.assertEqual(choice.config.image_size, 32)
     self.assertEqual(choice.config.augmentation, "none")
-    self.assertRegex(choice.reasons["image_size"], "^of 40: ")
+    self.assertRegex(choice.reasons["image_size"], "^of 40, ")
     self.assertRegex(choice.reasons["augmentation"], "are where they belong$")
 
   def test_noise_may_be_mirrored(self):
