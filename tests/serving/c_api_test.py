@@ -237,6 +237,7 @@ class OtherStackTest(CApiTestCase):
     answer = ask(self.path, good_requests(), self.python, self.package)
     self.assert_answers(answer["answers"], good_requests(), places=4)
 
+  @long_tests.only
   def test_this_one_loads_what_the_other_exports(self):
     code = (
       "from tests.serving import c_api_test; import pathlib; "

@@ -15,7 +15,7 @@ from flags import option_flags, script_flags
 from nct_tf import config, errors
 from nct_tf.system import local_cluster
 from scripts import cli, launch_local_cluster
-from tests.support import processes
+from tests.support import long_tests, processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[2]
 
@@ -341,6 +341,7 @@ class ScriptTest(parameterized.TestCase):
       self.assertLen(process.stderr.splitlines(), 1)
       self.assertRegex(process.stderr, f"^launch_local_cluster: .*{pattern}")
 
+  @long_tests.only
   def test_a_mistake_that_workers_find_ends_it(self):
     folder = self.folder() / "run"
     process = self.launch(f"--workdir={folder}", "--dataset=nowhere")

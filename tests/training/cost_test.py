@@ -5,7 +5,7 @@ from absl.testing import absltest, parameterized
 from nct_tf import datasets, networks
 from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.training import cost
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 
 class CountFlopsTest(parameterized.TestCase):
@@ -21,6 +21,7 @@ class CountFlopsTest(parameterized.TestCase):
 
 
 class EstimateTest(absltest.TestCase):
+  @long_tests.only
   def test_examples_that_stand_for_more(self):
     config = tiny_run.tiny_config(monitor_every_epochs=0)
     dataset = datasets.load("digits")
