@@ -448,7 +448,7 @@ class BrowserTest(parameterized.TestCase):
     self.assertLen(self.shown_ids(), 20)
     self.assertEqual(self.text("h1"), "Label audit runs/<digits> & co")
     self.assertIn("Class <i>cat</i> has", self.text(".warnings"))
-    self.assertIn("21.3 % between 20.0 and 22.6 %", self.text(".figures"))
+    self.assertIn("20.0 to 22.6 %", self.text(".figures"))
     self.assertEqual(self.text("#command"), self.page_data.command)
     self.assertEqual(self.card(2, ".given").text, CLASS_NAMES[2])
     self.assertEqual(self.card(2, ".suggested").text, CLASS_NAMES[3])
