@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 import numpy as np
@@ -82,6 +83,9 @@ class RunDatasetTestCase(absltest.TestCase):
     self.pics = self.project / "pics"
     self.directory = layout.Workdir(self.project / "runs" / "own")
     self.cache_dir = str(_trained / "cache")
+    # For what takes no folder for the cache.
+    home = {"XDG_CACHE_HOME": str(self.top / "home")}
+    self.enter_context(mock.patch.dict(os.environ, home))
 
   def restore(self):
     shutil.rmtree(self.project)
