@@ -152,6 +152,8 @@ def audit_run(
       # What was decided is better known than what was held out.
       warnings = ()
     guessing = tuple(filter(None, guessing))
+    if not guessing:
+      warnings = (*warnings, *_find_contradicted(parts))
     result = _describe(dataset, parts, num_folds, (*guessing, *warnings))
     if guessing:
       result = _without_estimate(result)
@@ -229,7 +231,6 @@ def _describe(dataset, parts, num_folds, warnings):
     )
   labels = join("given_labels")
   pred_probs = np.concatenate([part.pred_probs for part in parts])
-  warnings = (*warnings, *_find_contradicted(labels, pred_probs, is_held_out))
   noise = label_audit.find_noise(labels, pred_probs, is_held_out)
   audit = label_audit.rank(
     labels, pred_probs, _join_scores(parts, noise), noise
@@ -253,12 +254,17 @@ def _describe(dataset, parts, num_folds, warnings):
   )
 
 
-def _find_contradicted(labels, pred_probs, is_held_out):
-  """Yields a warning if networks contradict very many labels."""
-  contradicted = (pred_probs.argmax(axis=-1) != labels)[is_held_out]
-  if len(contradicted) and contradicted.mean() > _MAX_CONTRADICTED:
+def _find_contradicted(parts):
+  """Yields a warning if networks contradict very many held-out labels."""
+  contradicted = [
+    part.pred_probs.argmax(axis=-1) != part.examples.given_labels
+    for part in parts
+    if part.is_held_out
+  ]
+  share = np.concatenate(contradicted).mean() if contradicted else 0.0
+  if share > _MAX_CONTRADICTED:
     yield (
-      f"The networks contradict {contradicted.mean():.0%} of the labels that "
+      f"The networks contradict {share:.0%} of the labels that "
       "they did not learn. Either very many labels are wrong, or the networks "
       "cannot tell the classes apart: then the estimate is too high, and many "
       "suggestions are wrong. Look at some before you trust them. A larger "

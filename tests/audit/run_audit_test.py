@@ -336,6 +336,25 @@ class GivenTestLabelsTest(absltest.TestCase):
 
 
 @long_tests.only
+class ContradictedTest(absltest.TestCase):
+  def test_very_many_contradictions_are_warned_of(self):
+    with tempfile.TemporaryDirectory() as path:
+      directory = tiny_run.train(
+        pathlib.Path(path, "run"),
+        noise_type="symmetric_exclusive",
+        noise_rate=0.6,
+        num_train_examples=800,
+        num_epochs=15,
+        validation_fraction=0.2,
+        learning_rate=0.1,
+      )
+      warnings = run_audit.audit_run(directory, num_folds=0).warnings
+    self.assertRegex(
+      "\n".join(warnings),
+      r"contradict \d+% of the labels that they did not learn.*Look at some",
+    )
+
+
 class NothingLearnedTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
@@ -386,7 +405,7 @@ class NothingLearnedTest(absltest.TestCase):
     self.assertIn("(0.0 to 100.0)", report.format_audit(summary))
     page = (folder / "index.html").read_text(encoding="utf-8")
     self.assertIn("The networks have learned nothing", page)
-    self.assertIn("between 0.0 and 100.0 %", " ".join(page.split()))
+    self.assertIn("0.0 to 100.0 %", " ".join(page.split()))
     # A fold has fewer examples than the run's batch.
     for fold in directory.folds_dir.iterdir():
       self.assertEqual(layout.Workdir(fold).read_config().batch_size, 50)
