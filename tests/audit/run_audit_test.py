@@ -335,7 +335,34 @@ class GivenTestLabelsTest(absltest.TestCase):
     self.assertNotIn(int(dropped["id"].removeprefix("test/")) - 600, labels)
 
 
-@long_tests.only
+class OwnValidationTest(absltest.TestCase):
+  def test_pictures_of_a_validation_folder_are_audited_and_decided_about(self):
+    top = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    images = digits.load().train_images[:150, ..., 0]
+    for number, image in enumerate(images):
+      split = ("Training", "val", "Testing")[number % 3]
+      path = top / "pics" / split / "ab"[number % 2] / f"{number}.png"
+      path.parent.mkdir(parents=True, exist_ok=True)
+      Image.fromarray(image).save(path)
+    options = {
+      "dataset": f"folder:{top / 'pics'}",
+      "cache_dir": str(top / "cache"),
+      "noise_type": "none",
+      "noise_rate": 0.0,
+      "num_train_examples": None,
+    }
+    directory = tiny_run.train(top / "run", **options)
+    result = run_audit.audit_run(directory, num_folds=0, force=True)
+    for split in ("train", "validation", "test"):
+      self.assertEqual(np.sum(result.splits == split), 50)
+    decisions = top / "decisions.csv"
+    decisions.write_text("id,decision,label\nval/b/1.png,drop,\n")
+    changed = tiny_run.tiny_config(**options, label_decisions=str(decisions))
+    noisy = run_data.load(changed).noisy
+    self.assertLen(noisy.validation, 49)
+    self.assertLen(noisy.train, 50)
+
+
 class ContradictedTest(absltest.TestCase):
   def test_very_many_contradictions_are_warned_of(self):
     with tempfile.TemporaryDirectory() as path:
@@ -355,6 +382,7 @@ class ContradictedTest(absltest.TestCase):
     )
 
 
+@long_tests.only
 class NothingLearnedTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
