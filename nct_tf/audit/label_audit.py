@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors
-from nct_tf.audit import noise_estimate
+from nct_tf.audit import noise_estimate, noise_model
 
 _SUM_TOLERANCE = 1e-3
 _CHUNK_BYTES = 2**25
@@ -214,9 +214,8 @@ def _ranking_matrix(noise):
     return None
   transition = noise.transition.value
   noise_rate = max(noise.noise_rate.value, _MIN_NOISE_RATE)
-  symmetric = np.full(transition.shape, noise_rate / (len(transition) - 1))
-  np.fill_diagonal(symmetric, 1 - noise_rate)
-  return (1 - _SMOOTHING) * transition + _SMOOTHING * symmetric
+  equal = noise_model.symmetric(noise_rate, len(transition))
+  return (1 - _SMOOTHING) * transition + _SMOOTHING * equal
 
 
 def _likeliest_other(labels, pred_probs, transition=None):

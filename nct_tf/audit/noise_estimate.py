@@ -26,7 +26,8 @@ _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, np.inf)
 _SYMMETRIC_FROM = 300.0
 _NUM_PARTS = 5  # Of the examples; each is predicted by the others' matrices.
 _MAX_DIFFERENCE = 0.1
-_MAX_CONTRADICTED = 0.4
+# Above that, it is not clear whether labels or networks are wrong.
+MAX_CONTRADICTED = 0.4
 _MIN_EXAMPLES = 50  # Fewer do not tell one transition matrix from another.
 _MIN_PER_CLASS = 20  # Fewer do not tell which mistakes are frequent.
 
@@ -144,7 +145,7 @@ def _choose(labels, pred_probs, rng):
   difference = by_anchors.noise_rate - by_model.noise_rate
   if by_model.is_symmetric and difference <= _MAX_DIFFERENCE:
     return by_model
-  if np.mean(pred_probs.argmax(axis=1) != labels) > _MAX_CONTRADICTED:
+  if np.mean(pred_probs.argmax(axis=1) != labels) > MAX_CONTRADICTED:
     # Either frequent mistakes of labels, or classes that are told apart badly.
     by_anchors.lowest = max(
       0, by_model.symmetric_noise_rate - _Model.FORM_ERROR

@@ -53,7 +53,7 @@ def fit(labels, pred_probs, strength, weights=None, start=None):
   num_classes = logits.shape[1]
   weights = np.ones(len(labels)) if weights is None else weights
   given = (labels == np.arange(num_classes)[:, None]) * weights  # [C, N]
-  scale, transition = 2.0, _symmetric(0.2, num_classes)
+  scale, transition = 2.0, symmetric(0.2, num_classes)
   if start is not None:
     scale, transition = 1 / start.temperature, start.transition
   before = -np.inf
@@ -96,7 +96,16 @@ def _softmax(logits):
   return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def _symmetric(noise_rate, num_classes):
+def symmetric(noise_rate, num_classes):
+  """Returns the matrix in which all mistakes are equally frequent.
+
+  Args:
+    noise_rate: float, the share of wrong labels of each class.
+    num_classes: int.
+
+  Returns:
+    float64 array [num_classes, num_classes], rows add up to 1.
+  """
   transition = np.full(
     (num_classes, num_classes), noise_rate / (num_classes - 1)
   )
@@ -106,10 +115,10 @@ def _symmetric(noise_rate, num_classes):
 
 def _smooth(counts, noise_rate, strength):
   """Returns a transition matrix of counts, drawn towards a symmetric one."""
-  symmetric = _symmetric(noise_rate, len(counts))
+  equal = symmetric(noise_rate, len(counts))
   if np.isinf(strength):
-    return symmetric
-  smoothed = counts + strength * symmetric
+    return equal
+  smoothed = counts + strength * equal
   return smoothed / smoothed.sum(axis=1, keepdims=True)
 
 

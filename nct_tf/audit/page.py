@@ -107,8 +107,9 @@ def write(folder, page_data):
   for name in _COPIED:
     text = (_SOURCE / name).read_text(encoding="utf-8")
     files.write_atomically(page / name, text)
-  files.write_atomically(page / "data.js", _format_data(page_data))
-  files.write_atomically(folder / FILE, _format_page(page_data))
+  classes = matrix_classes(page_data.transition)
+  files.write_atomically(page / "data.js", _format_data(page_data, classes))
+  files.write_atomically(folder / FILE, _format_page(page_data, len(classes)))
 
 
 def matrix_classes(transition):
@@ -177,10 +178,9 @@ def _check_thumbnail(path):
     )
 
 
-def _format_data(page_data):
+def _format_data(page_data, classes):
   """Returns a script that assigns what the page's script reads."""
   class_names = list(page_data.class_names)
-  classes = matrix_classes(page_data.transition)
   part = np.ix_(classes, classes)
   values = {
     "fingerprint": _fingerprint(page_data),
@@ -271,7 +271,7 @@ def _matrix(rows):
   ]
 
 
-def _format_page(page_data):
+def _format_page(page_data, num_matrix_classes):
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_SOURCE),
     autoescape=True,
@@ -285,7 +285,7 @@ def _format_page(page_data):
   template = environment.get_template("index.html.jinja")
   text = template.render(
     page=page_data,
-    num_matrix_classes=len(matrix_classes(page_data.transition)),
+    num_matrix_classes=num_matrix_classes,
   )
   # What is no Unicode, as parts of paths may be, is shown and not used.
   return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors, methods, metrics, units
-from nct_tf.audit import label_audit, report
+from nct_tf.audit import label_audit, noise_estimate, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.training import automatic, run
@@ -19,7 +19,6 @@ _logger = logging.getLogger(__name__)
 _MIN_EPOCHS = 10
 _MEMORISED = 0.98
 _MAX_DROP = 0.1
-_MAX_CONTRADICTED = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,7 +261,7 @@ def _find_contradicted(parts):
     if part.is_held_out
   ]
   share = np.concatenate(contradicted).mean() if contradicted else 0.0
-  if share > _MAX_CONTRADICTED:
+  if share > noise_estimate.MAX_CONTRADICTED:
     yield (
       f"The networks contradict {share:.0%} of the labels that "
       "they did not learn. Either very many labels are wrong, or the networks "

@@ -12,10 +12,9 @@ from nct_tf.datasets import digits, fake
 from nct_tf.datasets.files import npz_images, own_images
 from nct_tf.datasets.image_dataset import ImageDataset
 from nct_tf.datasets.tfds import tfds_images
+from nct_tf.options import data as data_options
 
 __all__ = ["ImageDataset", "examine", "load", "prepare"]
-
-_OWN = ("npz", *own_images.LISTERS)
 
 
 def examine(name, test_fraction=0.2, cache_dir=None, accepted=()):
@@ -112,7 +111,7 @@ def _check_spelling(name):
   kind = name.partition(":")[0]
   # Not in the current folder alone: it may have a folder `cifar10`, too.
   is_path = os.path.exists(name) and (os.sep in name or os.path.isfile(name))
-  if kind in _OWN or not is_path:
+  if kind in data_options.OWN_IMAGES or not is_path:
     return
   suffix = os.path.splitext(name)[1].lower()
   if os.path.isdir(name):
@@ -140,5 +139,5 @@ def prepare(name, data_dir=None):
     InvalidInputError: if the dataset is unknown, or cannot be downloaded.
   """
   kind = name.partition(":")[0]
-  if kind not in ("digits", "fake", *_OWN):
+  if kind not in ("digits", "fake", *data_options.OWN_IMAGES):
     tfds_images.prepare(name, data_dir)

@@ -12,6 +12,8 @@ from nct_tf.datasets import digests
 from nct_tf.datasets.storage import image_cache, image_storage
 from nct_tf.pictures import decoding
 
+SPLITS = ("train", "validation", "test")
+
 _CHUNK_BYTES = 2**24
 _PROGRESS_DELAY_SECONDS = 2
 
@@ -230,7 +232,7 @@ class ImageDataset:
     """Returns this dataset with images of `image_size` x `image_size`."""
     size = (image_size, image_size)
     changed = {}
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
       images = getattr(self, f"{split}_images")
       if images is not None:
         resized = preprocessing.resize(images, size).numpy()

@@ -106,12 +106,18 @@ def _add_groups(chosen, left, labels, sizes, fraction):
     fraction: float, the share of the examples of each class.
   """
   carried = 0.0  # What classes before lack of an example.
-  for label in dict.fromkeys(labels[left].tolist()):
-    own = labels == label
-    lacking = fraction * sizes[own].sum() + carried - sizes[own & chosen].sum()
-    for index in left[labels[left] == label]:
-      is_last = not np.any(own & ~chosen & (np.arange(len(own)) != index))
+  num_staying = np.bincount(labels[~chosen], minlength=labels.max() + 1)
+  totals = np.bincount(labels, sizes)
+  held_out = np.bincount(labels[chosen], sizes[chosen], len(totals))
+  by_class = {}
+  for index in left.tolist():
+    by_class.setdefault(int(labels[index]), []).append(index)
+  for label, indices in by_class.items():
+    lacking = fraction * totals[label] + carried - held_out[label]
+    for index in indices:
+      is_last = num_staying[label] == 1
       if not is_last and abs(lacking - sizes[index]) < abs(lacking):
         chosen[index] = True
+        num_staying[label] -= 1
         lacking -= sizes[index]
     carried = lacking if abs(lacking) < 1 else 0.0

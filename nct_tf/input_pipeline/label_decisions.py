@@ -6,10 +6,11 @@ import logging
 import numpy as np
 
 from nct_tf import errors
+from nct_tf.datasets import image_dataset
 from nct_tf.system import csv_files
 
 KEEP, RELABEL, DROP = DECISIONS = ("keep", "relabel", "drop")
-SPLITS = ("train", "validation", "test")
+SPLITS = image_dataset.SPLITS
 
 _logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 
 from nct_tf import errors
+from nct_tf.datasets import image_dataset
 
 _SEPARATOR = "\0"  # No path has it.
 
@@ -53,7 +54,7 @@ def of_dataset(dataset):
       getattr(dataset, f"{split}_labels"),
       dataset.split_digests(split),
     )
-    for split in ("train", "validation", "test")
+    for split in image_dataset.SPLITS
     if getattr(dataset, f"{split}_labels") is not None
   }
   return DataRecord(

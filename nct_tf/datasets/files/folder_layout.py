@@ -25,9 +25,14 @@ def find_splits(root, accepted=()):
   Raises:
     InvalidInputError: if they may be either, or if a split has two folders.
   """
-  folders = [folder for folder in subfolders(root) if _has_pictures(folder)]
+  folders = subfolders(root)
+  if findings.SPLIT_NAMES in accepted or not any(
+    split_names.find(folder.name) for folder in folders
+  ):
+    return {}
+  folders = [folder for folder in folders if _has_pictures(folder)]
   splits = [split_names.find(folder.name) for folder in folders]
-  if not any(splits) or findings.SPLIT_NAMES in accepted:
+  if not any(splits):
     return {}
   classes = {folder: _class_names(folder) for folder in folders}
   if not all(splits):

@@ -1,6 +1,8 @@
 """What folders, columns and arrays call the splits of a dataset."""
 
-TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+from nct_tf.datasets import image_dataset
+
+TRAIN, VALIDATION, TEST = SPLITS = image_dataset.SPLITS
 
 _NAMES = {
   TRAIN: (TRAIN, "training"),
