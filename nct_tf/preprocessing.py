@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from nct_tf import errors
+from nct_tf import errors, random_numbers
 from nct_tf.options import data as data_options
 from nct_tf.system import addons
 
@@ -151,15 +151,11 @@ def random_crop_flip(
   if size == tuple(images.shape[1:3]):
     margins = [padding, padding]
     images = tf.pad(images, [[0, 0], margins, margins, [0, 0]])
-  position = _positions(images, position)
+  position = _places(images, position)
   offset_seed, flip_seed = _split(seed)
   row, column = (
-    _draw(
-      position,
-      2,
-      offset_seed,
-      maxval=images.shape[1 + axis] - size[axis] + 1,
-      dtype=tf.int32,
+    _draw_integers(
+      position, 2, offset_seed, images.shape[1 + axis] - size[axis] + 1
     )[:, axis, None]
     for axis in range(2)
   )
@@ -191,7 +187,7 @@ def random_resized_crop_flip(images, seed, position=None, crop_size=None):
   """
   images = tf.convert_to_tensor(images)
   size = input_shape(images.shape[1:], crop_size)[:2]
-  position = _positions(images, position)
+  position = _places(images, position)
   box_seed, flip_seed = _split(seed)
   top, left, height, width = random_boxes(images.shape, box_seed, position)
   rows = _centers(top, height, size[0])
@@ -209,13 +205,14 @@ def random_boxes(shape, seed, position):
   Args:
     shape: four ints, (_, height, width, _), of the images in pixels.
     seed: integer [2], a stateless seed.
-    position: int32 [batch], see `augment`.
+    position: int32 [batch], see `augment`; or a scalar, the number of images
+      of a whole batch.
 
   Returns:
     four float32 [batch]: top, left, height and width, whole numbers.
   """
   _, full_height, full_width, _ = shape
-  numbers = _draw(position, 2 * _NUM_TRIES + 2, seed)
+  numbers = _draw_uniform(position, 2 * _NUM_TRIES + 2, seed)
   low, high = (math.log(ratio) for ratio in _ASPECT_RATIOS)
   ratio = tf.exp(low + (high - low) * numbers[:, :_NUM_TRIES])
   low, high = (share * full_height * full_width for share in _AREAS)
@@ -266,25 +263,48 @@ def _split(seed):
 
 def _mirror(columns, position, seed):
   """Reverses each image's columns with probability 1/2: [batch, size]."""
-  flip = _draw(position, 1, seed) < 0.5
+  flip = _draw_uniform(position, 1, seed) < 0.5
   return tf.where(flip, columns[..., ::-1], columns)
 
 
-def _positions(images, position):
-  return tf.range(tf.shape(images)[0]) if position is None else position
+def _places(images, position):
+  """Returns `position`, or the number of images if they are the whole batch.
 
-
-def _draw(position, num_columns, seed, **options):
-  """Draws numbers for each position of a batch: [batch, num_columns].
-
-  The generator is counter-based: its n-th number does not depend on how many
-  are drawn. So a part of a batch gets the same numbers as in the whole batch.
+  XLA must know how many numbers are drawn when it compiles.
   """
-  num_rows = tf.reduce_max(position) + 1
-  numbers = tf.random.stateless_uniform(
-    [num_rows, num_columns], seed, **options
+  if position is None:
+    return tf.shape(images)[0]
+  return tf.convert_to_tensor(position)
+
+
+def _draw_uniform(places, num_columns, seed):
+  """Draws float32 [batch, num_columns] in [0, 1) for places; see `_draw`."""
+  return _draw(
+    lambda rows: random_numbers.uniform([rows, num_columns], seed), places
   )
-  return tf.gather(numbers, position)
+
+
+def _draw_integers(places, num_columns, seed, maxval):
+  """Draws int32 [batch, num_columns] in [0, maxval) for places; see `_draw`."""
+  return _draw(
+    lambda rows: random_numbers.integers([rows, num_columns], seed, 0, maxval),
+    places,
+  )
+
+
+def _draw(draw, places):
+  """Draws a row for each place of a batch.
+
+  The n-th number does not depend on how many are drawn. So a part of a batch
+  gets the same numbers as in the whole batch.
+
+  Args:
+    draw: a function from a number of rows to the rows.
+    places: of `_places`: integer [batch], or a scalar, the number of all.
+  """
+  if places.shape.rank == 0:
+    return draw(places)
+  return tf.gather(draw(tf.reduce_max(places) + 1), places)
 
 
 def cutout_boxes(images, seed, position=None):
@@ -301,7 +321,7 @@ def cutout_boxes(images, seed, position=None):
   """
   _, height, width, _ = tf.unstack(tf.shape(images))
   size = 2 * max(1, min(images.shape[1], images.shape[2]) // 4)
-  uniform = _draw(_positions(images, position), 2, seed)
+  uniform = _draw_uniform(_places(images, position), 2, seed)
   return size, tf.cast(uniform * tf.cast([height, width], tf.float32), tf.int32)
 
 

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from nct_tf import random_numbers
+
 
 def randomize_labels(
   labels, rate, num_classes, seed, exclude_true=True, position=None
@@ -31,24 +33,26 @@ def randomize_labels(
   """
   labels = tf.convert_to_tensor(labels)
   if position is None:
-    position = tf.range(tf.shape(labels)[0])
-  # The generator is counter-based: its n-th number does not depend on how many
-  # are drawn. So each replica draws up to its last position, and picks.
-  num_draws = tf.reduce_max(tf.concat([[-1], tf.cast(position, tf.int32)], 0))
-  shape = [num_draws + 1]
+    num_draws = tf.shape(labels)[0]
+  else:
+    # The n-th number does not depend on how many are drawn. So each replica
+    # draws up to its last position, and picks.
+    last = tf.reduce_max(tf.concat([[-1], tf.cast(position, tf.int32)], 0))
+    num_draws = last + 1
   mask_seed, label_seed = tf.unstack(
     tf.random.experimental.stateless_split(seed, num=2)
   )
-  mask = tf.random.stateless_uniform(shape, mask_seed) < tf.cast(
+  mask = random_numbers.uniform([num_draws], mask_seed) < tf.cast(
     rate, tf.float32
   )
   # A shift modulo C that is never 0 is uniform over the other classes.
-  shift = tf.random.stateless_uniform(
-    shape,
+  shift = random_numbers.integers(
+    [num_draws],
     label_seed,
     minval=1 if exclude_true else 0,
     maxval=num_classes,
-    dtype=tf.int32,
   )
-  shift = tf.gather(tf.where(mask, shift, 0), position)
+  shift = tf.where(mask, shift, 0)
+  if position is not None:
+    shift = tf.gather(shift, position)
   return tf.math.floormod(labels + tf.cast(shift, labels.dtype), num_classes)

@@ -61,9 +61,9 @@ class RandomizeLabelsTest(parameterized.TestCase):
     empty = np.zeros(0, np.int32)
     self.assertEmpty(randomize(0.5, labels=empty, position=empty))
 
-  @parameterized.parameters(tf.int32, tf.int64)
-  def test_graph_and_eager_agree(self, dtype):
-    @tf.function
+  @parameterized.product(dtype=[tf.int32, tf.int64], jit_compile=[False, True])
+  def test_graph_xla_and_eager_agree(self, dtype, jit_compile):
+    @tf.function(jit_compile=jit_compile)
     def in_graph(labels, rate):
       return target_variability.randomize_labels(
         labels, rate, NUM_CLASSES, tf.constant([1, 2])

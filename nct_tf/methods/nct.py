@@ -104,13 +104,7 @@ class ConcurrentModel(classifier.Classifier):
     labels = targets["label"]
     if not self.options.target_variability_max:
       return [labels, labels]
-    position = targets.get("position")
-    if position is None:
-      # Correct only where every replica gets an equal share of each batch.
-      context = tf.distribute.get_replica_context()
-      num_local = tf.shape(labels)[0]
-      replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-      position = replica * num_local + tf.range(num_local)
+    position = _positions(targets)
     if "step" in targets:
       step = targets["step"][0]
     else:
@@ -134,6 +128,19 @@ class ConcurrentModel(classifier.Classifier):
   def schedules(self, num_epochs):
     """Dynamic balancing and target variability; see `schedules_of`."""
     return schedules_of(self.options, num_epochs)
+
+
+def _positions(targets):
+  """Returns the places in the global batch; None where this is all of it."""
+  context = tf.distribute.get_replica_context()
+  if context.num_replicas_in_sync == 1:
+    return None
+  if "position" in targets:
+    return targets["position"]
+  # Correct only where every replica gets an equal share of each batch.
+  num_local = tf.shape(targets["label"])[0]
+  replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+  return replica * num_local + tf.range(num_local)
 
 
 def schedules_of(chosen, num_epochs):
