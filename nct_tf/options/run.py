@@ -6,7 +6,8 @@ from nct_tf import errors
 from nct_tf.options import fields
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
-MIXED_PRECISIONS = ("none", "bfloat16", "float16")
+MIXED_PRECISIONS = ("none", "auto", "bfloat16", "float16")
+JIT_COMPILES = ("auto", "true", "false")
 CACHES = ("memory", "disk", "none")
 
 TF_CONFIG = "TF_CONFIG"
@@ -71,8 +72,23 @@ class Run(fields.Options):
   mixed_precision: str = fields.option(
     "none",
     "Precision of the networks' computations. Weights, losses and logits stay "
-    "float32. float16 comes with dynamic loss scaling.",
+    "float32. auto is bfloat16 on GPUs that have units for it, else none. "
+    "float16 comes with dynamic loss scaling. On a GPU, none computes products "
+    "in TF32, as Keras does.",
     choices=MIXED_PRECISIONS,
+  )
+  jit_compile: str = fields.option(
+    "auto",
+    "Whether XLA compiles the steps. auto does so on GPUs, where it makes "
+    "steps several times faster, and not on CPUs, where it makes them slower.",
+    choices=JIT_COMPILES,
+    scope=fields.CIRCUMSTANCE,
+  )
+  deterministic: bool = fields.option(
+    False,
+    "Have a GPU, too, give the same bits whenever the run is repeated. It "
+    "takes slower algorithms. On a CPU a run does so anyway.",
+    scope=fields.CIRCUMSTANCE,
   )
   cache: str | None = fields.option(
     None,
@@ -107,6 +123,12 @@ class Run(fields.Options):
   def __post_init__(self):
     super().__post_init__()
     check_strategy(**self.strategy_options)
+    if self.mixed_precision == "auto" and self.strategy == "multi_worker":
+      raise errors.InvalidInputError(
+        "Argument `mixed_precision` must be given with --strategy="
+        "multi_worker, so that all workers take the same. Received: "
+        "mixed_precision=auto"
+      )
 
   @property
   def strategy_options(self):
