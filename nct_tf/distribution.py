@@ -113,6 +113,14 @@ def is_multi_worker(strategy):
   return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
+def is_default(strategy):
+  """Returns whether a strategy is TensorFlow's own, of one device.
+
+  To be called outside of the scope of any strategy.
+  """
+  return strategy is tf.distribute.get_strategy()
+
+
 def is_chief(strategy):
   """Returns whether this process is the one that writes files."""
   if not is_multi_worker(strategy):
@@ -177,13 +185,21 @@ def whole_variable(shape):
 
 def sum_over_workers(strategy, values):
   """Returns the sum of each of some ints over all workers' replicas: a list."""
+  return make_sum(strategy)(values)
+
+
+def make_sum(strategy):
+  """Returns a function that does what `sum_over_workers` does, many times."""
 
   @tf.function
   def add(numbers):
     return strategy.run(sum_over_replicas, args=(numbers,))
 
-  totals = add(tf.constant(values, tf.int64))
-  return strategy.experimental_local_results(totals)[0].numpy().tolist()
+  def add_values(values):
+    totals = add(tf.constant(values, tf.int64))
+    return strategy.experimental_local_results(totals)[0].numpy().tolist()
+
+  return add_values
 
 
 def local_replicas(context):

@@ -17,6 +17,13 @@ from nct_tf.input_pipeline import sampling as sampling_lib
 # Larger batches do not fit into memory beside a training.
 EVALUATION_BATCH_SIZE = 256
 
+# What a pipeline makes: batches that are ready for the networks, or what a step
+# makes them of by itself, see `Batching.finish`: images as they are stored, or
+# their row numbers.
+READY = "ready"
+IMAGES = "images"
+ROWS = "rows"
+
 _AUGMENTATION_STREAM = 1
 # Batches made in advance. A buffer that tunes itself doubles whenever it is
 # found empty, and never shrinks, so memory would grow for days.
@@ -81,7 +88,14 @@ class Batching:
     """Returns how many batches an epoch has: an int."""
     return steps_per_epoch(self.examples_per_epoch(examples), self.batch_size)
 
-  def train(self, examples, first_step=0, replicas=range(1), num_replicas=1):
+  def train(
+    self,
+    examples,
+    first_step=0,
+    replicas=range(1),
+    num_replicas=1,
+    upto=READY,
+  ):
     """Makes the batches of all epochs of training, one after the other.
 
     Each global batch is split, in order, into a share for each replica. The
@@ -93,13 +107,16 @@ class Batching:
         a run that goes on has made them already.
       replicas: range, the numbers of the replicas whose shares are wanted.
       num_replicas: int, the number of all replicas.
+      upto: str, how far the pipeline makes the images: `READY`, `IMAGES` or
+        `ROWS`.
 
     Returns:
       a `tf.data.Dataset` of `(images, targets)`, one for each of `replicas` in
-      turn. Images are float32 [share, height, width, channels]. Targets are a
-      dict of int32 [share]: `label`, `true_label`, `example` (in
-      [0, num_examples)), `position` (in the global batch) and `step` (of the
-      whole training).
+      turn. Images are float32 [share, height, width, channels]; with `IMAGES`,
+      uint8 and neither augmented nor normalised; with `ROWS`, the integers
+      [share] of their rows in `examples.images`. Targets are a dict of int32
+      [share]: `label`, `true_label`, `example` (in [0, num_examples)),
+      `position` (in the global batch) and `step` (of the whole training).
     """
     images = examples.images
     if isinstance(images, np.ndarray):
@@ -123,16 +140,7 @@ class Batching:
     def make_share(step, batch, replica):
       position = _share(tf.size(batch), replica, num_replicas)
       chosen = tf.gather(batch, position)
-      key = tf.random.experimental.stateless_fold_in(
-        tf.constant([_AUGMENTATION_STREAM, self.seed], tf.int64), step
-      )
-      share = preprocessing.augment(
-        _gather(images, tf.gather(index, chosen)),
-        self.augmentation,
-        key,
-        position,
-        self.crop_size,
-      )
+      rows = tf.gather(index, chosen)
       targets = {
         "label": tf.gather(labels, chosen),
         "true_label": tf.gather(true_labels, chosen),
@@ -140,7 +148,12 @@ class Batching:
         "position": position,
         "step": tf.fill(tf.shape(chosen), tf.cast(step, tf.int32)),
       }
-      return preprocessing.normalize(share, self.mean, self.std), targets
+      if upto == ROWS:
+        return rows, targets
+      share = _gather(images, rows)
+      if upto == IMAGES:
+        return share, targets
+      return self.finish(share, targets, num_replicas)
 
     return (
       tf.data.Dataset.range(first_step // num_steps, self.num_epochs)
@@ -150,12 +163,45 @@ class Batching:
       .prefetch(_NUM_BUFFERED * len(replicas))
     )
 
+  def finish(self, images, targets, num_replicas=1):
+    """Augments and normalises a replica's share of a training batch.
+
+    Args:
+      images: uint8 [share, height, width, channels].
+      targets: dict, see `train`.
+      num_replicas: int, the number of all replicas.
+
+    Returns:
+      a pair: float32 [share, *, *, channels]; `targets`.
+    """
+    key = tf.random.experimental.stateless_fold_in(
+      tf.constant([_AUGMENTATION_STREAM, self.seed], tf.int64),
+      tf.cast(targets["step"][0], tf.int64),
+    )
+    images = preprocessing.augment(
+      images,
+      self.augmentation,
+      key,
+      # One replica's share is the batch.
+      None if num_replicas == 1 else targets["position"],
+      self.crop_size,
+    )
+    return preprocessing.normalize(images, self.mean, self.std), targets
+
+  def finish_evaluation(self, images, targets):
+    """Normalises a share of a batch of `evaluate`; see `finish`."""
+    prepared = preprocessing.prepare(
+      images, self.mean, self.std, self.crop_size
+    )
+    return prepared, targets
+
   def evaluate(
     self,
     examples,
     batch_size=EVALUATION_BATCH_SIZE,
     replicas=range(1),
     num_replicas=1,
+    upto=READY,
   ):
     """Makes the batches of one pass in the given order, without augmentation.
 
@@ -168,10 +214,11 @@ class Batching:
       batch_size: int, the size of the largest global batch.
       replicas: range, the numbers of the replicas whose shares are wanted.
       num_replicas: int, the number of all replicas.
+      upto: str, `READY` or `IMAGES`, see `train`.
 
     Returns:
       a `tf.data.Dataset` of `(images, targets)`, one for each of `replicas` in
-      turn. Images are float32 [share, height, width, channels]. Targets are a
+      turn. Images are as in `train`. Targets are a
       dict of int32 [share]: `label` and `position` (in the global batch). The
       batches of a pass have the sizes of `evaluation_sizes`.
     """
@@ -187,10 +234,9 @@ class Batching:
       chosen = tf.gather(batch, position)
       share = _gather(examples.images, tf.gather(index, chosen))
       targets = {"label": tf.gather(labels, chosen), "position": position}
-      prepared = preprocessing.prepare(
-        share, self.mean, self.std, self.crop_size
-      )
-      return prepared, targets
+      if upto == IMAGES:
+        return share, targets
+      return self.finish_evaluation(share, targets)
 
     return (
       tf.data.Dataset.from_tensor_slices(order)
@@ -218,6 +264,11 @@ def evaluation_sizes(
     min(batch_size, num_left - begin)
     for begin in range(0, num_left, batch_size)
   ]
+
+
+def largest_share(num_replicas):
+  """Returns how many examples of an evaluation batch one replica gets."""
+  return math.ceil(EVALUATION_BATCH_SIZE / num_replicas)
 
 
 def is_tail_too_small(num_examples, batch_size, num_replicas):

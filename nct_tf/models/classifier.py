@@ -1,5 +1,6 @@
 """What the training methods share: one or two networks in one Keras model."""
 
+import contextlib
 import dataclasses
 from typing import ClassVar, NamedTuple
 
@@ -12,7 +13,12 @@ from nct_tf import (
   losses as losses_lib,
   metrics,
 )
-from nct_tf.models import fit_metrics, saving, targets as targets_lib
+from nct_tf.models import (
+  compiled_networks,
+  fit_metrics,
+  saving,
+  targets as targets_lib,
+)
 from nct_tf.options import fields
 
 
@@ -146,6 +152,7 @@ class Classifier(saving.Saved):
     self.validation_metrics = tuple(validation_metrics)
     self._fit_metrics = saving.Hidden(fit_metrics.FitMetrics())
     self.compile_arguments = saving.Hidden(None)
+    self._compiled_networks = saving.Hidden(None)
     self._label_scores = None
     self._remembered = saving.Hidden(None)
     self._example_state = saving.Hidden({})
@@ -393,10 +400,38 @@ class Classifier(saving.Saved):
 
   def logits(self, images, training=False):
     """Returns each network's logits: a list of float32 [batch, num_classes]."""
+    compute = self._compiled_networks.value or self._compute_logits
+    return compute(images, training)
+
+  def _compute_logits(self, images, training):
     return [
       tf.cast(network(images, training=training), tf.float32)
       for network in self.networks
     ]
+
+  def compile_networks(self, evaluation_size):
+    """Returns `compiled_networks.CompiledNetworks` of this model's networks.
+
+    Args:
+      evaluation_size: int, see there.
+    """
+    return compiled_networks.CompiledNetworks(
+      self._compute_logits, evaluation_size
+    )
+
+  @contextlib.contextmanager
+  def computing_with(self, networks):
+    """Has steps that are traced within this compute logits with `networks`.
+
+    Args:
+      networks: of `compile_networks`; None for the networks as they are.
+    """
+    before = self._compiled_networks
+    self._compiled_networks = saving.Hidden(networks)
+    try:
+      yield
+    finally:
+      self._compiled_networks = before
 
   def call(self, images, training=False):
     """The joint prediction: softmax of the mean of the networks' logits.

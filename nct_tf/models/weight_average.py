@@ -40,13 +40,13 @@ class WeightAverage:
     """Follows the weights.
 
     Args:
-      step: int, the number of the step in the whole training.
+      step: integer scalar, the number of the step in the whole training.
     """
-    decay = min(self._decay, (1 + step) / (10 + step))
-    self._move(tf.constant(1.0 - decay, tf.float32))
-
-  @tf.function
-  def _move(self, share):
+    step = tf.cast(step, tf.float64)
+    decay = tf.minimum(
+      tf.constant(self._decay, tf.float64), (1 + step) / (10 + step)
+    )
+    share = tf.cast(1.0 - decay, tf.float32)
     for average, source in self._pairs():
       average.assign_add(share * (tf.convert_to_tensor(source) - average))
 

@@ -84,6 +84,14 @@ class Run(fields.Options):
     choices=JIT_COMPILES,
     scope=fields.CIRCUMSTANCE,
   )
+  steps_per_execution: int | None = fields.option(
+    None,
+    "How many steps the devices make at most before the program looks at them "
+    "again: for progress, a wish to stop, and a loss that is no number. If not "
+    "given, as many as take a quarter of a second, at most 50.",
+    low=1,
+    scope=fields.CIRCUMSTANCE,
+  )
   deterministic: bool = fields.option(
     False,
     "Have a GPU, too, give the same bits whenever the run is repeated. It "

@@ -39,27 +39,6 @@ class Evaluation(keras.callbacks.Callback):
         logs[self.rename(name)] = value
 
 
-class WeightAveraging(keras.callbacks.Callback):
-  """Updates an average of the weights after each step.
-
-  Args:
-    average: a `weight_average.WeightAverage`.
-    steps_per_epoch: int.
-  """
-
-  def __init__(self, average, steps_per_epoch):
-    super().__init__()
-    self.average = average
-    self.steps_per_epoch = steps_per_epoch
-    self._epoch = 0
-
-  def on_epoch_begin(self, epoch, logs=None):
-    self._epoch = epoch
-
-  def on_train_batch_end(self, batch, logs=None):
-    self.average.update(self._epoch * self.steps_per_epoch + batch)
-
-
 class BetweenEpochs(keras.callbacks.Callback):
   """Lets a method work on the training set at the end of an epoch.
 
@@ -98,22 +77,24 @@ class NanGuard(keras.callbacks.Callback):
     self._epoch = epoch
 
   def on_train_batch_end(self, batch, logs=None):
-    self._check(logs["loss"], f"in epoch {self._epoch + 1}, step {batch + 1}")
+    # A mean stays what it is if it is no number. The training loop, which looks
+    # at it after several steps, has counted those before.
+    if not math.isfinite(logs["loss"]):
+      step = logs.get("num_finite_steps", batch) + 1
+      self._fail(logs["loss"], f"in epoch {self._epoch + 1}, step {step}")
 
   def on_epoch_end(self, epoch, logs=None):
     # The last step's update shows only in the validation loss.
-    self._check(
-      logs.get("val_loss", logs["loss"]),
-      f"in the validation after epoch {epoch + 1}",
-    )
-
-  def _check(self, loss, where):
+    loss = logs.get("val_loss", logs["loss"])
     if not math.isfinite(loss):
-      raise errors.TrainingDivergedError(
-        f"The loss became {float(loss)} {where}: try a lower --learning_rate, "
-        "or --mixed_precision=none. The last good checkpoint: "
-        f"{self.directory.last() or 'none yet'}"
-      )
+      self._fail(loss, f"in the validation after epoch {epoch + 1}")
+
+  def _fail(self, loss, where):
+    raise errors.TrainingDivergedError(
+      f"The loss became {float(loss)} {where}: try a lower --learning_rate, "
+      "or --mixed_precision=none. The last good checkpoint: "
+      f"{self.directory.last() or 'none yet'}"
+    )
 
 
 class Timer(keras.callbacks.Callback):
@@ -251,6 +232,7 @@ class ProgressBar(keras.callbacks.Callback):
     self.validation = validation
     self.position = position
     self._bar = None
+    self._epoch = 0
 
   def on_train_begin(self, logs=None):
     self._bar = tqdm.tqdm(
@@ -265,8 +247,12 @@ class ProgressBar(keras.callbacks.Callback):
       mininterval=0.2 if sys.stderr.isatty() else 20,
     )
 
+  def on_epoch_begin(self, epoch, logs=None):
+    self._epoch = epoch
+
   def on_train_batch_end(self, batch, logs=None):
-    self._bar.update(1 / self.steps_per_epoch)
+    done = self._epoch + (batch + 1) / self.steps_per_epoch
+    self._bar.update(done - self._bar.n)
 
   def on_epoch_end(self, epoch, logs=None):
     self._bar.n = epoch + 1

@@ -12,8 +12,8 @@ from nct_tf import distribution, metrics
 from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
-from nct_tf.system import interruption
-from nct_tf.training import loop as loop_lib
+from nct_tf.system import devices, interruption
+from nct_tf.training import feeding, loop as loop_lib
 
 # How long training is timed, and evaluating, unless the caller says.
 SECONDS = 5.0
@@ -58,18 +58,27 @@ def estimate(
     )
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)
-  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
   pipeline = batching.Batching.of_run(config, dataset.moments)
+  feed = feeding.choose(pipeline, noisy.train.images, strategy)
+  loop = loop_lib.TrainingLoop(
+    model,
+    interruption.Interruption(),
+    feed.finish,
+    feed.finish_evaluation,
+    uses_xla=devices.use_xla(config.jit_compile, strategy),
+  )
   if num_train is None:
     num_train = pipeline.examples_per_epoch(noisy.train)
     num_evaluated = len(noisy.validation) + len(noisy.test)
   if config.monitor_every_epochs:
     num_evaluated += num_train / config.monitor_every_epochs
   num_steps = batching.steps_per_epoch(num_train, config.batch_size)
-  batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
+  batches = loop.iterate(
+    functools.partial(pipeline.train, noisy.train, upto=feed.upto)
+  )
   step_seconds = _measure(functools.partial(loop.train_step, batches), seconds)
   evaluation_seconds = num_evaluated * _evaluation_seconds(
-    pipeline, noisy.test, loop, seconds
+    pipeline, noisy.test, loop, seconds, feed.upto_evaluation
   )
   flops = sum(count_flops(network) for network in model.networks)
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
@@ -98,12 +107,14 @@ def _measure(function, seconds):
   return float(np.median(times))
 
 
-def _evaluation_seconds(pipeline, test, loop, seconds):
+def _evaluation_seconds(pipeline, test, loop, seconds, upto):
   """Returns the median seconds that evaluating one example takes."""
   batch_size = min(
     batching.EVALUATION_BATCH_SIZE, pipeline.batch_size, len(test)
   )
-  batches = loop.iterate(functools.partial(pipeline.evaluate, test, batch_size))
+  batches = loop.iterate(
+    functools.partial(pipeline.evaluate, test, batch_size, upto=upto)
+  )
   each = _measure(lambda: loop.evaluate(batches, 1), seconds)
   return each / batch_size
 

@@ -7,10 +7,12 @@ import shutil
 
 from nct_tf import distribution, errors, optimizers, schedules
 from nct_tf.models import label_scores, weight_average
+from nct_tf.system import devices
 from nct_tf.training import (
   callbacks,
   ending as ending_lib,
   epoch_schedules,
+  feeding,
   loop as loop_lib,
   measuring as measuring_lib,
   phases as phases_lib,
@@ -63,15 +65,30 @@ def fit(model, config, data, directory, interruption):
     config.early_stopping,
     records.history.rows[: state.position.epoch],
   )
-  loop = loop_lib.TrainingLoop(model, interruption)
-  measuring = measuring_lib.Measuring(loop, data, average)
-  num_steps = data.batching.steps_per_epoch(data.noisy.train)
-  first_step = state.position.epoch * num_steps + state.position.step
-  batches = loop.iterate(
-    functools.partial(
-      data.batching.train, data.noisy.train, first_step=first_step
-    )
+  feed = feeding.choose(data.batching, data.noisy.train.images, strategy)
+  loop = loop_lib.TrainingLoop(
+    model,
+    interruption,
+    feed.finish,
+    feed.finish_evaluation,
+    average,
+    devices.use_xla(config.jit_compile, strategy),
+    config.steps_per_execution,
   )
+  measuring = measuring_lib.Measuring(loop, data, average, feed.upto_evaluation)
+  num_steps = data.batching.steps_per_epoch(data.noisy.train)
+  num_examples = data.batching.examples_per_epoch(data.noisy.train)
+
+  def make_batches(first_step):
+    return loop.iterate(
+      functools.partial(
+        data.batching.train,
+        data.noisy.train,
+        first_step=first_step,
+        upto=feed.upto,
+      )
+    )
+
   checkpointing = callbacks.Checkpointing(
     state,
     records.saved,
@@ -90,7 +107,6 @@ def fit(model, config, data, directory, interruption):
     # files see their results. What a method does between epochs comes before
     # the checkpoint, which holds it.
     callback_list = [
-      *([callbacks.WeightAveraging(average, num_steps)] if average else []),
       *_evaluations(config, data.noisy, measuring, ending),
       phases_lib.PhaseBegin(phases, state),
       *_schedules(model, config, phases),
@@ -98,7 +114,6 @@ def fit(model, config, data, directory, interruption):
       callbacks.BetweenEpochs(model, measuring.predict_train),
     ]
     if is_chief:
-      num_examples = data.batching.examples_per_epoch(data.noisy.train)
       callback_list += [
         callbacks.Timer(num_examples, state),
         callbacks.HistoryWriter(
@@ -108,7 +123,14 @@ def fit(model, config, data, directory, interruption):
         _progress_bar(config, data.noisy, num_steps, state.position, stack),
       ]
     try:
-      loop.train(batches, num_steps, ending, state, callback_list)
+      loop.train(
+        make_batches,
+        num_steps,
+        ending,
+        state,
+        callback_list,
+        has_small=bool(num_examples % config.batch_size),
+      )
       if ending.is_early:
         _logger.info(ending.describe())
       accuracies = {

@@ -1,16 +1,49 @@
 """A training loop that is the same under every strategy and on both stacks.
 
 Keras' own `fit` can train a `Classifier`, too. This loop can do what `fit`
-cannot: begin within an epoch, stop between any two steps, those of an
+cannot: begin within an epoch, stop between any two calls, those of an
 evaluation included, and run on many machines with Keras 3.
+
+The host does not wait for the devices within a call, which makes several steps
+where they are short.
 """
+
+import logging
+import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from nct_tf import distribution
+from nct_tf.models import weights
+from nct_tf.system import xla_cache
+from nct_tf.training import steps as steps_lib
 from nct_tf.workdir import checkpoints
+
+_logger = logging.getLogger(__name__)
+
+# How long a call should take, and how many steps it makes at most, unless the
+# caller says. A stop waits for the call, and so does the news of a loss that is
+# no number.
+_SECONDS_PER_CALL = 0.25
+_MAX_STEPS_PER_CALL = 50
+# The first call has compiled the step; this one is timed.
+_NUM_TIMED_CALL = 2
+# Machines agree on whether to stop after so many batches of an evaluation.
+_BATCHES_PER_AGREEMENT = 10
+
+# What TensorFlow raises where XLA cannot compile something, or cannot read or
+# write what it keeps on disk.
+_XLA_ERRORS = (
+  tf.errors.DataLossError,
+  tf.errors.FailedPreconditionError,
+  tf.errors.InternalError,
+  tf.errors.InvalidArgumentError,
+  tf.errors.NotFoundError,
+  tf.errors.OutOfRangeError,
+  tf.errors.UnimplementedError,
+)
 
 
 class TrainingLoop:
@@ -19,14 +52,37 @@ class TrainingLoop:
   Args:
     model: a compiled `Classifier`.
     interruption: `interruption.Interruption` that asks it to stop.
+    finish: see `steps.Steps`, as for the next two.
+    finish_evaluation: see there.
+    average: see there.
+    uses_xla: bool, whether XLA compiles the steps. What it cannot compile runs
+      without, and the log says why.
+    steps_per_execution: int, how many steps a call makes at most; None to
+      choose by their time.
   """
 
-  def __init__(self, model, interruption):
+  def __init__(
+    self,
+    model,
+    interruption,
+    finish=None,
+    finish_evaluation=None,
+    average=None,
+    uses_xla=False,
+    steps_per_execution=None,
+  ):
     self.model = model
     self.strategy = model.distribute_strategy
     self._interruption = interruption
-    self._train = self._make_step(model.train_step)
-    self._test = self._make_step(model.test_step)
+    self._steps = steps_lib.Steps(
+      model, finish, finish_evaluation, average, uses_xla
+    )
+    # What XLA has not compiled yet, it may be unable to.
+    self._is_train_tried = self._is_evaluation_tried = not uses_xla
+    self._steps_per_call = steps_per_execution
+    self._num_calls = 0
+    self._is_multi_worker = distribution.is_multi_worker(self.strategy)
+    self._sum = distribution.make_sum(self.strategy)
 
   def iterate(self, make_dataset):
     """Returns an endless iterator over the batches of each replica.
@@ -55,40 +111,56 @@ class TrainingLoop:
 
     return iter(self.strategy.distribute_datasets_from_function(make))
 
-  def train(self, batches, num_steps, ending, state, callbacks):
+  def train(
+    self, make_batches, num_steps, ending, state, callbacks, has_small=False
+  ):
     """Trains from where `state` is to the end of the last epoch.
 
     Args:
-      batches: an iterator of `iterate` that begins where `state` is.
+      make_batches: a function from the number of a step in the whole training
+        to an iterator of `iterate` that begins there.
       num_steps: int, of an epoch.
       ending: `ending.Ending`, one of the callbacks, which tells the last epoch.
-      state: `state.TrainingState`. Its `position` is updated after each step,
+      state: `state.TrainingState`. Its `position` is updated after each call,
         its `means` after the last step of an epoch, or before a stop.
-      callbacks: list of Keras callbacks.
+      callbacks: list of Keras callbacks. As in Keras, `on_train_batch_begin`
+        and `on_train_batch_end` are called once a call, with the number of its
+        first and of its last step in the epoch. The latter gets as logs `loss`,
+        the epoch's mean so far, and `num_finite_steps`, see
+        `steps.Steps.read_progress`.
+      has_small: bool, whether the last batch of an epoch is smaller.
 
     Raises:
-      StopRequested: between two steps; `state` is that after the last step.
+      StopRequested: between two calls; `state` is that after the last step.
     """
     callbacks = keras.callbacks.CallbackList(callbacks, model=self.model)
     callbacks.on_train_begin()
-    first_epoch, first_step = state.position
+    first_epoch, step = state.position
+    feed = _Feed(make_batches, first_epoch * num_steps + step)
     for epoch in range(first_epoch, ending.num_epochs):
       if ending.is_early:
         break
       self.model.reset_metrics()
-      if first_step:
+      self._steps.start_epoch(step)
+      if step:
         self.model.means.set_state(state.means)
       callbacks.on_epoch_begin(epoch)
-      for step in range(first_step, num_steps):
+      while step < num_steps:
         callbacks.on_train_batch_begin(step)
-        logs, stop = self.train_step(batches)
-        state.position = checkpoints.Position(epoch, step + 1)
+        num_full = num_steps - has_small - step
+        count = min(num_full, self._steps_per_call or 1)
+        self._make_steps(feed, max(count, 1), is_small=not num_full)
+        step += max(count, 1)
+        state.position = checkpoints.Position(epoch, step)
         self._interruption.deferred = True  # There is something to save now.
-        callbacks.on_train_batch_end(step, {"loss": float(logs["loss"])})
-        if stop:
+        num_finite, loss = self._steps.read_progress()
+        callbacks.on_train_batch_end(
+          step - 1, {"loss": loss, "num_finite_steps": num_finite}
+        )
+        if self._wants_stop():
           state.means = self.model.means.get_state()
           raise StopRequested
-      first_step = 0
+      step = 0
       # An evaluation resets the means.
       state.means = self.model.means.get_state()
       callbacks.on_epoch_end(epoch, self.model.means.results())
@@ -96,16 +168,16 @@ class TrainingLoop:
     callbacks.on_train_end()
 
   def train_step(self, batches):
-    """Makes one step.
+    """Makes one step, and waits for it.
 
     Args:
       batches: an iterator of `iterate`.
 
     Returns:
-      a pair: dict from name to scalar, the epoch's means so far; whether to
-      stop.
+      float, the epoch's mean loss so far.
     """
-    return self._run(self._train, batches)
+    self._steps.train(batches, 0, 1)
+    return self._steps.read_progress()[1]
 
   def evaluate(self, batches, num_steps):
     """Evaluates on one pass over data.
@@ -120,10 +192,12 @@ class TrainingLoop:
     Raises:
       StopRequested: between two steps.
     """
+    self._prepare_evaluation()
     self.model.reset_metrics()
-    for _ in range(num_steps):
-      logs, stop = self._run(self._test, batches)
-      if stop:
+    for number in range(1, num_steps + 1):
+      logs = self._steps.test(batches)
+      is_agreed = number % _BATCHES_PER_AGREEMENT == 0 or number == num_steps
+      if (is_agreed or not self._is_multi_worker) and self._wants_stop():
         raise StopRequested
     return {name: float(value) for name, value in logs.items()}
 
@@ -138,58 +212,118 @@ class TrainingLoop:
       a function without arguments that returns each network's logits: float32
       array [num_networks, num_examples, num_classes].
     """
-    strategy = self.strategy
-    largest = max(sizes)
-
-    def replica_step(batch):
-      images, targets = batch
-      logits = tf.stack(self.model.logits(images), axis=1)
-      if strategy.num_replicas_in_sync > 1:
-        shape = logits.shape[1:]
-        flat = tf.reshape(logits, [-1, shape.num_elements()])
-        flat = distribution.join_shares(flat, targets["position"], largest)
-        logits = tf.reshape(flat, [largest, *shape])
-      return logits
-
-    @tf.function(autograph=False)
-    def step(batches):
-      logits = strategy.run(replica_step, args=(next(batches),))
-      return strategy.experimental_local_results(logits)[0]
 
     def predict():
-      parts = [step(batches)[:size].numpy() for size in sizes]
+      self._prepare_evaluation()
+      parts = []
+      for size in sizes:
+        parts.append(self._steps.predict(batches, max(sizes))[:size])
+        if len(parts) > 1:  # The device has the next batch meanwhile.
+          parts[-2] = parts[-2].numpy()
       return np.concatenate(parts).transpose(1, 0, 2)
 
     return predict
 
-  def _make_step(self, method):
-    strategy = self.strategy
-    is_multi_worker = distribution.is_multi_worker(strategy)
+  def _prepare_evaluation(self):
+    """Has XLA compile evaluation, unless it has been done."""
+    if not self._is_evaluation_tried:
+      self._is_evaluation_tried = True
+      self._try_xla(lambda: self._steps.compile_evaluation())
 
-    def replica_step(batch, wish):
-      logs = method(batch)
-      if is_multi_worker:
-        # All machines must stop after the same step, or some would wait on.
-        wish = distribution.sum_over_replicas(wish)
-      return logs, wish
+  def _make_steps(self, feed, count, is_small):
+    """Makes a call of some steps; the first one with XLA may do without."""
+    begin = time.perf_counter()
+    if is_small:
+      self._steps.train_uncompiled(feed.batches, feed.step, count)
+    elif not self._is_train_tried:
+      self._make_first_steps(feed, count)
+    else:
+      self._steps.train(feed.batches, feed.step, count)
+    feed.step += count
+    self._num_calls += 1
+    if self._steps_per_call is None and self._num_calls == _NUM_TIMED_CALL:
+      self._steps.read_progress()  # Waits.
+      self._steps_per_call = self._choose_steps(time.perf_counter() - begin)
 
-    # A step has no Python control flow that AutoGraph would have to translate.
-    @tf.function(autograph=False)
-    def step(batches, wish):
-      logs, wish = strategy.run(replica_step, args=(next(batches), wish))
-      first = {
-        name: strategy.experimental_local_results(value)[0]
-        for name, value in logs.items()
-      }
-      return first, strategy.experimental_local_results(wish)[0]
+  def _choose_steps(self, seconds):
+    """Returns how many steps a call makes, of the time that one took."""
+    if self._is_multi_worker:
+      # All must make the same calls.
+      total = self._sum([round(1e6 * seconds)])[0]
+      seconds = total / 1e6 / self.strategy.num_replicas_in_sync
+    return min(max(int(_SECONDS_PER_CALL / seconds), 1), _MAX_STEPS_PER_CALL)
 
-    return step
+  def _make_first_steps(self, feed, count):
+    """Makes steps with XLA, or without if it cannot compile them."""
+    self._is_train_tried = True
+    statistics = {
+      variable.ref(): variable.numpy()
+      for variables in weights.network_weights(self.model).values()
+      for variable in variables
+      if not variable.trainable
+    }
 
-  def _run(self, step, batches):
-    """Returns a step's results, and whether to stop after it."""
-    wish = tf.constant(int(self._interruption.requested))
-    logs, wish = step(batches, wish)
-    return logs, bool(wish)
+    def undo():
+      # A forward pass may have run.
+      for reference, value in statistics.items():
+        reference.deref().assign(value)
+      weights.spread_to_replicas(self.model)
+      feed.restart()
+
+    self._try_xla(
+      lambda: self._steps.train(feed.batches, feed.step, count), undo
+    )
+
+  def _try_xla(self, call, undo=lambda: None):
+    """Makes the first call of something that XLA compiles.
+
+    If it cannot, the call is made again: with nothing of what it has kept on
+    disk, and then without XLA.
+
+    Args:
+      call: a function without arguments.
+      undo: likewise, which brings everything back to before the call.
+    """
+    is_emptied = False
+    while True:
+      try:
+        return call()
+      except _XLA_ERRORS as error:
+        if not self._steps.uses_xla:
+          raise
+        undo()
+        reason = error.message.strip().splitlines()[0]
+        if not is_emptied and xla_cache.empty():
+          is_emptied = True
+          _logger.warning("What XLA has kept on disk is deleted: %s", reason)
+        else:
+          _logger.warning("XLA is off, as it cannot compile this: %s", reason)
+          self._steps = self._steps.without_xla()
+
+  def _wants_stop(self):
+    """Returns whether to stop; all machines must ask at the same time."""
+    wish = int(self._interruption.requested)
+    if self._is_multi_worker:
+      (wish,) = self._sum([wish])
+    return bool(wish)
+
+
+class _Feed:
+  """Batches from some step on.
+
+  Attributes:
+    batches: an iterator.
+    step: int, that of its next batch in the whole training.
+  """
+
+  def __init__(self, make_batches, step):
+    self._make_batches = make_batches
+    self.batches = make_batches(step)
+    self.step = step
+
+  def restart(self):
+    """Has the batch of `step` come again."""
+    self.batches = self._make_batches(self.step)
 
 
 class StopRequested(Exception):  # noqa: N818 It is no error.

@@ -16,16 +16,18 @@ class Measuring:
     data: `run_data.RunData`.
     average: a `weight_average.WeightAverage` that is measured in place of the
       weights, or None.
+    upto: str, see `Batching.evaluate`.
   """
 
-  def __init__(self, loop, data, average=None):
+  def __init__(self, loop, data, average=None, upto=batching.READY):
     self._loop = loop
     self._data = data
     self._average = average
+    self._upto = upto
 
   def _batches(self, examples):
     return self._loop.iterate(
-      functools.partial(self._data.batching.evaluate, examples)
+      functools.partial(self._data.batching.evaluate, examples, upto=self._upto)
     )
 
   def _sizes(self, examples):

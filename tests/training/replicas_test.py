@@ -83,12 +83,19 @@ def dataset(num_epochs, augmentation, **shares):
   ).train(examples, **shares)
 
 
-def train(model, num_steps, num_epochs=1, augmentation="none"):
+def train(model, num_steps, num_epochs=1, augmentation="none", **options):
   """Trains; returns the means of the last epoch."""
-  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
-  batches = loop.iterate(functools.partial(dataset, num_epochs, augmentation))
+  loop = loop_lib.TrainingLoop(model, interruption.Interruption(), **options)
   state = state_lib.TrainingState(model)
-  loop.train(batches, num_steps, ending.Ending(num_epochs), state, [])
+
+  def make_batches(first_step):
+    return loop.iterate(
+      functools.partial(
+        dataset, num_epochs, augmentation, first_step=first_step
+      )
+    )
+
+  loop.train(make_batches, num_steps, ending.Ending(num_epochs), state, [])
   return model.means.results()
 
 
