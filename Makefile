@@ -5,6 +5,7 @@
 # this Makefile.
 VENV = .venv
 PYTHON =
+GPU = auto
 RUN = $(VENV)/bin/python
 
 NOISY_DIGITS = --dataset=digits --augmentation=none \
@@ -15,7 +16,7 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 LONG_TESTS = $(shell grep --recursive --files-with-matches \
   --include='*_test.py' long_tests tests)
 
-.PHONY: help environment train test test-long torture bazel build_files lint \
+.PHONY: help environment train test test-long test-gpu torture bazel build_files lint \
   format lock clean
 
 help:
@@ -23,16 +24,18 @@ help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
 	@echo "make test-long   kill runs, workers and exports, and more (20 minutes)"
+	@echo "make test-gpu   what has to hold on a GPU (4 minutes; needs one)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run the test suite with Bazel instead"
 	@echo "make build_files   write the BUILD files from the imports"
 	@echo "make lint    check style;  make format  correct it"
 	@echo "make lock    renew constraints/ from setup.py"
 	@echo "make clean   remove the environment and the runs of make train"
+	@echo "GPU=no|yes|auto   CUDA libraries for TensorFlow (auto asks nvidia-smi)"
 	@echo "VENV=folder PYTHON=/path/to/python3.12 choose another Python"
 
 environment:
-	@tools/environment.sh "$(VENV)" "$(PYTHON)"
+	@tools/environment.sh "$(VENV)" "$(PYTHON)" "$(GPU)"
 
 train: environment
 	@$(RUN) -m scripts.train $(NOISY_DIGITS) --method=nct \
@@ -48,6 +51,10 @@ test: environment
 
 test-long: environment
 	@NCT_TF_LONG_TESTS=1 $(RUN) -m pytest $(LONG_TESTS)
+
+# One process: two would share the GPU. Skipped tests are named.
+test-gpu: environment
+	@$(RUN) -m pytest --numprocesses=0 -vv -rs tests/gpu_test.py
 
 torture: environment
 	@NCT_TF_NUM_KILLS=200 $(RUN) -m pytest -s --numprocesses=0 \

@@ -57,6 +57,12 @@ _SERVING_REQUIREMENTS = [
   f"tensorflow-serving-api==2.21.*; {_SECOND_STACK}",
 ]
 
+# The CUDA libraries that each TensorFlow is built for; gigabytes.
+_GPU_REQUIREMENTS = [
+  f"tensorflow[and-cuda]==2.15.1; {_FIRST_STACK}",
+  f"tensorflow[and-cuda]==2.21.*; {_SECOND_STACK}",
+]
+
 setuptools.setup(
   name="nct-tf",
   version=_VERSION,
@@ -74,6 +80,7 @@ setuptools.setup(
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,
   extras_require={
+    "gpu": _GPU_REQUIREMENTS,
     "serving": _SERVING_REQUIREMENTS,
     "test": [
       "axe-core-python",

@@ -51,6 +51,10 @@ class TrainingDivergedError(RuntimeError):
   """The loss is no longer a finite number."""
 
 
+class DeviceError(RuntimeError):
+  """A device is out of memory, gone, or XLA cannot compile for it."""
+
+
 class StorageError(RuntimeError):
   """A file could not be written: the disk is full, or no longer there."""
 

@@ -36,6 +36,7 @@ _ELSEWHERE = {
 _EXPECTED_ERRORS = (
   errors.InvalidInputError,
   errors.TrainingDivergedError,
+  errors.DeviceError,
   errors.StorageError,
   errors.ServerError,
 )
@@ -156,6 +157,8 @@ class _HelpFlag(app.HelpFlag):
 
 def _guard(main):
   absl_logging.set_verbosity(absl_logging.WARNING)
+  # TensorFlow would take all of a GPU's memory, and leave other programs none.
+  os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
   # It logs each retry, but the last error is enough.
   logging.getLogger("urllib3").setLevel(logging.ERROR)
   # What is wrong with a picture is told as the reason that it is left out. Set
@@ -182,6 +185,20 @@ def _guard(main):
     os._exit(errors.RESTART_CODE)
   except KeyboardInterrupt:
     _fail("interrupted")
+  except Exception as error:
+    failure = _explain(error)
+    if failure is None:
+      raise
+    _fail(failure.text)
+
+
+def _explain(error):
+  """Returns the `device_errors.Failure` of an error, or None."""
+  if "tensorflow" not in sys.modules:
+    return None
+  from nct_tf.system import device_errors
+
+  return device_errors.explain(error)
 
 
 def _drop_output():

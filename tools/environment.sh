@@ -1,16 +1,21 @@
 #!/bin/sh
 # Makes a virtual environment with all that nct_tf needs, unless it is there.
 #
-#   environment.sh FOLDER [PYTHON]
+#   environment.sh FOLDER [PYTHON [GPU]]
 #
 # PYTHON is the interpreter to use. If it is not given, the first supported one
 # of python3, python3.11, python3.10, python3.12 and python3.13 is used. Nothing
 # is installed into an active environment; at most its interpreter is used.
+#
+# GPU is `auto`, `yes` or `no`: whether TensorFlow's CUDA libraries (gigabytes)
+# are installed, too. `auto` does so on Linux if nvidia-smi lists a GPU. What
+# FOLDER was once made with or told stays.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
 folder=$1
 python=${2-}
+gpu=${3:-auto}
 
 fail() {
   echo "nct_tf: $*" >&2
@@ -25,6 +30,17 @@ version_of() {
 is_supported() {
   [ -n "$1" ] && [ -f "constraints/python$1.txt" ]
 }
+
+# Prints the names of the GPUs that the driver shows, or nothing.
+list_gpus() {
+  [ "$(uname -s)" = Linux ] || return
+  nvidia-smi --list-gpus 2>/dev/null | sed -n 's/^GPU [0-9]*: \(.*\) (UUID.*/\1/p'
+}
+
+case $gpu in
+auto | yes | no) ;;
+*) fail "GPU=$gpu must be auto, yes or no" ;;
+esac
 
 if [ -n "$python" ]; then
   version=$(version_of "$python")
@@ -53,12 +69,28 @@ constraints=constraints/python$version.txt
 # This file says what was installed, and from what; it is written last.
 stamp=$folder/installed-requirements
 wanted=$(cat setup.py "$constraints" | cksum)
-if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted" ] &&
+reason="as GPU=$gpu says"
+if [ "$gpu" = auto ]; then
+  gpu=$(sed -n 's/.* GPU=//p' "$stamp" 2>/dev/null)
+  reason="as before"
+  case $gpu in yes | no) ;; *)
+    gpu=none
+    found=$(list_gpus | head -n 1)
+    [ -z "$found" ] || gpu=yes reason="for $found; GPU=no leaves them out"
+    ;;
+  esac
+fi
+if [ "$(cat "$stamp" 2>/dev/null)" = "$version $wanted GPU=$gpu" ] &&
   "$folder/bin/python" -c "" 2>/dev/null; then
   exit 0
 fi
 
-echo "Making $folder for Python $version (once; takes a minute or two)"
+case $gpu in
+yes) extras=serving,test,gpu with="CUDA libraries ($reason)" ;;
+no) extras=serving,test with="no CUDA libraries ($reason)" ;;
+none) extras=serving,test with="no CUDA libraries (nvidia-smi shows no GPU)" ;;
+esac
+echo "Making $folder for Python $version with $with (once; takes minutes)"
 # Only a folder that this script made is deleted; it has this file.
 log=$folder/install.log
 if [ -e "$folder" ] && [ ! -f "$log" ]; then
@@ -77,6 +109,6 @@ install() {
 install --upgrade pip &&
   install --constraint "$constraints" setuptools &&
   install --constraint "$constraints" --no-build-isolation \
-    --editable ".[serving,test]" ||
+    --editable ".[$extras]" ||
   fail "installing failed: $(sed -n 's/^ *ERROR: //p' "$log" | head -n 1) (all of it: $log)"
-echo "$version $wanted" >"$stamp"
+echo "$version $wanted GPU=$gpu" >"$stamp"

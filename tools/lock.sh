@@ -9,7 +9,8 @@ python3 -m venv "$venv"
 for version in 3.10 3.11 3.12 3.13; do
   {
     echo "# Made by 'make lock' from setup.py for Python $version on Linux."
-    "$venv"/bin/uv pip compile setup.py --extra=serving --extra=test --quiet --upgrade \
+    "$venv"/bin/uv pip compile setup.py --extra=serving --extra=test \
+      --extra=gpu --quiet --upgrade \
       --python-version="$version" --python-platform=linux \
       --no-header --no-annotate
   } >"constraints/python$version.new"

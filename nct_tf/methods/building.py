@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from nct_tf import methods, metrics, networks, optimizers, preprocessing
-from nct_tf.system import addons
+from nct_tf.system import addons, devices
 
 
 def create(config, image_shape, num_classes):
@@ -56,7 +56,8 @@ def create_compiled(config, image_shape, num_classes, num_examples):
   Returns:
     a compiled `Classifier`.
   """
-  with _precision(config.mixed_precision):
+  # It may still be `auto` where nothing but time is measured.
+  with _precision(devices.choose_precision(config.mixed_precision)):
     model = create(config, image_shape, num_classes)
     model.compile(
       optimizer=optimizers.create(

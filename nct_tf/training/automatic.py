@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from nct_tf import datasets, distribution, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.system import devices
 from nct_tf.training import cost, mirroring
 
 _logger = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ def resolve(config, directory=None):
     InvalidInputError: if the dataset is refused; or if several machines would
       have to choose the same.
   """
+  config = _resolve_precision(config, directory)
   if config.automatic_options and directory is not None:
     config = _recorded(config, directory)
   if not config.automatic_options:
@@ -131,9 +133,33 @@ def resolve(config, directory=None):
   return choice.config
 
 
+def _resolve_precision(config, directory):
+  """As `resolve`, for `mixed_precision` alone.
+
+  A run that goes on keeps what it began with, on another device, too.
+  """
+  if config.mixed_precision != "auto":
+    return config
+  if directory is not None and _holds_run(config, directory):
+    mixed_precision = directory.read_config().mixed_precision
+    reason = "as the run began"
+  else:
+    strategy = distribution.create(**config.strategy_options)
+    mixed_precision = devices.choose_precision("auto", strategy)
+    reason = "the GPU has units for it"
+    if mixed_precision == "none":
+      reason = "no GPU with bfloat16 units"
+  _logger.info("Chosen: --mixed_precision=%s (%s)", mixed_precision, reason)
+  return dataclasses.replace(config, mixed_precision=mixed_precision)
+
+
+def _holds_run(config, directory):
+  return not config.overwrite and directory.flags_file.exists()
+
+
 def _recorded(config, directory):
   """Returns a config that has the values of the run in its workdir."""
-  if config.overwrite or not directory.flags_file.exists():
+  if not _holds_run(config, directory):
     return config
   values = directory.read_config().values()
   return config.replace(

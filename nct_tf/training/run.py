@@ -13,12 +13,19 @@ from nct_tf import (
   metrics,
   version,
 )
+from nct_tf.datasets.storage import image_cache
 from nct_tf.input_pipeline import batching, noisy_dataset, run_data
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
 from nct_tf.reporting import plotting
 from nct_tf.serving import exporting, server_config
-from nct_tf.system import interruption as interruption_lib, provenance
+from nct_tf.system import (
+  device_errors,
+  devices,
+  interruption as interruption_lib,
+  provenance,
+  xla_cache,
+)
 from nct_tf.training import automatic, ending, fitting, resuming
 from nct_tf.workdir import (
   data_record,
@@ -41,6 +48,16 @@ _LOST_WORKER = (
   tf.errors.UnavailableError,
 )
 
+# What to do about a failure of a device, by its kind.
+_REMEDIES = {
+  device_errors.MEMORY: (
+    ". Lower --batch_size, --width, --image_size or --crop_size, or try "
+    "--mixed_precision=bfloat16"
+  ),
+  device_errors.XLA: ". --jit_compile=false does without",
+  device_errors.LOST: "",
+}
+
 
 def train_and_evaluate(config):
   """Trains, evaluates and writes everything to `config.workdir`.
@@ -61,6 +78,8 @@ def train_and_evaluate(config):
     TrainingDivergedError: if the loss is no longer finite.
     TrainingInterrupted: if it was asked to stop, or another worker was lost.
       The same call, made again, goes on from there.
+    DeviceError: if a device is out of memory or gone, or if XLA fails. The
+      last checkpoint is whole.
     StorageError: if the disk is full.
   """
   if not config.workdir:
@@ -70,7 +89,8 @@ def train_and_evaluate(config):
   # What the run's flags name must be found from anywhere.
   config = config.with_absolute_places()
   directory = layout.Workdir(config.workdir)
-  with interruption_lib.catch() as interruption:
+  devices.prepare(config.deterministic, config.seed)
+  with interruption_lib.catch() as interruption, _as_device_error(directory):
     config = automatic.resolve(config, directory)
     if directory.find_run(config) == "finished":
       # Its result stands, though its data may be gone.
@@ -82,17 +102,61 @@ def train_and_evaluate(config):
     is_chief = distribution.is_chief(strategy)
     if not is_chief:  # It would repeat what the chief logs.
       logging.getLogger("nct_tf").setLevel(logging.WARNING)
+    _log_devices(config, strategy)
+    _keep_compiled(config, strategy)
     try:
       with directory.lock() if is_chief else contextlib.nullcontext():
         result = _run(config, directory, strategy, interruption)
         distribution.wait_for_all(strategy)
         return result
     except _LOST_WORKER as error:
-      if not distribution.is_multi_worker(strategy):
+      is_own = device_errors.explain(error) is not None
+      if is_own or not distribution.is_multi_worker(strategy):
         raise
       raise errors.TrainingInterrupted(
         f"another worker was lost: {error.message.splitlines()[0]}"
       ) from error
+
+
+@contextlib.contextmanager
+def _as_device_error(directory):
+  """Raises `DeviceError` where TensorFlow's error tells of a device."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    failure = device_errors.explain(error)
+    if failure is None:
+      raise
+    saved = resuming.Records(directory).saved
+    raise errors.DeviceError(
+      f"{failure.text}{_REMEDIES[failure.kind]}. The last whole checkpoint: "
+      f"{saved.last() or 'none yet'}"
+    ) from error
+
+
+def _keep_compiled(config, strategy):
+  """Has XLA keep what it compiles in the folder of caches."""
+  if not devices.use_xla(config.jit_compile, strategy):
+    return
+  cache_dir = config.cache_dir or image_cache.default_folder()
+  try:
+    xla_cache.enable(cache_dir, strategy)
+  except OSError as error:
+    _logger.warning(
+      "XLA will compile anew at the next start: %s cannot be written to (%s)",
+      cache_dir,
+      error.strerror,
+    )
+
+
+def _log_devices(config, strategy):
+  """Logs what the run computes on, and how."""
+  for line in devices.describe(
+    config.mixed_precision, config.jit_compile, strategy
+  ):
+    _logger.info("%s", line)
+  for line in devices.find_warnings(config.mixed_precision, strategy):
+    _logger.warning("%s", line)
 
 
 def _run(config, directory, strategy, interruption):
