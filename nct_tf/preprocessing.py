@@ -152,7 +152,7 @@ def random_crop_flip(
     margins = [padding, padding]
     images = tf.pad(images, [[0, 0], margins, margins, [0, 0]])
   position = _places(images, position)
-  offset_seed, flip_seed = _split(seed)
+  offset_seed, flip_seed = random_numbers.split(seed)
   row, column = (
     _draw_integers(
       position, 2, offset_seed, images.shape[1 + axis] - size[axis] + 1
@@ -188,7 +188,7 @@ def random_resized_crop_flip(images, seed, position=None, crop_size=None):
   images = tf.convert_to_tensor(images)
   size = input_shape(images.shape[1:], crop_size)[:2]
   position = _places(images, position)
-  box_seed, flip_seed = _split(seed)
+  box_seed, flip_seed = random_numbers.split(seed)
   top, left, height, width = random_boxes(images.shape, box_seed, position)
   rows = _centers(top, height, size[0])
   columns = _centers(left, width, size[1])
@@ -255,10 +255,6 @@ def _interpolate(values, places, axis):
     for entry in (before, tf.math.ceil(places))
   )
   return low + (high - low) * weight
-
-
-def _split(seed):
-  return tf.unstack(tf.random.experimental.stateless_split(seed, num=2))
 
 
 def _mirror(columns, position, seed):
@@ -351,7 +347,7 @@ def augment(images, augmentation, seed, position=None, crop_size=None):
   )
   if augmentation == "crop_flip_cutout":
     size, centers = cutout_boxes(
-      images, tf.random.experimental.stateless_fold_in(seed, 2), position
+      images, random_numbers.fold_in(seed, 2), position
     )
     images = addons.cutout(images, size, centers)
   return images

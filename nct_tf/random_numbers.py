@@ -12,6 +12,21 @@ _PHILOX = "philox"
 _NUM_BITS = 23  # Of the mantissa of a float32.
 
 
+def fold_in(seed, number):
+  """Returns a seed of a seed and an integer scalar: integer [2]."""
+  seed = tf.convert_to_tensor(seed)
+  return tf.random.experimental.stateless_fold_in(
+    seed, tf.cast(number, seed.dtype), alg=_PHILOX
+  )
+
+
+def split(seed):
+  """Returns two seeds of a seed: list of integer [2]."""
+  return tf.unstack(
+    tf.random.experimental.stateless_split(seed, num=2, alg=_PHILOX)
+  )
+
+
 def uniform(shape, seed):
   """Draws uniform numbers in [0, 1): float32 of a shape.
 

@@ -39,9 +39,7 @@ def randomize_labels(
     # draws up to its last position, and picks.
     last = tf.reduce_max(tf.concat([[-1], tf.cast(position, tf.int32)], 0))
     num_draws = last + 1
-  mask_seed, label_seed = tf.unstack(
-    tf.random.experimental.stateless_split(seed, num=2)
-  )
+  mask_seed, label_seed = random_numbers.split(seed)
   mask = random_numbers.uniform([num_draws], mask_seed) < tf.cast(
     rate, tf.float32
   )

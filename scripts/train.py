@@ -4,6 +4,12 @@ Example:
   python -m scripts.train --dataset=digits --network=simple_cnn --width=16 \
     --augmentation=none --noise_type=symmetric_inclusive --noise_rate=0.5 \
     --num_epochs=50 --workdir=runs/digits
+
+On a GPU these flags matter, all under "run" but --batch_size:
+--mixed_precision=auto (bfloat16 where the card has units for it),
+--batch_size (128 or more), --jit_compile (on there by itself),
+--strategy=mirrored (all GPUs), and --deterministic (the same bits each time).
+The log tells what is used, before training begins.
 """
 
 from flags import script_flags

@@ -64,12 +64,14 @@ class RandomizeLabelsTest(parameterized.TestCase):
   @parameterized.product(dtype=[tf.int32, tf.int64], jit_compile=[False, True])
   def test_graph_xla_and_eager_agree(self, dtype, jit_compile):
     @tf.function(jit_compile=jit_compile)
-    def in_graph(labels, rate):
+    def in_graph(labels, rate, seed):
       return target_variability.randomize_labels(
-        labels, rate, NUM_CLASSES, tf.constant([1, 2])
+        labels, rate, NUM_CLASSES, seed
       )
 
-    actual = in_graph(tf.constant(LABELS, dtype), tf.constant(0.5))
+    actual = in_graph(
+      tf.constant(LABELS, dtype), tf.constant(0.5), tf.constant([1, 2])
+    )
     self.assertEqual(actual.dtype, dtype)
     np.testing.assert_array_equal(actual, randomize(0.5))
 

@@ -11,6 +11,7 @@ from nct_tf import errors, methods, metrics, units
 from nct_tf.audit import label_audit, noise_estimate, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.system import devices
 from nct_tf.training import automatic, run
 from nct_tf.workdir import layout, learned, restoring, run_dataset
 
@@ -129,6 +130,7 @@ def audit_run(
     folder = directory.audit_dir(num_folds)
     if num_folds is None:
       num_folds = _choose_folds(noisy, seconds, time_budget_minutes)
+    devices.log()
     warnings = ()
     if num_folds:
       train = predict_folds(

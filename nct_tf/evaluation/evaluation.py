@@ -12,6 +12,7 @@ from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.options import data as data_options
 from nct_tf.reporting import text_tables
+from nct_tf.system import devices
 from nct_tf.workdir import (
   data_changes,
   data_record,
@@ -88,6 +89,7 @@ def evaluate_run(
     dataset = run_dataset.load(directory, test_config, _REMEDY)
   logits = functools.partial(prediction.predict, model, config, result)
   test = run_data.load_test_examples(test_config, dataset)
+  devices.log()
   test_logits = logits(test)
   return {
     "method": result["method"],

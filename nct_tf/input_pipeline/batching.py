@@ -10,7 +10,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import preprocessing
+from nct_tf import preprocessing, random_numbers
 from nct_tf.datasets.storage import image_storage
 from nct_tf.input_pipeline import sampling as sampling_lib
 
@@ -174,9 +174,9 @@ class Batching:
     Returns:
       a pair: float32 [share, *, *, channels]; `targets`.
     """
-    key = tf.random.experimental.stateless_fold_in(
+    key = random_numbers.fold_in(
       tf.constant([_AUGMENTATION_STREAM, self.seed], tf.int64),
-      tf.cast(targets["step"][0], tf.int64),
+      targets["step"][0],
     )
     images = preprocessing.augment(
       images,

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from nct_tf import losses, schedules, target_variability
+from nct_tf import losses, random_numbers, schedules, target_variability
 from nct_tf.methods import options
 from nct_tf.models import classifier
 
@@ -109,16 +109,15 @@ class ConcurrentModel(classifier.Classifier):
       step = targets["step"][0]
     else:
       step = tf.convert_to_tensor(self.optimizer.iterations)
-    step_seed = tf.random.experimental.stateless_fold_in(
-      tf.constant([_TARGET_STREAM, self.seed], tf.int64),
-      tf.cast(step, tf.int64),
+    step_seed = random_numbers.fold_in(
+      tf.constant([_TARGET_STREAM, self.seed], tf.int64), step
     )
     return [
       target_variability.randomize_labels(
         labels,
         tf.convert_to_tensor(self.target_variability_rate),
         num_classes,
-        tf.random.experimental.stateless_fold_in(step_seed, network),
+        random_numbers.fold_in(step_seed, network),
         self.options.target_variability_exclude_true,
         position,
       )

@@ -79,8 +79,8 @@ class Run(fields.Options):
   )
   jit_compile: str = fields.option(
     "auto",
-    "Whether XLA compiles the steps. auto does so on GPUs, where it makes "
-    "steps several times faster, and not on CPUs, where it makes them slower.",
+    "Whether XLA compiles the steps. auto does so on GPUs, where steps become "
+    "several times faster, and not on CPUs, where they become slower.",
     choices=JIT_COMPILES,
     scope=fields.CIRCUMSTANCE,
   )
@@ -95,7 +95,8 @@ class Run(fields.Options):
   deterministic: bool = fields.option(
     False,
     "Have a GPU, too, give the same bits whenever the run is repeated. It "
-    "takes slower algorithms. On a CPU a run does so anyway.",
+    "takes slower algorithms there. On a CPU a run does so anyway, and is but "
+    "rounded otherwise.",
     scope=fields.CIRCUMSTANCE,
   )
   cache: str | None = fields.option(

@@ -1,10 +1,11 @@
 """What a program computes on: devices, their precision, XLA, determinism.
 
-`prepare` comes before anything computes. `describe` is what a log begins with.
+`prepare` comes before anything computes, `log` before work that takes long.
 """
 
 import ctypes
 import glob
+import logging
 import os
 import re
 from typing import NamedTuple
@@ -13,6 +14,8 @@ import keras
 import tensorflow as tf
 
 from nct_tf import units
+
+_logger = logging.getLogger(__name__)
 
 # What NVIDIA calls the generation of a card; from these on it has units for
 # the type. TensorFlow converts to float32 and back where it has none.
@@ -138,20 +141,36 @@ def choose_precision(mixed_precision, strategy=None):
   return "bfloat16" if has_units else "none"
 
 
-def describe(mixed_precision="none", jit_compile="false", strategy=None):
-  """Returns what a program computes on, and how: list of lines.
+def log(mixed_precision="none", jit_compile=None, strategy=None):
+  """Logs what a program computes on, and how, and what is amiss.
 
   Args:
     mixed_precision: str, not `auto`.
-    jit_compile: see `use_xla`.
+    jit_compile: see `use_xla`; None where nobody asks for XLA.
     strategy: see `find`.
   """
+  for line in describe(mixed_precision, jit_compile, strategy):
+    _logger.info("%s", line)
+  for line in find_warnings(mixed_precision, strategy):
+    _logger.warning("%s", line)
+
+
+def describe(mixed_precision="none", jit_compile=None, strategy=None):
+  """Returns what a program computes on, and how: list of lines.
+
+  Args:
+    mixed_precision: see `log`, as for the others.
+    jit_compile: str.
+    strategy: a `tf.distribute.Strategy`.
+  """
   found = find(strategy)
-  return [
+  lines = [
     f"Device: {_describe_all(found)}",
     f"Precision: {_describe_precision(mixed_precision, found)}",
-    f"XLA: {_describe_xla(jit_compile, found, strategy)}",
   ]
+  if jit_compile is not None:
+    lines.append(f"XLA: {_describe_xla(jit_compile, found, strategy)}")
+  return lines
 
 
 def find_warnings(mixed_precision="none", strategy=None):

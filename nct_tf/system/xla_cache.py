@@ -15,7 +15,7 @@ _DIRECTORY = "--tf_xla_persistent_cache_directory"
 _ENTRIES = "xla_compile_cache__*"
 
 
-def enable(cache_dir, strategy=None):
+def enable(cache_dir):
   """Has XLA keep what it compiles; call it before TensorFlow computes anything.
 
   Each version of TensorFlow, and each kind of device, has a folder of its own.
@@ -24,7 +24,6 @@ def enable(cache_dir, strategy=None):
 
   Args:
     cache_dir: `pathlib.Path`, see `options.run`.
-    strategy: the `tf.distribute.Strategy` that computes.
 
   Returns:
     `pathlib.Path` of the folder; None if nothing is kept.
@@ -35,7 +34,7 @@ def enable(cache_dir, strategy=None):
   flags = os.environ.get(_FLAGS, "")
   if keras.__version__.startswith("2.") or _DIRECTORY in flags:
     return None
-  folder = pathlib.Path(cache_dir) / "xla" / _name(strategy)
+  folder = pathlib.Path(cache_dir) / "xla" / _name()
   folder.mkdir(parents=True, exist_ok=True)
   probe = folder / f"writable-{os.getpid()}"
   probe.touch()
@@ -57,11 +56,9 @@ def empty():
   return bool(entries)
 
 
-def _name(strategy):
+def _name():
   """Returns a folder's name for what a compiled program runs on."""
   machine = [platform.machine(), devices.cpu_flags()]
-  found = [
-    f"{each} {each.compute_capability}" for each in devices.find(strategy)
-  ]
+  found = [f"{each} {each.compute_capability}" for each in devices.find()]
   digest = hashlib.sha256("\n".join([*machine, *found]).encode()).hexdigest()
   return f"tensorflow-{tf.__version__}-{digest[:12]}"

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from nct_tf import distribution
 from nct_tf.models import weights
-from nct_tf.system import xla_cache
+from nct_tf.system import device_errors, xla_cache
 from nct_tf.training import steps as steps_lib
 from nct_tf.workdir import checkpoints
 
@@ -289,15 +289,17 @@ class TrainingLoop:
       try:
         return call()
       except _XLA_ERRORS as error:
-        if not self._steps.uses_xla:
+        failure = device_errors.explain(error)
+        is_of_xla = failure is None or failure.kind == device_errors.XLA
+        if not (is_of_xla and self._steps.uses_xla):
           raise
         undo()
-        reason = error.message.strip().splitlines()[0]
+        reason = failure.text if failure else error.message.splitlines()[0]
         if not is_emptied and xla_cache.empty():
           is_emptied = True
           _logger.warning("What XLA has kept on disk is deleted: %s", reason)
         else:
-          _logger.warning("XLA is off, as it cannot compile this: %s", reason)
+          _logger.warning("Goes on without XLA: %s", reason)
           self._steps = self._steps.without_xla()
 
   def _wants_stop(self):

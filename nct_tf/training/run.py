@@ -90,6 +90,7 @@ def train_and_evaluate(config):
   config = config.with_absolute_places()
   directory = layout.Workdir(config.workdir)
   devices.prepare(config.deterministic, config.seed)
+  _keep_compiled(config)
   with interruption_lib.catch() as interruption, _as_device_error(directory):
     config = automatic.resolve(config, directory)
     if directory.find_run(config) == "finished":
@@ -102,8 +103,6 @@ def train_and_evaluate(config):
     is_chief = distribution.is_chief(strategy)
     if not is_chief:  # It would repeat what the chief logs.
       logging.getLogger("nct_tf").setLevel(logging.WARNING)
-    _log_devices(config, strategy)
-    _keep_compiled(config, strategy)
     try:
       with directory.lock() if is_chief else contextlib.nullcontext():
         result = _run(config, directory, strategy, interruption)
@@ -116,6 +115,21 @@ def train_and_evaluate(config):
       raise errors.TrainingInterrupted(
         f"another worker was lost: {error.message.splitlines()[0]}"
       ) from error
+
+
+def _keep_compiled(config):
+  """Has XLA keep what it compiles in the folder of caches."""
+  if not devices.use_xla(config.jit_compile):
+    return
+  cache_dir = config.cache_dir or image_cache.default_folder()
+  try:
+    xla_cache.enable(cache_dir)
+  except OSError as error:
+    _logger.warning(
+      "XLA will compile anew at the next start: %s cannot be written to (%s)",
+      cache_dir,
+      error.strerror,
+    )
 
 
 @contextlib.contextmanager
@@ -134,31 +148,6 @@ def _as_device_error(directory):
     ) from error
 
 
-def _keep_compiled(config, strategy):
-  """Has XLA keep what it compiles in the folder of caches."""
-  if not devices.use_xla(config.jit_compile, strategy):
-    return
-  cache_dir = config.cache_dir or image_cache.default_folder()
-  try:
-    xla_cache.enable(cache_dir, strategy)
-  except OSError as error:
-    _logger.warning(
-      "XLA will compile anew at the next start: %s cannot be written to (%s)",
-      cache_dir,
-      error.strerror,
-    )
-
-
-def _log_devices(config, strategy):
-  """Logs what the run computes on, and how."""
-  for line in devices.describe(
-    config.mixed_precision, config.jit_compile, strategy
-  ):
-    _logger.info("%s", line)
-  for line in devices.find_warnings(config.mixed_precision, strategy):
-    _logger.warning("%s", line)
-
-
 def _run(config, directory, strategy, interruption):
   """Does the work of `train_and_evaluate`, within the workdir's lock."""
   is_chief = distribution.is_chief(strategy)
@@ -170,6 +159,8 @@ def _run(config, directory, strategy, interruption):
     pretrained.find(config.pretrained_weights)
   data = run_data.load(config, _logger.warning)
   _check_batches(config, data, strategy.num_replicas_in_sync)
+  # Not before, as what is wrong with the data is told in one line.
+  devices.log(config.mixed_precision, config.jit_compile, strategy)
   keras.utils.set_random_seed(config.seed)
   with strategy.scope():
     model = building.create_compiled(

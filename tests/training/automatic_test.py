@@ -9,8 +9,10 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from nct_tf import config as config_lib, errors
+from nct_tf.system import devices
 from nct_tf.training import automatic, cost, run
 from nct_tf.workdir import layout
+from tests.support import tiny_run
 
 _NAMES = (
   "image_size",
@@ -188,6 +190,43 @@ class ChoiceTest(AutomaticTestCase):
       errors.InvalidInputError, "network, .* must be given.*Received: auto$"
     ):
       automatic.choose(config)
+
+
+class PrecisionTest(parameterized.TestCase):
+  """`--mixed_precision=auto`."""
+
+  def resolve(self, workdir, **changes):
+    config = tiny_run.tiny_config(
+      mixed_precision="auto", workdir=str(workdir.path), **changes
+    )
+    return automatic.resolve(config, workdir).mixed_precision
+
+  def test_a_run_keeps_what_it_began_with_on_another_device(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    here = self.resolve(layout.Workdir(folder / "new"))
+    self.assertEqual(here, devices.choose_precision("auto"))
+    elsewhere = "none" if here == "bfloat16" else "bfloat16"
+    began = tiny_run.copy(folder / "began")
+    flags = began.flags_file.read_text()
+    self.assertIn("--mixed_precision=none\n", flags)
+    began.flags_file.write_text(
+      flags.replace("precision=none", f"precision={elsewhere}")
+    )
+    self.assertEqual(self.resolve(began), elsewhere)
+    self.assertEqual(self.resolve(began, overwrite=True), here)
+
+  def test_what_was_chosen_is_recorded(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    directory = tiny_run.train(folder / "run", mixed_precision="auto")
+    self.assertEqual(
+      directory.read_config().mixed_precision, devices.choose_precision("auto")
+    )
+
+  def test_workers_cannot_choose_each_for_itself(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`mixed_precision` must be given with"
+    ):
+      tiny_run.tiny_config(mixed_precision="auto", strategy="multi_worker")
 
 
 class ResolveTest(AutomaticTestCase):
