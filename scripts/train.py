@@ -14,6 +14,7 @@ The log tells what is used, before training begins.
 
 from flags import script_flags
 from nct_tf import config as config_lib
+from nct_tf.system import xla_cache
 from scripts import cli, next_steps
 
 
@@ -23,6 +24,8 @@ def main(config, check):
       f"Reads {config.dataset}, then measures some seconds of training on it",
       flush=True,
     )
+  # TensorFlow, which comes with the next imports, looks at it once.
+  xla_cache.enable(config.jit_compile, config.cache_dir)
   with cli.silence():
     from nct_tf.audit import data_check
     from nct_tf.training import run

@@ -67,7 +67,7 @@ def load(
     cache: str, `memory`, `disk` or `none`, see `image_keeping.keep`; `digits`,
       `fake` and npz files are always in memory.
     cache_dir: str, the folder of the cache; None for
-      `image_cache.default_folder`.
+      `files.cache_folder`.
     test_fraction: float in (0, 1), the share of a user's own images that
       becomes the test split if they have none.
     accepted: names of `data.ACCEPTABLE_FINDINGS`, which do not refuse a user's

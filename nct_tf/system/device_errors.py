@@ -61,6 +61,16 @@ def explain(error):
   return None
 
 
+def first_line(error):
+  """Returns what an error of TensorFlow's says, without where it arose: str.
+
+  Args:
+    error: a `tf.errors.OpError`.
+  """
+  before, _, _ = error.message.partition("\n\t [[")
+  return _without_marks((before.strip().splitlines() or [""])[-1])
+
+
 def _text_at(message, found):
   """Returns the line of a match, without TensorFlow's own marks.
 
@@ -70,8 +80,12 @@ def _text_at(message, found):
   line = message[begin:].splitlines()[0]
   if len(line) > _MAX_LENGTH:
     line = line[min(found.start() - begin, len(line) - _MAX_LENGTH) :]
-  line = re.sub(r"\{\{.*?\}\} ?|\[Op:.*|\[_XlaMust.*?\]", "", line).strip()
+  line = _without_marks(line)
   return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}..."
+
+
+def _without_marks(line):
+  return re.sub(r"\{\{.*?\}\} ?|\[Op:.*|\[_XlaMust.*?\]", "", line).strip()
 
 
 def _describe_memory(line):

@@ -3,6 +3,20 @@
 import contextlib
 import fcntl
 import os
+import pathlib
+
+
+def cache_folder(chosen=None):
+  """Returns the `pathlib.Path` of caches.
+
+  Args:
+    chosen: str, of --cache_dir; if it is None, the folder is in that of the
+      user's caches.
+  """
+  if chosen:
+    return pathlib.Path(chosen)
+  base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+  return pathlib.Path(base) / "nct_tf"
 
 
 def write_atomically(path, content):

@@ -78,7 +78,8 @@ class TrainingLoop:
       model, finish, finish_evaluation, average, uses_xla
     )
     # What XLA has not compiled yet, it may be unable to.
-    self._is_train_tried = self._is_evaluation_tried = not uses_xla
+    self._is_train_tried = not uses_xla
+    self._is_evaluation_tried = False
     self._steps_per_call = steps_per_execution
     self._num_calls = 0
     self._is_multi_worker = distribution.is_multi_worker(self.strategy)
@@ -226,9 +227,9 @@ class TrainingLoop:
 
   def _prepare_evaluation(self):
     """Has XLA compile evaluation, unless it has been done."""
-    if not self._is_evaluation_tried:
-      self._is_evaluation_tried = True
+    if self._steps.uses_xla and not self._is_evaluation_tried:
       self._try_xla(lambda: self._steps.compile_evaluation())
+    self._is_evaluation_tried = True
 
   def _make_steps(self, feed, count, is_small):
     """Makes a call of some steps; the first one with XLA may do without."""
@@ -284,7 +285,7 @@ class TrainingLoop:
       call: a function without arguments.
       undo: likewise, which brings everything back to before the call.
     """
-    is_emptied = False
+    may_empty = True
     while True:
       try:
         return call()
@@ -294,13 +295,17 @@ class TrainingLoop:
         if not (is_of_xla and self._steps.uses_xla):
           raise
         undo()
-        reason = failure.text if failure else error.message.splitlines()[0]
-        if not is_emptied and xla_cache.empty():
-          is_emptied = True
-          _logger.warning("What XLA has kept on disk is deleted: %s", reason)
-        else:
-          _logger.warning("Goes on without XLA: %s", reason)
-          self._steps = self._steps.without_xla()
+        uses_xla = may_empty and xla_cache.empty()
+        may_empty = False
+        _logger.warning(
+          "%s: %s",
+          "What XLA has kept on disk is deleted"
+          if uses_xla
+          else "Goes on without XLA",
+          failure.text if failure else device_errors.first_line(error),
+        )
+        # XLA does not try again what has failed.
+        self._steps = self._steps.made_anew(uses_xla)
 
   def _wants_stop(self):
     """Returns whether to stop; all machines must ask at the same time."""

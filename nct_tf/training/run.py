@@ -13,7 +13,6 @@ from nct_tf import (
   metrics,
   version,
 )
-from nct_tf.datasets.storage import image_cache
 from nct_tf.input_pipeline import batching, noisy_dataset, run_data
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
@@ -89,8 +88,8 @@ def train_and_evaluate(config):
   # What the run's flags name must be found from anywhere.
   config = config.with_absolute_places()
   directory = layout.Workdir(config.workdir)
+  xla_cache.enable(config.jit_compile, config.cache_dir)
   devices.prepare(config.deterministic, config.seed)
-  _keep_compiled(config)
   with interruption_lib.catch() as interruption, _as_device_error(directory):
     config = automatic.resolve(config, directory)
     if directory.find_run(config) == "finished":
@@ -115,21 +114,6 @@ def train_and_evaluate(config):
       raise errors.TrainingInterrupted(
         f"another worker was lost: {error.message.splitlines()[0]}"
       ) from error
-
-
-def _keep_compiled(config):
-  """Has XLA keep what it compiles in the folder of caches."""
-  if not devices.use_xla(config.jit_compile):
-    return
-  cache_dir = config.cache_dir or image_cache.default_folder()
-  try:
-    xla_cache.enable(cache_dir)
-  except OSError as error:
-    _logger.warning(
-      "XLA will compile anew at the next start: %s cannot be written to (%s)",
-      cache_dir,
-      error.strerror,
-    )
 
 
 @contextlib.contextmanager

@@ -70,9 +70,9 @@ class Steps:
     self.test = self._make_test(networks)
     self.predict = self._make_predict(networks)
 
-  def without_xla(self):
-    """Returns the same without XLA, which goes on from where this one is."""
-    steps = Steps(*self._arguments)
+  def made_anew(self, uses_xla):
+    """Returns the same, traced anew, which goes on from where this one is."""
+    steps = Steps(*self._arguments, uses_xla)
     steps._progress.assign(self._progress)
     return steps
 

@@ -18,7 +18,8 @@ from nct_tf.datasets.files import (
   picture_source,
   split_names,
 )
-from nct_tf.datasets.storage import image_cache, image_keeping
+from nct_tf.datasets.storage import image_keeping
+from nct_tf.system import files as files_lib
 
 LISTERS = {"folder": listings.list_folder, "csv": listings.list_csv}
 
@@ -102,7 +103,7 @@ def examine(name, test_fraction, cache_dir=None, accepted=()):
     test_fraction: float in (0, 1), the share that is held out as the test
       split if the dataset has none.
     cache_dir: str, the folder for the index of the pictures; None for
-      `image_cache.default_folder`.
+      `files.cache_folder`.
     accepted: names of `data.ACCEPTABLE_FINDINGS`, which do not refuse it.
 
   Returns:
@@ -170,7 +171,7 @@ def _folder(name, path, cache_dir):
   absolute = os.path.abspath(path)
   key = hashlib.sha256(os.fsencode(f"{name.partition(':')[0]}:{absolute}"))
   stem = pathlib.Path(absolute).stem
-  base = pathlib.Path(cache_dir or image_cache.default_folder())
+  base = files_lib.cache_folder(cache_dir)
   return base / f"{stem}-{key.hexdigest()[:16]}"
 
 

@@ -20,12 +20,6 @@ _DISK_MARGIN = 2**30  # Bytes.
 _CGROUP_ROOT = "/sys/fs/cgroup"
 
 
-def default_folder():
-  """Returns the `pathlib.Path` that is used unless --cache_dir is given."""
-  base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-  return pathlib.Path(base) / "nct_tf"
-
-
 def choose(num_bytes, num_missing_bytes, folder):
   """Chooses a mode by size, and logs why.
 

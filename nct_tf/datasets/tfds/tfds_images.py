@@ -2,18 +2,18 @@
 
 import difflib
 import logging
-import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from nct_tf import errors, label_noise
 from nct_tf.datasets import image_dataset, stratified
-from nct_tf.datasets.storage import image_cache, image_keeping, image_storage
+from nct_tf.datasets.storage import image_keeping, image_storage
 from nct_tf.datasets.tfds import (
   builders,  # noqa: F401 An import registers them.
   tfds_source,
 )
+from nct_tf.system import files
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def load(
       their middle is taken.
     cache: str, where decoded images are kept, see `image_keeping.keep`.
     cache_dir: str, the folder for images that are kept on disk; None for
-      `image_cache.default_folder`.
+      `files.cache_folder`.
 
   Returns:
     an `ImageDataset`.
@@ -81,7 +81,7 @@ def load(
   ]
   splits = ["train", *filter(None, [test_split, validation_split])]
   splits += extra_tests
-  folder = pathlib.Path(cache_dir or image_cache.default_folder())
+  folder = files.cache_folder(cache_dir)
   folder = folder / f"{builder.name}-{source.fingerprint()}"
   *found, in_memory = image_keeping.keep(source, splits, cache, folder)
   images, labels = (dict(zip(splits, values, strict=True)) for values in found)
