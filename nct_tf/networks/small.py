@@ -48,10 +48,10 @@ def simple_cnn(input_shape, num_classes, width=64, sync_batch_norm=False):
   while block < _MIN_BLOCKS or side > _MAX_MAP:
     filters = width * min(2**block, _MAX_WIDENING)
     block += 1
-    x = keras.layers.Conv2D(
+    x = layers.Conv2D(
       filters, 3, padding="same", use_bias=False, name=f"conv{block}"
     )(x)
-    x = keras.layers.BatchNormalization(
+    x = layers.BatchNormalization(
       momentum=0.9, synchronized=sync_batch_norm, name=f"bn{block}"
     )(x)
     x = keras.layers.ReLU(name=f"relu{block}")(x)
