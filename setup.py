@@ -82,6 +82,7 @@ setuptools.setup(
   extras_require={
     "gpu": _GPU_REQUIREMENTS,
     "serving": _SERVING_REQUIREMENTS,
+    "torch": ["torch"],  # For `scripts.benchmark --compare=torch` alone.
     "test": [
       "axe-core-python",
       "cleanlab==2.9.*",

@@ -408,18 +408,48 @@ class Benchmark(fields.Options):
   TITLE = "benchmark"
 
   suite: str = fields.option(
-    "training",
-    "What to time. training: a training step and the input pipeline. serving: "
-    "the signatures of an export. scaling: a training step on one device and "
-    "on all of --strategy=mirrored. audit: an audit, compared with cleanlab.",
-    choices=("training", "serving", "scaling", "audit"),
+    "steps",
+    "What to time. steps: a training step by itself, and the input pipeline. "
+    "training: scripts.train from its start to its end, beside the step by "
+    "itself. serving: the signatures of an export. scaling: a training step on "
+    "one device and on all of --strategy=mirrored. audit: an audit, compared "
+    "with cleanlab.",
+    choices=("steps", "training", "serving", "scaling", "audit"),
   )
   num_steps: int = fields.option(
     20,
-    "How many training steps of each kind are timed, or requests of each "
-    "signature and batch size.",
+    "How many training steps of each kind are timed (on a GPU: groups of 20 "
+    "steps), or requests of each signature and batch size.",
     low=1,
   )
+  compare: str | None = fields.option(
+    None,
+    "Time the published training step in PyTorch, too; for --suite=steps.",
+    choices=("torch",),
+  )
+  torch_python: str | None = fields.option(
+    None,
+    "The Python of an environment that has PyTorch, for --compare=torch. If "
+    "not given, PyTorch is looked for beside TensorFlow.",
+  )
+  output: str | None = fields.option(
+    None,
+    "JSON file for what was measured. If not given, it is the last line that "
+    "is printed.",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.compare and self.suite != "steps":
+      raise errors.InvalidInputError(
+        "Argument `compare` belongs to suite=steps. Received: suite="
+        f"{self.suite}"
+      )
+    if self.torch_python is not None and not self.compare:
+      raise errors.InvalidInputError(
+        "Argument `torch_python` belongs to compare=torch. Received: "
+        f"torch_python={self.torch_python}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)

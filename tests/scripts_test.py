@@ -190,6 +190,13 @@ class BadFlagsTest(ScriptsTestCase):
     ("plot", ("--figure=2", "--output=a.pdf"), "must end in .png"),
     ("tune", ("--workdir=unused",), "`validation_fraction` must be above 0"),
     ("tune", ("--target_variability_values=2",), r"numbers in \[0, 1\]"),
+    (
+      "benchmark",
+      ("--suite=serving", "--compare=torch"),
+      "`compare` belongs to suite=steps. Received: suite=serving",
+    ),
+    ("benchmark", ("--torch_python=x",), "`torch_python` belongs to compare"),
+    ("benchmark", ("--output=unused/x.json",), "`output` must be a file in a"),
   )
   def test_bad_experiments(self, script, arguments, message):
     self.assert_one_line(run(script, *arguments), message)
@@ -498,21 +505,53 @@ class WholeTest(ScriptsTestCase):
     self.assertCountEqual(arguments, flags)
 
   @long_tests.only
-  def test_benchmark_prints_a_table_and_json(self):
+  def test_benchmark_prints_a_table_and_writes_json(self):
+    output = self.folder / "measured.json"
     process = self.succeed(
       "benchmark",
       "--network=mlp",
       "--fake_image_size=8",
       "--batch_size=16",
       "--num_steps=2",
+      f"--output={output}",
     )
-    measured = json.loads(process.stdout.splitlines()[-1])
+    measured = json.loads(output.read_text())
     self.assertEqual(measured["num_steps"], 2)
     self.assertEqual(measured["method"], "nct")
-    self.assertGreater(measured["step_seconds"], 0)
-    self.assertGreater(measured["single_step_seconds"], 0)
     self.assertGreater(measured["pipeline_images_per_second"], 0)
-    self.assertIn("the first over twice the second", process.stdout)
+    own, single = measured["rows"]
+    self.assertEqual(own["ratio"], 1.0)
+    for row in (own, single):
+      self.assertGreater(row["step_seconds"], 0)
+      self.assertGreater(row["peak_fraction"], 0)
+      self.assertGreater(row["first_step_seconds"], 0)
+      # TensorFlow alone takes more.
+      self.assertGreater(row["memory_bytes"], 1e8)
+    self.assertGreater(measured["device"]["copied_bytes_per_second"], 0)
+    self.assertIn("nct over twice one network alone: ", process.stdout)
+
+  @long_tests.only
+  def test_benchmark_of_whole_trainings(self):
+    process = self.succeed(
+      "benchmark",
+      "--suite=training",
+      "--dataset=digits",
+      "--network=mlp",
+      "--width=8",
+      "--num_steps=2",
+    )
+    measured = json.loads(process.stdout.splitlines()[-1])
+    self.assertEqual(measured["dataset"], "digits")
+    self.assertEqual(measured["image_shape"], [8, 8, 1])
+    self.assertEqual(measured["num_epochs"], 3)
+    self.assertGreater(
+      measured["images_per_second"], measured["whole_images_per_second"]
+    )
+    self.assertBetween(measured["evaluation_share"], 0, 1)
+    # To import TensorFlow takes longer.
+    self.assertGreater(measured["first_step_seconds"], 1)
+    self.assertGreater(measured["warm_first_step_seconds"], 1)
+    self.assertIn("end to end over the bare step", process.stdout)
 
   def test_benchmark_of_serving(self):
     process = self.succeed(

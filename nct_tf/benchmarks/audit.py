@@ -137,7 +137,7 @@ def _import_cleanlab():
 def _training_seconds(config, dataset, num_steps, directory, folds):
   """Returns the dict `seconds` of `benchmark`."""
   height, _, num_channels = dataset.image_shape
-  step = training_steps.benchmark(
+  own_step, single_step = training_steps.time_steps(
     dataclasses.replace(
       config,
       fake_image_size=height,
@@ -164,9 +164,9 @@ def _training_seconds(config, dataset, num_steps, directory, folds):
     count_steps(result, result["best_epoch"] + 1) for result in results
   )
   return {
-    config.method: own * step["step_seconds"],
-    "standard_folds": whole * step["single_step_seconds"],
-    "standard_folds_to_best": to_best * step["single_step_seconds"],
+    config.method: own * own_step,
+    "standard_folds": whole * single_step,
+    "standard_folds_to_best": to_best * single_step,
   }
 
 

@@ -1,16 +1,16 @@
 """Times a training step on one device and split among several."""
 
 import contextlib
-import functools
+import time
 
 import numpy as np
 import tensorflow as tf
 
 from nct_tf import datasets, distribution, errors, metrics
-from nct_tf.benchmarks import training_steps
+from nct_tf.benchmarks import bare_step, device as device_lib, training_steps
 from nct_tf.methods import building
 from nct_tf.reporting import text_tables
-from nct_tf.system import interruption
+from nct_tf.system import devices, interruption
 from nct_tf.training import loop as loop_lib
 
 
@@ -18,17 +18,19 @@ def benchmark(config, num_steps):
   """Measures steps of the same global batch on one device and on several.
 
   Both are trained side by side, a step each in turn, the input pipeline
-  included. So whatever else the machine does slows both alike.
+  included. So whatever else the machine does slows both alike. On GPUs, it is a
+  group of steps each in turn, see `bare_step`.
 
   Args:
     config: a `TrainConfig` of --strategy=mirrored; its dataset is replaced by
       `fake`.
-    num_steps: int, how many steps of each are timed.
+    num_steps: int, how many steps, or groups of them, of each are timed.
 
   Returns:
-    dict ready for JSON. `replicas` is a list of dicts, of one device and of
-    all: `num_replicas`, `step_seconds` (a median), `images_per_second` and
-    `ratio`, the median over the steps of the time over that of one device.
+    dict ready for JSON. `device` is that of `device.describe`. `replicas` is a
+    list of dicts, of one device and of all: `num_replicas`, `step_seconds` (a
+    median), `images_per_second` and `ratio`, the median over the steps of the
+    time over that of one device.
     `all_reduced_bytes` is what each replica gives into all-reduces in a step:
     `gradients`, and `others` (moving statistics, metrics).
 
@@ -40,17 +42,20 @@ def benchmark(config, num_steps):
       "Argument `strategy` must be mirrored: steps on one device are timed "
       f"beside those on all. Received: strategy={config.strategy}"
     )
-  config = training_steps.of_random_images(config)
+  config = bare_step.of_random_images(config)
+  config, device = training_steps.describe_device(config)
   all_devices = distribution.create(**config.strategy_options)
   dataset = datasets.load("fake", **config.fake_options)
   strategies = [tf.distribute.get_strategy(), all_devices]
-  steps = [
-    _step_function(_create(config, dataset, strategy), config, dataset)
+  group_size = bare_step.GPU_GROUP_SIZE if device["kind"] == "GPU" else 1
+  timers = [
+    _timer(_create(config, dataset, strategy), config, dataset, group_size)
     for strategy in strategies
   ]
-  seconds = training_steps.time_in_turn(steps, num_steps)
+  seconds = training_steps.time_in_turn(timers, num_steps)
   return {
-    **training_steps.describe(config, dataset, num_steps),
+    **training_steps.describe(config, dataset.image_shape, num_steps),
+    "device": device,
     "replicas": [
       {
         "num_replicas": strategy.num_replicas_in_sync,
@@ -74,11 +79,22 @@ def _create(config, dataset, strategy):
     )
 
 
-def _step_function(model, config, dataset):
-  """Returns a function that makes one training step and waits for it."""
-  loop = loop_lib.TrainingLoop(model, interruption.Interruption())
-  batches = loop.iterate(training_steps.make_batches(config, dataset))
-  return functools.partial(loop.train_step, batches)
+def _timer(model, config, dataset, group_size):
+  """Returns a function that makes training steps, and returns the seconds."""
+  strategy = model.distribute_strategy
+  loop = loop_lib.TrainingLoop(
+    model,
+    interruption.Interruption(),
+    uses_xla=devices.use_xla(config.jit_compile, strategy),
+  )
+  batches = loop.iterate(bare_step.make_batches(config, dataset))
+
+  def seconds():
+    begin = time.perf_counter()
+    loop.train_steps(batches, group_size)
+    return (time.perf_counter() - begin) / group_size
+
+  return seconds
 
 
 class _CountingReduction(tf.distribute.ReductionToOneDevice):
@@ -113,7 +129,7 @@ def _all_reduced_bytes(config, dataset, all_devices):
     # Those of tensorflow-addons make their variables in the first step.
     model.optimizer.build(model.trainable_variables)
   counting.num_bytes.clear()
-  _step_function(model, config, dataset)()
+  _timer(model, config, dataset, group_size=1)()
   gradients = 4 * metrics.count_parameters(model)
   return {
     "gradients": gradients,
@@ -140,6 +156,7 @@ def format_benchmark(benchmark):
   num_bytes = benchmark["all_reduced_bytes"]
   return "\n".join(
     [
+      device_lib.format_device(benchmark["device"]),
       training_steps.format_steps(benchmark, "global batch"),
       text_tables.format_table(rows, header),
       "all-reduced in a step, bytes of each replica: "

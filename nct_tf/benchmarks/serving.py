@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf import datasets
-from nct_tf.benchmarks import training_steps
+from nct_tf.benchmarks import bare_step
 from nct_tf.methods import building
 from nct_tf.reporting import text_tables
 from nct_tf.serving import exporting, session as session_lib, warmup
@@ -36,7 +36,7 @@ def benchmark(config, num_requests):
     one network alone. `decoding_share` is a dict from the batch size to the
     share of `serving_bytes` that `serving_default` does not take.
   """
-  config = training_steps.of_random_images(config)
+  config = bare_step.of_random_images(config)
   dataset = datasets.load("fake", **config.fake_options)
   model = building.create(config, dataset.image_shape, dataset.num_classes)
   mean, std = dataset.moments

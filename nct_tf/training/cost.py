@@ -76,7 +76,7 @@ def estimate(
   batches = loop.iterate(
     functools.partial(pipeline.train, noisy.train, upto=feed.upto)
   )
-  step_seconds = _measure(functools.partial(loop.train_step, batches), seconds)
+  step_seconds = _measure(functools.partial(loop.train_steps, batches), seconds)
   evaluation_seconds = num_evaluated * _evaluation_seconds(
     pipeline, noisy.test, loop, seconds, feed.upto_evaluation
   )

@@ -168,16 +168,17 @@ class TrainingLoop:
       state.position = checkpoints.Position(epoch + 1)
     callbacks.on_train_end()
 
-  def train_step(self, batches):
-    """Makes one step, and waits for it.
+  def train_steps(self, batches, num_steps=1):
+    """Makes steps, and waits for the last one.
 
     Args:
       batches: an iterator of `iterate`.
+      num_steps: int.
 
     Returns:
-      float, the epoch's mean loss so far.
+      float, the mean loss so far.
     """
-    self._steps.train(batches, 0, 1)
+    self._steps.train(batches, 0, num_steps)
     return self._steps.read_progress()[1]
 
   def evaluate(self, batches, num_steps):

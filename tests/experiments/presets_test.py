@@ -91,7 +91,7 @@ class PresetsTest(parameterized.TestCase):
     pipeline = batching.Batching.of_run(config, dataset.moments)
     batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
     for _ in range(2):
-      loss = loop.train_step(batches)
+      loss = loop.train_steps(batches)
     self.assertTrue(math.isfinite(loss), loss)
     changed = [
       (variable.numpy() != old).any()
