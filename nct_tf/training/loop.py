@@ -74,6 +74,12 @@ class TrainingLoop:
     self.model = model
     self.strategy = model.distribute_strategy
     self._interruption = interruption
+    if uses_xla and _sums_in_networks(model):
+      uses_xla = False
+      _logger.warning(
+        "Goes on without XLA: synchronized batch norm sums values up over the "
+        "replicas within the networks"
+      )
     self._steps = steps_lib.Steps(
       model, finish, finish_evaluation, average, uses_xla
     )
@@ -314,6 +320,15 @@ class TrainingLoop:
     if self._is_multi_worker:
       (wish,) = self._sum([wish])
     return bool(wish)
+
+
+def _sums_in_networks(model):
+  """Returns whether the networks sum values up over replicas."""
+  return model.distribute_strategy.num_replicas_in_sync > 1 and any(
+    getattr(layer, "synchronized", False)
+    for network in model.networks
+    for layer in network.layers
+  )
 
 
 class _Feed:

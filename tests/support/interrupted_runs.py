@@ -28,6 +28,8 @@ TINY = (
   "--target_variability_min=0.3",
   "--batch_size=16",
   "--num_epochs=8",
+  # A call is to end in the middle of an epoch of 25 steps.
+  "--steps_per_execution=3",
 )
 
 # What of a checkpoint has to be the same, by the begin of its name.

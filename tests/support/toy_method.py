@@ -25,6 +25,7 @@ SETTINGS = {
   "num_epochs": 6,
   "monitor_every_epochs": 1,
   "checkpoint_every_minutes": 1e-6,
+  "steps_per_execution": 2,
 }
 # The first epoch of each phase.
 PHASE_BEGINS = (0, 2, 4)

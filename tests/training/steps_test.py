@@ -145,14 +145,8 @@ class StepsTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ("nct", nct.ConcurrentModel, "float32", 1, 1e-4),
-    (
-      "replicas",
-      nct.ConcurrentModel,
-      "float32",
-      virtual_devices.NUM_DEVICES,
-      1e-4,
-    ),
     *long_tests.also(
+      ("replicas", nct.ConcurrentModel, "float32", NUM_DEVICES, 1e-4),
       ("float16", standard.StandardModel, "mixed_float16", 1, 0.02),
       ("bfloat16", nct.ConcurrentModel, "mixed_bfloat16", 1, 0.1),
       ("bootstrap", bootstrap.BootstrapModel, "float32", 1, 1e-4),
@@ -162,7 +156,7 @@ class StepsTest(parameterized.TestCase):
         "bootstrap_replicas",
         bootstrap.BootstrapModel,
         "float32",
-        virtual_devices.NUM_DEVICES,
+        NUM_DEVICES,
         1e-4,
       ),
     ),
@@ -182,7 +176,9 @@ class StepsTest(parameterized.TestCase):
     np.testing.assert_allclose(logits, expected_logits, atol=10 * atol)
     self.assertAlmostEqual(results["loss"], expected["loss"], delta=10 * atol)
 
-  @parameterized.parameters(1, virtual_devices.NUM_DEVICES)
+  @parameterized.named_parameters(
+    ("one", 1), *long_tests.also(("replicas", NUM_DEVICES))
+  )
   def test_how_many_steps_a_call_makes_changes_nothing(self, num_replicas):
     model = create_model(num_replicas=num_replicas)
     average = weight_average.WeightAverage(model, 0.9)
@@ -198,7 +194,9 @@ class StepsTest(parameterized.TestCase):
       other_average.weights["network2"], average.weights["network2"]
     )
 
-  @parameterized.named_parameters(("held", True), ("sent", False))
+  @parameterized.named_parameters(
+    ("held", True), *long_tests.also(("sent", False))
+  )
   def test_batches_made_ready_in_the_step_are_the_same(self, is_held):
     expected, expected_loop, _ = train(create_model())
     images = EXAMPLES.images if is_held else list(EXAMPLES.images)

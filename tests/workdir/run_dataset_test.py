@@ -311,7 +311,7 @@ class PlaceTest(RunDatasetTestCase):
     self.assert_refused("120 of 120 pictures changed", self.evaluate)
     with self.assertLogs("nct_tf", "INFO") as logs:
       scores = self.evaluate(dataset=f"folder:{moved}")
-    self.assertIn("names their new place", logs.output[-1])
+    self.assertIn("names their new place", "\n".join(logs.output))
     self.assertEqual(scores, {**expected, "dataset": f"folder:{moved}"})
     self.assertEqual(self.recorded_place(), f"folder:{moved}")
     self.assertEqual(self.evaluate(), scores)
