@@ -80,7 +80,8 @@ class NanGuard(keras.callbacks.Callback):
     # A mean stays what it is if it is no number. The training loop, which looks
     # at it after several steps, has counted those before.
     if not math.isfinite(logs["loss"]):
-      step = logs.get("num_finite_steps", batch) + 1
+      # Keras 3 makes a float of each number in the logs.
+      step = int(logs.get("num_finite_steps", batch)) + 1
       self._fail(logs["loss"], f"in epoch {self._epoch + 1}, step {step}")
 
   def on_epoch_end(self, epoch, logs=None):

@@ -74,6 +74,7 @@ class ExtremesTest(parameterized.TestCase):
     audit = run_audit.audit_run(directory, num_folds=0, force=True).audit
     self.assertEqual(audit.transition.value.shape, (1000, 1000))
 
+  @long_tests.only
   def test_an_audit_by_folds_with_a_class_of_one_image(self):
     path = self.top / "own.npz"
     labels = np.repeat([0, 1, 2], [20, 20, 1])

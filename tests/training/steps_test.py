@@ -144,14 +144,14 @@ class StepsTest(parameterized.TestCase):
       np.testing.assert_allclose(one, other, **tolerance)
 
   @parameterized.named_parameters(
-    ("nct", nct.ConcurrentModel, "float32", 1, 1e-4),
+    ("standard", standard.StandardModel, "float32", 1, 1e-4),
     *long_tests.also(
+      ("nct", nct.ConcurrentModel, "float32", 1, 1e-4),
       ("replicas", nct.ConcurrentModel, "float32", NUM_DEVICES, 1e-4),
       ("float16", standard.StandardModel, "mixed_float16", 1, 0.02),
       ("bfloat16", nct.ConcurrentModel, "mixed_bfloat16", 1, 0.1),
       ("bootstrap", bootstrap.BootstrapModel, "float32", 1, 1e-4),
       ("dml", dml.MutualModel, "float32", 1, 1e-4),
-      ("standard", standard.StandardModel, "float32", 1, 1e-4),
       (
         "bootstrap_replicas",
         bootstrap.BootstrapModel,
