@@ -18,6 +18,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nct_tf import errors
 from nct_tf.audit import page
+from tests.support import long_tests
 
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
 CHROMEDRIVER = pathlib.Path("/usr/bin/chromedriver")
@@ -813,6 +814,7 @@ class BrowserTest(parameterized.TestCase):
         "Page.removeScriptToEvaluateOnNewDocument", added
       )
 
+  @long_tests.only
   def test_ten_thousand_suspects(self):
     names = tuple(f"class {i}" for i in range(100))
     folder = self.folder / "large"

@@ -62,6 +62,7 @@ def accuracy(method, name, size, width, num_epochs):
 
 
 class LearningTest(parameterized.TestCase):
+  @long_tests.only
   def test_a_small_one_learns_soon(self):
     self.assertGreater(accuracy("nct", "simple_cnn", 16, 12, 6), 0.9)
 

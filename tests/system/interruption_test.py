@@ -91,6 +91,7 @@ class InterruptionTest(parameterized.TestCase):
       done = True
     self.assertTrue(done)
 
+  @long_tests.only
   def test_two_runs_in_one_workdir(self):
     first = interrupted_runs.start(self.workdir, *_LONG)
     self.addCleanup(first.communicate)
