@@ -101,7 +101,8 @@ class PreactResnetTest(parameterized.TestCase):
     for name, fan_in in (("group2_block1_conv2", 9 * 128), ("logits", 512)):
       kernel = np.asarray(network.get_layer(name).kernel)
       bound = fan_in**-0.5
-      self.assertLessEqual(np.abs(kernel).max(), bound)
+      # The bound itself may be drawn, and is rounded to float32.
+      self.assertLessEqual(np.abs(kernel).max(), bound * (1 + 1e-6))
       self.assertAlmostEqual(kernel.std(), bound / 3**0.5, delta=0.03 * bound)
     bias = np.asarray(network.get_layer("logits").bias)
     self.assertTrue((bias != 0).all())

@@ -116,7 +116,7 @@ class InterruptionTest(parameterized.TestCase):
 
   @long_tests.only
   def test_a_full_disk_ends_it_in_one_line_and_space_lets_it_go_on(self):
-    disk = self.mount("56k")
+    disk = self.mount("100k")
     flags = (*_TINY, "--keep_checkpoints=99")
     self.assert_full(
       flags, "Checkpoint .*ckpt-2 cannot be written", "one is .*ckpt-1"
@@ -133,7 +133,7 @@ class InterruptionTest(parameterized.TestCase):
 
   @long_tests.only
   def test_a_disk_that_the_history_fills(self):
-    self.mount("80k")
+    self.mount("124k")
     self.assert_full(
       # Nothing is learned, so that no later epoch is the best one.
       (*_LONG, "--learning_rate=1e-9")
