@@ -218,9 +218,9 @@ class Batching:
 
     Returns:
       a `tf.data.Dataset` of `(images, targets)`, one for each of `replicas` in
-      turn. Images are as in `train`. Targets are a
-      dict of int32 [share]: `label` and `position` (in the global batch). The
-      batches of a pass have the sizes of `evaluation_sizes`.
+      turn. Images are as in `train`. Targets are a dict of int32 [share]:
+      `label` and `position` (in the global batch). The batches of a pass have
+      the sizes of `evaluation_sizes`.
     """
     index = _on_cpu(examples.index)
     labels = _on_cpu(examples.given_labels, np.int32)

@@ -283,14 +283,9 @@ def _read_cpuinfo(name):
   return found.group(1).strip() if found else ""
 
 
-def cpu_flags():
-  """Returns what the processor can do, as Linux lists it: str."""
-  return _read_cpuinfo("flags")
-
-
 def _units_of_cpu(precision):
   """Returns the names of the processor's units for a type: list of str."""
-  flags = cpu_flags().split()
+  flags = _read_cpuinfo("flags").split()
   return [name for name in _CPU_UNITS[precision] if name in flags]
 
 

@@ -155,12 +155,11 @@ class TrainingLoop:
       while step < num_steps:
         callbacks.on_train_batch_begin(step)
         num_full = num_steps - has_small - step
-        count = min(num_full, self._steps_per_call or 1)
-        self._make_steps(feed, max(count, 1), is_small=not num_full)
-        step += max(count, 1)
+        count = min(num_full, self._steps_per_call or 1) or 1
+        num_finite, loss = self._make_steps(feed, count, is_small=not num_full)
+        step += count
         state.position = checkpoints.Position(epoch, step)
         self._interruption.deferred = True  # There is something to save now.
-        num_finite, loss = self._steps.read_progress()
         callbacks.on_train_batch_end(
           step - 1, {"loss": loss, "num_finite_steps": num_finite}
         )
@@ -239,7 +238,13 @@ class TrainingLoop:
     self._is_evaluation_tried = True
 
   def _make_steps(self, feed, count, is_small):
-    """Makes a call of some steps; the first one with XLA may do without."""
+    """Makes a call of some steps, and waits for it.
+
+    The first one with XLA may do without.
+
+    Returns:
+      see `steps.Steps.read_progress`.
+    """
     begin = time.perf_counter()
     if is_small:
       self._steps.train_uncompiled(feed.batches, feed.step, count)
@@ -247,11 +252,12 @@ class TrainingLoop:
       self._make_first_steps(feed, count)
     else:
       self._steps.train(feed.batches, feed.step, count)
+    progress = self._steps.read_progress()
     feed.step += count
     self._num_calls += 1
     if self._steps_per_call is None and self._num_calls == _NUM_TIMED_CALL:
-      self._steps.read_progress()  # Waits.
       self._steps_per_call = self._choose_steps(time.perf_counter() - begin)
+    return progress
 
   def _choose_steps(self, seconds):
     """Returns how many steps a call makes, of the time that one took."""
