@@ -39,6 +39,7 @@ FLOORS = (
     "nct_tf/datasets/tfds/builders": (),
     "nct_tf/models": (),
     "nct_tf/networks": (),
+    "nct_tf/noise_estimation": (),
   },
   {"nct_tf/input_pipeline": (), "nct_tf/methods": ()},
   {"nct_tf/config": (), "nct_tf/reporting": ()},

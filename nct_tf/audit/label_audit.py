@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors
-from nct_tf.audit import noise_estimate, noise_model
+from nct_tf.noise_estimation import noise_estimate, noise_model
 
 _SUM_TOLERANCE = 1e-3
 _CHUNK_BYTES = 2**25

@@ -8,9 +8,10 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from nct_tf import errors, methods, metrics, units
-from nct_tf.audit import label_audit, noise_estimate, report
+from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.noise_estimation import noise_estimate
 from nct_tf.system import devices
 from nct_tf.training import automatic, run
 from nct_tf.workdir import layout, learned, restoring, run_dataset

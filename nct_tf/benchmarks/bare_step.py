@@ -56,6 +56,7 @@ class BareStep:
       dataset.image_shape,
       dataset.num_classes,
       len(dataset.train_labels),
+      **building.no_noise(dataset.num_classes),
     )
     with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
       self._model.optimizer.build(self._model.trainable_variables)

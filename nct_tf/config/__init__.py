@@ -222,13 +222,13 @@ class TrainConfig(
 
   def with_absolute_places(self):
     """Returns a config that reads the same files in any working directory."""
-    return dataclasses.replace(
-      self,
+    values = self.values()
+    return self.replace(
       **{
-        name: absolute(getattr(self, name))
+        name: absolute(values[name])
         for name, absolute in absolute_functions().items()
-        if getattr(self, name) is not None
-      },
+        if values.get(name) is not None
+      }
     )
 
   @classmethod
@@ -281,7 +281,8 @@ def absolute_functions():
   """Returns dict from each option that names a file to `Option.absolute`."""
   return {
     name: option.absolute
-    for name, option in fields.options_of(TrainConfig).items()
+    for group in (TrainConfig, *methods.all_options().values())
+    for name, option in fields.options_of(group).items()
     if option.absolute is not None
   }
 

@@ -61,8 +61,25 @@ def _format_rows(table, cells, columns, found, num_seeds, has_paper):
         if has_paper:
           figures.append(_format_paper(cell, measure, decimals))
       if any(figures):
-        rows.append([title, tables.MEASURES[measure], *figures])
+        name = title + _uses(by_place, title)
+        rows.append([name, tables.MEASURES[measure], *figures])
   return rows
+
+
+def _uses(cells, title):
+  """Returns what the cells of a row are told that nobody knows, for its title.
+
+  Args:
+    cells: dict from pairs of titles, a row's and a column's, to `Cell`.
+    title: str, the row's.
+  """
+  uses = {
+    each
+    for (row, _), cell in cells.items()
+    if row == title
+    for each in cell.config(0).method_options.uses
+  }
+  return f" (uses {' and '.join(sorted(uses))})" if uses else ""
 
 
 def _caption(table, num_seeds):

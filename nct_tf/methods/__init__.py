@@ -8,25 +8,40 @@ stand on, and each other's formulas.
 import importlib
 
 from nct_tf import errors
-from nct_tf.methods import options as options_lib
+from nct_tf.methods import (
+  loss_options,
+  options as options_lib,
+  selection_options,
+)
 from nct_tf.options import fields
 
-# Name -> its options, and the module of its class. The module imports
-# TensorFlow, so it is not loaded before the method is used.
+# Name -> its options, and its class in the module of that name. The module
+# imports TensorFlow, so it is not loaded before the method is used.
 _METHODS = {
-  "nct": (options_lib.NCT, "nct_tf.methods.nct", "ConcurrentModel"),
-  "standard": (
-    options_lib.Standard,
-    "nct_tf.methods.standard",
-    "StandardModel",
+  "nct": (options_lib.NCT, "ConcurrentModel"),
+  "standard": (options_lib.Standard, "StandardModel"),
+  "dml": (options_lib.DML, "MutualModel"),
+  "bootstrap": (options_lib.Bootstrap, "BootstrapModel"),
+  "mixup": (loss_options.Mixup, "MixupModel"),
+  "gce": (loss_options.GCE, "GCEModel"),
+  "sce": (loss_options.SCE, "SCEModel"),
+  "nce_rce": (loss_options.NCERCE, "NCERCEModel"),
+  "forward_correction": (
+    loss_options.ForwardCorrection,
+    "ForwardCorrectionModel",
   ),
-  "dml": (options_lib.DML, "nct_tf.methods.dml", "MutualModel"),
-  "bootstrap": (
-    options_lib.Bootstrap,
-    "nct_tf.methods.bootstrap",
-    "BootstrapModel",
+  "elr": (loss_options.ELR, "ELRModel"),
+  "decoupling": (selection_options.Decoupling, "DecouplingModel"),
+  "mentornet": (selection_options.MentorNet, "MentorNetModel"),
+  "co_teaching": (selection_options.CoTeaching, "CoTeachingModel"),
+  "co_teaching_plus": (
+    selection_options.CoTeachingPlus,
+    "CoTeachingPlusModel",
   ),
+  "jocor": (selection_options.JoCoR, "JoCoRModel"),
 }
+# Name of a method that was registered -> its class.
+_REGISTERED = {}
 
 
 def names():
@@ -36,7 +51,7 @@ def names():
 
 def all_options():
   """Returns the options of all methods: dict from name to `MethodOptions`."""
-  return {name: options for name, (options, _, _) in _METHODS.items()}
+  return {name: options for name, (options, _) in _METHODS.items()}
 
 
 def option_names():
@@ -79,8 +94,10 @@ def get_options(name):
 def get_model(name):
   """Returns the class of a method, a `Classifier`; see `get_options`."""
   errors.check_choice("method", name, names())
-  _, module, attribute = _METHODS[name]
-  return getattr(importlib.import_module(module), attribute)
+  if name in _REGISTERED:
+    return _REGISTERED[name]
+  module = importlib.import_module(f"{__name__}.{name}")
+  return getattr(module, _METHODS[name][1])
 
 
 def register(name, model):
@@ -88,6 +105,7 @@ def register(name, model):
 
   Args:
     name: str, of `--method`.
-    model: a subclass of `Classifier`. It must be an attribute of its module.
+    model: a subclass of `Classifier`.
   """
-  _METHODS[name] = (model.Options, model.__module__, model.__name__)
+  _METHODS[name] = (model.Options, model.__name__)
+  _REGISTERED[name] = model

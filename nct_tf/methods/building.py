@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+import numpy as np
 
 from nct_tf import methods, metrics, networks, optimizers, preprocessing
 from nct_tf.system import addons, devices
@@ -43,7 +44,7 @@ def create(config, image_shape, num_classes):
   )
 
 
-def create_compiled(config, image_shape, num_classes, num_examples):
+def create_compiled(config, image_shape, num_classes, num_examples, **truth):
   """As `create`, ready to train: with an optimizer, in the config's precision.
 
   Args:
@@ -52,6 +53,7 @@ def create_compiled(config, image_shape, num_classes, num_examples):
     num_classes: int.
     num_examples: int, of the training data, of which a method may remember
       something each.
+    **truth: what is known of the labels, see `Classifier.remember`.
 
   Returns:
     a compiled `Classifier`.
@@ -68,8 +70,16 @@ def create_compiled(config, image_shape, num_classes, num_examples):
       ),
       jit_compile=False,  # On the CPU, XLA makes convolutions slower.
     )
-    model.remember(num_examples, num_classes, config.batch_size)
+    model.remember(num_examples, num_classes, config.batch_size, **truth)
   return model
+
+
+def no_noise(num_classes):
+  """Returns the truth of right labels, where nothing but time is measured."""
+  return {
+    "true_noise_rate": 0.0,
+    "true_transition": np.eye(num_classes).tolist(),
+  }
 
 
 def _couples_decay(config):

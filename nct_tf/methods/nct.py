@@ -105,13 +105,7 @@ class ConcurrentModel(classifier.Classifier):
     if not self.options.target_variability_max:
       return [labels, labels]
     position = _positions(targets)
-    if "step" in targets:
-      step = targets["step"][0]
-    else:
-      step = tf.convert_to_tensor(self.optimizer.iterations)
-    step_seed = random_numbers.fold_in(
-      tf.constant([_TARGET_STREAM, self.seed], tf.int64), step
-    )
+    step_seed = self.step_seed(_TARGET_STREAM, targets)
     return [
       target_variability.randomize_labels(
         labels,

@@ -1,6 +1,7 @@
 """The methods' options, and what cards, tables and `--help` say of them.
 
-A class each; nothing here imports TensorFlow. An option's name is that of its
+A class each, in three modules: here, in `loss_options` and in
+`selection_options`. None imports TensorFlow. An option's name is that of its
 flag. Methods may share a name where they mean the same by it.
 """
 
@@ -22,8 +23,6 @@ class MethodOptions(fields.Options):
     ADVICE: str, a sentence on how far its probabilities can be trusted.
     REMEDY: str, what to change where it has memorised wrong labels.
     NUM_NETWORKS: int, 1 or 2.
-    USES: tuple of str, what it is told that nobody knows of real data, such as
-      "the true noise rate".
   """
 
   TITLE: ClassVar[str]
@@ -32,16 +31,21 @@ class MethodOptions(fields.Options):
   ADVICE: ClassVar[str]
   REMEDY: ClassVar[str] = "Train with --method=nct or fewer epochs"
   NUM_NETWORKS: ClassVar[int] = 1
-  USES: ClassVar[tuple[str, ...]] = ()
 
   @classmethod
   def describe(cls):
     """Returns its title, how it trains, and its networks, as one line."""
     sentence = f"{cls.SUMMARY.partition('. ')[0].removesuffix('.')}."
-    uses = f"uses {', '.join(cls.USES)}" if cls.USES else ""
     number = "1 network" if cls.NUM_NETWORKS == 1 else "2 networks"
-    facts = ", ".join(filter(None, (number, uses)))
-    return f"{cls.TITLE}: {sentence} ({facts})"
+    return f"{cls.TITLE}: {sentence} ({number})"
+
+  @property
+  def uses(self):
+    """What it is told that nobody knows of real data: tuple of str.
+
+    Such as "the true noise rate".
+    """
+    return ()
 
   def of_equal_cost(self):
     """Returns the options by which runs are equal that cost the same.
@@ -51,11 +55,12 @@ class MethodOptions(fields.Options):
     return self
 
 
-_SURE_OF_ITSELF = (
+# Sentences for `ADVICE`.
+SURE_OF_ITSELF = (
   "The probabilities are no frequencies: a network that learned wrong labels "
   "by heart is sure of itself."
 )
-_NEVER_SURE = (
+NEVER_SURE = (
   "The probabilities rank well, but are no frequencies: who learns from soft "
   "and from random labels is never sure."
 )
@@ -72,7 +77,7 @@ class NCT(MethodOptions):
     "mean of their logits."
   )
   REFERENCE = "Sarfraz, Arani, Zonooz, WACV 2021"
-  ADVICE = _NEVER_SURE
+  ADVICE = NEVER_SURE
   REMEDY = "Train with a larger --target_variability_max or fewer epochs"
   NUM_NETWORKS = 2
 
@@ -155,7 +160,7 @@ class Standard(MethodOptions):
 
   TITLE = "Standard training"
   SUMMARY = "One network trained with plain cross entropy."
-  ADVICE = _SURE_OF_ITSELF
+  ADVICE = SURE_OF_ITSELF
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +174,7 @@ class DML(MethodOptions):
     "prediction is that of their ensemble."
   )
   REFERENCE = "Zhang, Xiang, Hospedales, Lu, CVPR 2018"
-  ADVICE = _SURE_OF_ITSELF
+  ADVICE = SURE_OF_ITSELF
   NUM_NETWORKS = 2
 
 
@@ -183,7 +188,7 @@ class Bootstrap(MethodOptions):
     "predictions, so that it may contradict a label it finds unlikely."
   )
   REFERENCE = "Reed et al., ICLR 2015 workshop"
-  ADVICE = _SURE_OF_ITSELF
+  ADVICE = SURE_OF_ITSELF
   REMEDY = "Train with --method=nct, a lower --bootstrap_beta or fewer epochs"
 
   bootstrap_type: str = fields.option(

@@ -1,6 +1,5 @@
 """Standard training: one network, cross entropy with the given labels."""
 
-from nct_tf import losses
 from nct_tf.methods import options
 from nct_tf.models import classifier
 
@@ -17,5 +16,4 @@ class StandardModel(classifier.Classifier):
 
   def network_losses(self, logits, targets):
     """The cross entropy."""
-    loss = losses.cross_entropy(logits[0], targets["label"])
-    return [classifier.NetworkLoss(loss, parts={"cross_entropy": loss})]
+    return classifier.plain_losses(logits, targets)

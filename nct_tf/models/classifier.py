@@ -1,9 +1,11 @@
 """What the training methods share: one or two networks in one Keras model."""
 
+from collections.abc import Callable
 import contextlib
 import dataclasses
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import (
@@ -12,6 +14,7 @@ from nct_tf import (
   loss_scaling,
   losses as losses_lib,
   metrics,
+  random_numbers,
 )
 from nct_tf.models import (
   compiled_networks,
@@ -47,6 +50,22 @@ class NetworkLoss(NamedTuple):
   unlabelled: tf.Tensor | None = None
 
 
+class TrainingSet(NamedTuple):
+  """The whole training set, for what a method does between epochs.
+
+  Attributes:
+    num_epochs: int, of the whole training.
+    labels: int64 array [num_examples], the given labels.
+    predict: a function without arguments that gives each network's logits for
+      all training examples in their order, without augmentation: float32
+      array [num_networks, num_examples, num_classes].
+  """
+
+  num_epochs: int
+  labels: np.ndarray
+  predict: Callable
+
+
 @dataclasses.dataclass(frozen=True)
 class Phase:
   """A part of a training, some epochs long.
@@ -69,9 +88,9 @@ class Classifier(saving.Saved):
   """One or two networks that give logits, trained by a method.
 
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
-  what else it needs of `prepare`, `schedules`, `state`, `between_epochs` and
-  `phases`. Training, tables, cards, checkpoints, exports and audits take what
-  they need from there.
+  what else it needs of `evaluation_losses`, `prepare`, `schedules`, `state`,
+  `between_epochs` and `phases`. Training, tables, cards, checkpoints, exports
+  and audits take what they need from there.
 
   Data are `(images, labels)`, with labels as integers [batch] or one-hot
   [batch, num_classes]; see `models.targets`. Instead of labels, they may have a
@@ -177,14 +196,14 @@ class Classifier(saving.Saved):
       images: float [batch, ...].
       targets: dict of `unpack`. What it holds is to stay: `label` the given
         label, and `sample_weight`, if any, how much the loss with it counts.
+        Where images are mixed from two, `mixed_label`, the label of the other
+        image, and `label_share`, float32 [batch], the share of the own one, are
+        added, for accuracies and label scores.
     """
     return images, targets
 
   def network_losses(self, logits, targets):
-    """Returns what each network learns from a batch.
-
-    `test_step` calls it with the batch as it is, `train_step` with what
-    `prepare` made of it.
+    """Returns what each network learns from a batch that `prepare` made.
 
     Args:
       logits: list of float32 [batch, num_classes], a network each.
@@ -195,6 +214,14 @@ class Classifier(saving.Saved):
     """
     raise NotImplementedError(f"{type(self).__name__} has no network_losses")
 
+  def evaluation_losses(self, logits, targets):
+    """Returns as `network_losses`, of a batch that nothing is learned from.
+
+    That is `network_losses` itself, unless the method looks at more than the
+    batch, or leaves examples out.
+    """
+    return self.network_losses(logits, targets)
+
   def schedules(self, num_epochs):
     """Returns what depends on the epoch.
 
@@ -202,9 +229,10 @@ class Classifier(saving.Saved):
       num_epochs: int, of the whole training.
 
     Returns:
-      dict from name to a pure function from the 0-based epoch to a float. Of
-      each name, the model has a scalar weight, which starts at 0. It is set at
-      the begin of an epoch, and logged at its end.
+      dict from name to a function from the 0-based epoch to a float, of which
+      and of `example_state` it is a pure function. Of each name, the model has
+      a scalar weight, which starts at 0. It is set at the begin of an epoch,
+      and logged at its end.
     """
     del num_epochs
     return {}
@@ -224,7 +252,7 @@ class Classifier(saving.Saved):
     del num_examples, num_classes, batch_size
     return {}
 
-  def between_epochs(self, epoch, predict):
+  def between_epochs(self, epoch, training_set):
     """Works on the whole training set, such as on `example_state`.
 
     It is called after an epoch's evaluations and before its checkpoint, so that
@@ -232,9 +260,7 @@ class Classifier(saving.Saved):
 
     Args:
       epoch: int, that which has ended, from 0.
-      predict: a function without arguments that gives each network's logits for
-        all training examples in their order, without augmentation: float32
-        array [num_networks, num_examples, num_classes].
+      training_set: a `TrainingSet`.
     """
 
   def phases(self, num_epochs):
@@ -327,7 +353,7 @@ class Classifier(saving.Saved):
     """Measures a batch: the losses against the labels as they are."""
     images, targets = self.unpack(data)
     logits = self.logits(images)
-    values = per_example(self.network_losses(logits, targets), targets)
+    values = per_example(self.evaluation_losses(logits, targets), targets)
     return self.record_validation(values, logits, targets)
 
   def class_accuracies(self):
@@ -347,17 +373,50 @@ class Classifier(saving.Saved):
     """Has `label_scores.LabelScores` updated by every training step."""
     self._label_scores = label_scores
 
-  def remember(self, num_examples, num_classes, batch_size):
+  def remember(
+    self,
+    num_examples,
+    num_classes,
+    batch_size,
+    true_noise_rate=None,
+    true_transition=None,
+  ):
     """Makes what the method remembers of the training examples; see `state`.
 
     To be called in the scope of the model's strategy, before the first step.
+    The last two arguments are what nobody knows of real data. They are for a
+    method whose options say that it `uses` them.
+
+    Args:
+      num_examples: int, of the training data.
+      num_classes: int.
+      batch_size: int, the largest global batch.
+      true_noise_rate: float, the share of wrong labels.
+      true_transition: nested lists of float [num_classes, num_classes], the
+        transition matrix: row true class, column given label.
+
+    Raises:
+      InvalidInputError: if the method uses the truth, and there is none.
     """
+    if self.options.uses and None in (true_noise_rate, true_transition):
+      raise errors.InvalidInputError(
+        f"The method's options use {' and '.join(self.options.uses)}, which is "
+        "known only of labels that --noise_type made wrong, and of datasets "
+        "that have right labels besides"
+      )
+    # Of what `keras.Model.save` can write.
     arguments = {
       "num_examples": num_examples,
       "num_classes": num_classes,
       "batch_size": batch_size,
     }
-    self._remembered = saving.Hidden(arguments)
+    self._remembered = saving.Hidden(
+      {
+        **arguments,
+        "true_noise_rate": true_noise_rate,
+        "true_transition": true_transition,
+      }
+    )
     self._example_state = saving.Hidden(self.state(**arguments))
 
   @property
@@ -377,6 +436,28 @@ class Classifier(saving.Saved):
   def remembered(self):
     """The arguments of `remember`, a dict; None before it was called."""
     return self._remembered.value
+
+  def step(self, targets):
+    """Returns the number of a training step: an integer scalar.
+
+    Args:
+      targets: dict of `unpack`. Its `step` counts, where it has any, else the
+        optimizer's iterations.
+    """
+    if "step" in targets:
+      return targets["step"][0]
+    return tf.convert_to_tensor(self.optimizer.iterations)
+
+  def step_seed(self, stream, targets):
+    """Returns the seed of what a training step draws: int64 [2].
+
+    Args:
+      stream: int, which of the model's random numbers they are. 0 and 1 are
+        those of the input pipeline.
+      targets: see `step`.
+    """
+    seed = tf.constant([stream, self.seed], tf.int64)
+    return random_numbers.fold_in(seed, self.step(targets))
 
   @property
   def networks(self):
@@ -591,6 +672,20 @@ class Classifier(saving.Saved):
     return metrics_of_fit.update(targets, probabilities)
 
 
+def plain_losses(logits, targets):
+  """Returns each network's cross entropy, and nothing besides.
+
+  Args:
+    logits: list of float32 [batch, num_classes], a network each.
+    targets: dict of `unpack`.
+
+  Returns:
+    list of `NetworkLoss`, a network each.
+  """
+  values = [losses_lib.cross_entropy(own, targets["label"]) for own in logits]
+  return [NetworkLoss(each, parts={"cross_entropy": each}) for each in values]
+
+
 def per_example(network_losses, targets=None):
   """Returns what the networks learn from each example, and its parts.
 
@@ -636,15 +731,23 @@ def _global_batch_size(values):
 
 def _accuracies(logits, targets):
   """Returns how well a batch is predicted: dict from name to [batch]."""
-  labels = targets["label"]
   joint = ensemble_logits(logits)
   targets_lib.check_num_classes(targets, joint.shape[-1])
+
+  def measure(function, logits):
+    own = function(logits, targets["label"])
+    if "mixed_label" not in targets:
+      return own
+    share = targets["label_share"]
+    other = function(logits, targets["mixed_label"])
+    return share * own + (1 - share) * other
+
   values = {
-    "ensemble_accuracy": metrics.correct(joint, labels),
-    "ensemble_cross_entropy": losses_lib.cross_entropy(joint, labels),
+    "ensemble_accuracy": measure(metrics.correct, joint),
+    "ensemble_cross_entropy": measure(losses_lib.cross_entropy, joint),
   }
   for number, network_logits in enumerate(logits, start=1):
-    values[f"accuracy_{number}"] = metrics.correct(network_logits, labels)
+    values[f"accuracy_{number}"] = measure(metrics.correct, network_logits)
   if len(logits) == 2:
     values["agreement"] = metrics.agreement(*logits)
   if "true_label" in targets:

@@ -33,7 +33,7 @@ class LabelScores:
   """
 
   def __init__(self, num_examples, batch_size):
-    # Sum and count of each.
+    # The sum of each one's scores, and how many they are.
     self.table = example_table.ExampleTable(num_examples, 2, batch_size)
 
   def update(self, logits, targets):
@@ -43,16 +43,26 @@ class LabelScores:
       logits: float32 [batch, num_classes], of the ensemble, for this replica's
         share of the global batch.
       targets: dict of int32 [batch]: `label`; `example`, in [0, num_examples);
-        `position`, in the global batch, where there are several replicas.
+        `position`, in the global batch, where there are several replicas. Of
+        images that are mixed from two, `mixed_label` and `label_share`, see
+        `Classifier.prepare`: the former does not count as another label, and
+        the latter is the weight of the score.
 
     Raises:
       ValueError: if there is no `example`.
     """
     is_given = tf.one_hot(targets["label"], logits.shape[-1]) > 0
+    is_other = ~is_given
+    weight = tf.ones_like(logits[:, 0])
+    if "mixed_label" in targets:
+      # Part of the image is another's, and so is part of what is seen in it.
+      weight = targets["label_share"]
+      mixed = tf.one_hot(targets["mixed_label"], logits.shape[-1]) > 0
+      is_other &= ~mixed
     given = tf.reduce_max(tf.where(is_given, logits, -np.inf), axis=-1)
-    other = tf.reduce_max(tf.where(is_given, -np.inf, logits), axis=-1)
+    other = tf.reduce_max(tf.where(is_other, logits, -np.inf), axis=-1)
     score = tf.sigmoid(other - given)
-    self.table.add(tf.stack([score, tf.ones_like(score)], axis=1), targets)
+    self.table.add(tf.stack([weight * score, weight], axis=1), targets)
 
   def get_state(self):
     """Returns sum and count of each example: float32 [num_examples, 2]."""

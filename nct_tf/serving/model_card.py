@@ -115,7 +115,7 @@ def format_card(config, result, name, version):
       "num_classes": len(result["class_names"]),
       "class_names": _list(result["class_names"]),
       "noise": _noise(result),
-      "method": _method(method),
+      "method": _method(method, result),
       "epochs": result_lib.describe_epochs(result),
       "network_width": result["width"],
       "flags": config.to_flagfile(),
@@ -143,17 +143,14 @@ def _given_labels(result):
   return _wrap(result_lib.GIVEN_LABELS, "* ") + "\n"
 
 
-def _method(method):
+def _method(method, result):
   """Returns what a method's options class says of it, as a paragraph."""
   title = method.TITLE
   if method.REFERENCE:
     title += f" ({method.REFERENCE})"
   text = f"{title}. {method.SUMMARY}"
-  if method.USES:
-    text += (
-      f" It was told {' and '.join(method.USES)}, which nobody knows of real "
-      "data."
-    )
+  for uses in result_lib.describe_uses(result):
+    text += f" It {uses}."
   return _wrap(text)
 
 

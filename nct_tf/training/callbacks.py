@@ -43,17 +43,17 @@ class BetweenEpochs(keras.callbacks.Callback):
   """Lets a method work on the training set at the end of an epoch.
 
   Args:
-    classifier: a `Classifier`, whose `between_epochs` is called.
-    predict: see there.
+    model: a `Classifier`, whose `between_epochs` is called.
+    training_set: see there.
   """
 
-  def __init__(self, classifier, predict):
+  def __init__(self, model, training_set):
     super().__init__()
-    self.classifier = classifier
-    self.predict = predict
+    self.classifier = model
+    self.training_set = training_set
 
   def on_epoch_end(self, epoch, logs=None):
-    self.classifier.between_epochs(epoch, self.predict)
+    self.classifier.between_epochs(epoch, self.training_set)
 
 
 class NanGuard(keras.callbacks.Callback):

@@ -54,7 +54,11 @@ def estimate(
   strategy = distribution.create(**config.strategy_options)
   with strategy.scope():
     model = building.create_compiled(
-      config, dataset.image_shape, dataset.num_classes, len(noisy.train)
+      config,
+      dataset.image_shape,
+      dataset.num_classes,
+      len(noisy.train),
+      **building.no_noise(dataset.num_classes),
     )
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)

@@ -111,7 +111,7 @@ def fit(model, config, data, directory, interruption):
       phases_lib.PhaseBegin(phases, state),
       *_schedules(model, config, phases),
       callbacks.NanGuard(records.saved),
-      callbacks.BetweenEpochs(model, measuring.predict_train),
+      callbacks.BetweenEpochs(model, measuring.training_set(config.num_epochs)),
     ]
     if is_chief:
       callback_list += [

@@ -5,6 +5,7 @@ import functools
 import math
 
 from nct_tf.input_pipeline import batching, noisy_dataset
+from nct_tf.models import classifier
 from nct_tf.workdir import history as history_lib
 
 
@@ -60,15 +61,18 @@ class Measuring:
 
     return evaluate
 
-  def predict_train(self):
-    """Returns each network's logits for the training examples.
+  def training_set(self, num_epochs):
+    """Returns the `classifier.TrainingSet` of a training of some epochs.
 
-    Returns:
-      float32 array [num_networks, num_examples, num_classes], of the weights
-      themselves, not of their average.
+    Its predictions are those of the weights themselves, not of their average.
     """
-    # A pass may repeat the examples, see `Batching.evaluate`.
-    return self._predictor()[:, : len(self._data.noisy.train)]
+    train = self._data.noisy.train
+
+    def predict():
+      # A pass may repeat the examples, see `Batching.evaluate`.
+      return self._predictor()[:, : len(train)]
+
+    return classifier.TrainingSet(num_epochs, train.given_labels, predict)
 
   @functools.cached_property
   def _predictor(self):

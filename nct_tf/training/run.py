@@ -4,6 +4,7 @@ import contextlib
 import logging
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import (
@@ -145,6 +146,8 @@ def _run(config, directory, strategy, interruption):
   _check_batches(config, data, strategy.num_replicas_in_sync)
   # Not before, as what is wrong with the data is told in one line.
   devices.log(config.mixed_precision, config.jit_compile, strategy)
+  for each in config.method_options.uses:
+    _logger.info("%s uses %s", config.method, each)
   keras.utils.set_random_seed(config.seed)
   with strategy.scope():
     model = building.create_compiled(
@@ -152,6 +155,7 @@ def _run(config, directory, strategy, interruption):
       data.dataset.image_shape,
       data.dataset.num_classes,
       len(data.noisy.train),
+      **_find_truth(config, data),
     )
   ending.check_early_stopping(
     config.early_stopping,
@@ -206,6 +210,21 @@ def _find_warnings(history, data):
     learned.find_high_loss(history, num_classes),
   )
   return [each for each in found if each]
+
+
+def _find_truth(config, data):
+  """Returns what the method is told of the noise: arguments of `remember`."""
+  if not config.method_options.uses:
+    return {}  # It is not to know.
+  if config.noise_type == "none" and not data.dataset.test_labels_are_clean:
+    return {}  # Nobody knows.
+  train = data.noisy.train
+  return {
+    "true_noise_rate": float(np.mean(~train.is_clean)),
+    "true_transition": label_noise.transition_matrix(
+      train.true_labels, train.given_labels, data.dataset.num_classes
+    ).tolist(),
+  }
 
 
 def _goes_on(config, directory):
@@ -270,6 +289,7 @@ def _describe_run(config, dataset, noisy, model):
   noise = layout.noise_arrays(noisy)
   return {
     "method": config.method,
+    "uses": list(config.method_options.uses),
     "dataset": config.dataset,
     "noise_type": config.noise_type,
     "noise_rate": config.noise_rate,

@@ -135,7 +135,27 @@ def format_results(results, names):
     for name, result in zip(names, results, strict=True)
     for warning in result.get("warnings", ())
   ]
-  return "\n".join([table, *warnings, *_find_incomparable(results, names)])
+  told = [
+    textwrap.fill(f"{name} {uses}.", 80, break_long_words=False)
+    for name, result in zip(names, results, strict=True)
+    for uses in describe_uses(result)
+  ]
+  return "\n".join(
+    [table, *told, *warnings, *_find_incomparable(results, names)]
+  )
+
+
+def describe_uses(result):
+  """Yields what a method was told that nobody knows of real data: str.
+
+  Such as "uses the true noise rate, ...".
+
+  Args:
+    result: dict of `result.json`; earlier versions had no such method.
+  """
+  uses = " and ".join(result.get("uses", ()))
+  if uses:
+    yield f"uses {uses}, which nobody knows of real data"
 
 
 def _find_incomparable(results, names):

@@ -64,8 +64,6 @@ class ToyModel(classifier.Classifier):
 
   def network_losses(self, logits, targets):
     values = [losses.cross_entropy(own, targets["label"]) for own in logits]
-    if "hardness" not in targets:  # A test step: nothing is remembered.
-      return [self._network_loss(each, tf.ones_like(each)) for each in values]
     kept = self.options.toy_memory
     found = tf.stop_gradient(tf.stack(values, axis=1))
     hardness = kept * targets["hardness"] + (1 - kept) * found
@@ -76,6 +74,10 @@ class ToyModel(classifier.Classifier):
       self._network_loss(each, weights[:, number])
       for number, each in enumerate(values)
     ]
+
+  def evaluation_losses(self, logits, targets):
+    values = [losses.cross_entropy(own, targets["label"]) for own in logits]
+    return [self._network_loss(each, tf.ones_like(each)) for each in values]
 
   def _network_loss(self, cross_entropy, weight):
     return classifier.NetworkLoss(
@@ -88,8 +90,8 @@ class ToyModel(classifier.Classifier):
   def schedules(self, num_epochs):
     return {"strength": lambda epoch: epoch / num_epochs}
 
-  def between_epochs(self, epoch, predict):
-    probabilities = tf.nn.softmax(predict().mean(axis=0))
+  def between_epochs(self, epoch, training_set):
+    probabilities = tf.nn.softmax(training_set.predict().mean(axis=0))
     confidence = tf.reduce_mean(tf.reduce_max(probabilities, axis=-1))
     self.example_state["confidence"].assign(confidence)
 

@@ -19,7 +19,7 @@ import typing
 import numpy as np
 from scipy import special
 
-from nct_tf.audit import anchors, noise_model
+from nct_tf.noise_estimation import anchors, noise_model
 
 # How strongly the matrix is drawn to a symmetric one, see `noise_model.fit`.
 _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, np.inf)

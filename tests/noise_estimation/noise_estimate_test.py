@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 from scipy import special
 
-from nct_tf.audit import noise_estimate
+from nct_tf.noise_estimation import noise_estimate
 from tests.support import long_tests
 
 _NUM_CLASSES = 5

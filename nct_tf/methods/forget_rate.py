@@ -1,0 +1,131 @@
+"""What methods share that leave the examples with the largest losses out."""
+
+import logging
+
+import numpy as np
+import tensorflow as tf
+
+from nct_tf.methods import selection_options
+from nct_tf.models import classifier, global_batch, held_out
+from nct_tf.noise_estimation import noise_estimate
+
+_logger = logging.getLogger(__name__)
+
+
+class ForgettingModel(classifier.Classifier):
+  """A model that leaves a share of each batch out, which rises from 0.
+
+  The share is `forget_rate`, a scalar weight of the model. It rises to the
+  noise rate. Where that is estimated, a tenth of the examples is held out at
+  first, and nothing is left out besides; then the noise rate is estimated from
+  what the networks predict of them, and the share begins to rise.
+
+  Under Keras' own `fit`, a rate that is no number needs `remember` and
+  `training_set`s; see `Classifier`.
+  """
+
+  def schedules(self, num_epochs):
+    """The share that is left out, and whether examples are held out."""
+    warmup_epochs = self._warmup_epochs(num_epochs)
+
+    def share(epoch):
+      if epoch < warmup_epochs:
+        return 0.0
+      return forget_rate(
+        epoch - warmup_epochs,
+        float(self.noise_rate),
+        self.options.forget_rampup_epochs,
+        self.options.forget_exponent,
+      )
+
+    result = {"forget_rate": share}
+    if self.options.is_estimated:
+      result["holds_out"] = lambda epoch: float(epoch < warmup_epochs)
+    return result
+
+  def _warmup_epochs(self, num_epochs):
+    if not self.options.is_estimated:
+      return 0
+    return self.options.forget_warmup_epochs or max(1, round(num_epochs / 10))
+
+  @property
+  def noise_rate(self):
+    """What the share rises to: float, or a variable."""
+    kind = self.options.forget_rate
+    if kind in (selection_options.ESTIMATED, selection_options.TRUE):
+      return self.example_state["noise_rate"]
+    return float(kind)
+
+  def state(self, num_examples, num_classes, batch_size):
+    """The noise rate if it is no option, and the examples held out for it."""
+    result = {}
+    if self.options.is_estimated:
+      result["held_out"] = held_out.create(
+        num_examples, num_classes, batch_size, self.seed, "forget_rate"
+      )
+      result["noise_rate"] = tf.Variable(0.0, trainable=False)
+    elif self.options.forget_rate == selection_options.TRUE:
+      truth = self.remembered["true_noise_rate"]
+      result["noise_rate"] = tf.Variable(truth, trainable=False)
+    return result
+
+  def between_epochs(self, epoch, training_set):
+    """Estimates the noise rate at the end of the warm-up."""
+    if not self.options.is_estimated:
+      return
+    if epoch + 1 != self._warmup_epochs(training_set.num_epochs):
+      return
+    is_held_out = held_out.which(self.example_state["held_out"])
+    logits = classifier.ensemble_logits(list(training_set.predict()))
+    noise_rate = noise_estimate.estimate(
+      training_set.labels[is_held_out],
+      tf.nn.softmax(logits).numpy()[is_held_out],
+      self.seed,
+    ).noise_rate
+    self.example_state["noise_rate"].assign(noise_rate.value)
+    _logger.info(
+      "After epoch %d: %.1f %% of the labels seem wrong (%.1f to %.1f), by %d "
+      "examples that were not learned from; as many are left out from now on",
+      epoch + 1,
+      100 * noise_rate.value,
+      100 * noise_rate.low,
+      100 * noise_rate.high,
+      is_held_out.sum(),
+    )
+
+  def batch(self, targets):
+    """Returns the `GlobalBatch` of a step, and which of it is learned from.
+
+    Args:
+      targets: dict of `unpack`.
+
+    Returns:
+      a pair: `global_batch.GlobalBatch`; bool [rows].
+    """
+    batch_size = (self.remembered or {}).get("batch_size")
+    batch = global_batch.GlobalBatch(targets, batch_size)
+    learned = batch.is_there()
+    if self.options.is_estimated:
+      is_held_out = self.example_state["held_out"].gather(targets)
+      holds_out = tf.convert_to_tensor(self.holds_out)
+      learned &= batch.join(holds_out * is_held_out)[:, 0] == 0
+    return batch, learned
+
+
+def forget_rate(epoch, noise_rate, rampup_epochs, exponent=1.0):
+  """Returns the share of a batch that is left out at an epoch: float.
+
+  It rises in equal steps from 0 in epoch 0 to `noise_rate ** exponent` in epoch
+  `rampup_epochs - 1`, and is `noise_rate` after that, as in the authors' code
+  of Co-teaching. In their paper it is
+  `noise_rate * min(epoch ** exponent / rampup_epochs, 1)`.
+
+  Args:
+    epoch: int, from 0.
+    noise_rate: float in [0, 1).
+    rampup_epochs: int, at least 1.
+    exponent: float above 0.
+  """
+  if epoch >= rampup_epochs:
+    return float(noise_rate)
+  return float(np.linspace(0, noise_rate**exponent, rampup_epochs)[epoch])

@@ -1,0 +1,4 @@
+"""How many labels are wrong, by networks' predictions: NumPy alone.
+
+It may import `nct_tf`'s own modules.
+"""
