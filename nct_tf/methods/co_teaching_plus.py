@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from nct_tf.methods import co_teaching, selection_options
+from nct_tf.methods import co_teaching, decoupling, selection_options
 from nct_tf.models import selection
 
 
@@ -27,12 +27,11 @@ class CoTeachingPlusModel(co_teaching.CoTeachingModel):
 
   def schedules(self, num_epochs):
     """Those of the forget rate, and whether disagreement counts: 0 or 1."""
-    first = self.options.agreement_epochs
-    if first is None:
-      first = round(num_epochs / 10)
     return {
       **super().schedules(num_epochs),
-      "uses_disagreement": lambda epoch: float(epoch >= first),
+      "uses_disagreement": decoupling.uses_disagreement(
+        self.options.agreement_epochs, num_epochs
+      ),
     }
 
   def choose(self, losses, disagree, among):

@@ -10,7 +10,9 @@ class DecouplingModel(classifier.Classifier):
   """Two networks that learn from examples about which they disagree.
 
   `sum(w * CE) / max(sum(w), floor * batch size)` each, where w is 1 if the
-  networks predict different classes, or in the first steps, else 0.
+  networks predict different classes, or during the `agreement_epochs`, else 0.
+  Without such epochs, networks that begin with predicting one class for all may
+  both come to the same one, and learn nothing any more.
 
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
@@ -28,8 +30,7 @@ class DecouplingModel(classifier.Classifier):
     """The cross entropies, weighted by whether the networks disagree."""
     first, second = (tf.argmax(own, axis=1) for own in logits)
     learned = first != second
-    if self.options.decoupling_warmup_steps:
-      learned |= self.step(targets) < self.options.decoupling_warmup_steps
+    learned |= tf.convert_to_tensor(self.uses_disagreement) == 0
     return [
       each._replace(
         weight=tf.cast(learned, tf.float32), floor=self.options.decoupling_floor
@@ -37,6 +38,26 @@ class DecouplingModel(classifier.Classifier):
       for each in classifier.plain_losses(logits, targets)
     ]
 
+  def schedules(self, num_epochs):
+    """Whether it counts what the networks disagree about: 0 or 1."""
+    return {
+      "uses_disagreement": uses_disagreement(
+        self.options.agreement_epochs, num_epochs
+      )
+    }
+
   def evaluation_losses(self, logits, targets):
     """The cross entropies of all examples."""
     return classifier.plain_losses(logits, targets)
+
+
+def uses_disagreement(agreement_epochs, num_epochs):
+  """Returns a function from the 0-based epoch to 0.0, and then to 1.0.
+
+  Args:
+    agreement_epochs: int, how long it is 0; None for 10 % of all.
+    num_epochs: int, of the whole training.
+  """
+  if agreement_epochs is None:
+    agreement_epochs = round(num_epochs / 10)
+  return lambda epoch: float(epoch >= agreement_epochs)

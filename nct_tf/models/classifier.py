@@ -174,7 +174,7 @@ class Classifier(saving.Saved):
     self._compiled_networks = saving.Hidden(None)
     self._label_scores = None
     self._remembered = saving.Hidden(None)
-    self._example_state = saving.Hidden({})
+    self._example_state = saving.Hidden(_NothingRemembered())
     for name in self.schedules(num_epochs=1):
       # A weight, not a Python number: it changes without a new trace, and is
       # in every checkpoint.
@@ -670,6 +670,18 @@ class Classifier(saving.Saved):
       return {}  # Without metrics nothing is computed for them.
     probabilities = tf.nn.softmax(ensemble_logits(logits))
     return metrics_of_fit.update(targets, probabilities)
+
+
+class _NothingRemembered(dict):
+  """The `example_state` before `remember`."""
+
+  def __missing__(self, name):
+    raise ValueError(
+      f"The method keeps `{name}`, which there is not yet. Before training, "
+      "call the model's `remember(num_examples, num_classes, batch_size)`, and "
+      "pass `fit` the targets "
+      '{"label": labels, "example": np.arange(len(labels))}'
+    )
 
 
 def plain_losses(logits, targets):

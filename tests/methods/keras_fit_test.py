@@ -27,11 +27,31 @@ from tests.support import (
 NUM_CLASSES = 3
 NUM_EXAMPLES = 24
 BATCH_SIZE = killed_fit.BATCH_SIZE
-ALL_METHODS = [(name, name) for name in methods.names()]
+# Those that need nothing but images and labels.
+FIT_METHODS = [
+  (name, name)
+  for name in (
+    "nct",
+    "standard",
+    "dml",
+    "bootstrap",
+    *long_tests.also("gce", "sce", "nce_rce", "decoupling"),
+  )
+]
 # One of two networks and one of one. `make test-long` has the others as well.
 SOME_METHODS = [
   (name, name)
   for name in ("nct", "bootstrap", *long_tests.also("standard", "dml"))
+]
+# Those that remember the examples.
+REMEMBERING_METHODS = [
+  (name, name)
+  for name in (
+    "elr",
+    *long_tests.also(
+      "co_teaching", "co_teaching_plus", "jocor", "forward_correction"
+    ),
+  )
 ]
 
 
@@ -94,8 +114,28 @@ def losses_of(model, features, labels):
   )
 
 
+class RememberingTest(FitTest):
+  @parameterized.named_parameters(*REMEMBERING_METHODS)
+  def test_learns_from_numbered_examples(self, method):
+    model = compiled(method)
+    targets = {"label": self.labels, "example": np.arange(NUM_EXAMPLES)}
+    with self.assertRaisesRegex(ValueError, "call the model's `remember"):
+      fit(model, self.features, targets)
+    # A tenth of them is held out, with an example for each class.
+    num_examples = 10 * max(NUM_CLASSES, NUM_EXAMPLES)
+    model = compiled(method)
+    model.remember(num_examples, NUM_CLASSES, BATCH_SIZE)
+    history = fit(model, self.features, targets, epochs=3)
+    self.assertLess(history["loss"][-1], history["loss"][0])
+    folder = self.make_folder()
+    model.save(folder / "model.keras")
+    loaded = keras.models.load_model(folder / "model.keras")
+    for name, variable in model.example_variables.items():
+      np.testing.assert_array_equal(loaded.example_variables[name], variable)
+
+
 class WeightsTest(FitTest):
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*FIT_METHODS)
   def test_weights_multiply_what_the_labels_say(self, method):
     model = compiled(method, keras.optimizers.SGD(0.0))
     losses = losses_of(model, self.features, self.labels)
@@ -328,7 +368,7 @@ class Count(keras.metrics.Metric):
 
 
 class MetricsTest(FitTest):
-  @parameterized.named_parameters(*ALL_METHODS)
+  @parameterized.named_parameters(*FIT_METHODS)
   def test_are_of_the_labels_and_the_ensemble(self, method):
     model = compiled(
       method,
