@@ -1,0 +1,141 @@
+"""A method's steps are the same with several replicas, and with XLA."""
+
+import functools
+
+from absl.testing import absltest, parameterized
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nct_tf import distribution, methods, networks
+from nct_tf.input_pipeline import batching, noisy_dataset
+from nct_tf.models import label_scores
+from nct_tf.system import interruption
+from nct_tf.training import ending, loop as loop_lib, state as state_lib
+from tests.support import long_tests, virtual_devices
+
+NUM_REPLICAS = 2
+NUM_CLASSES = 3
+SHAPE = (4, 4, 1)
+NUM_EXAMPLES = 43
+BATCH_SIZE = 12  # The last batch has 7: it does not split evenly.
+NUM_STEPS = 4
+
+# Of those that look at the whole batch or at what is kept of the examples.
+OPTIONS = {
+  "mixup": {},
+  "gce": {"gce_truncation": 0.5},
+  "forward_correction": {},
+  "elr": {},
+  "decoupling": {},
+  "mentornet": {},
+  "co_teaching": {},
+  "co_teaching_plus": {},
+  "jocor": {},
+}
+# As in the middle of a training.
+WEIGHTS = {
+  "forget_rate": 0.3,
+  "holds_out": 0.0,
+  "uses_disagreement": 1.0,
+  "training_percent": 95.0,
+  "dropout_rate": 0.2,
+  "corrects": 1.0,
+  "prunes": 0.0,
+}
+
+rng = np.random.default_rng(0)
+LABELS = rng.integers(NUM_CLASSES, size=NUM_EXAMPLES)
+EXAMPLES = noisy_dataset.Examples(
+  rng.integers(256, size=(NUM_EXAMPLES, *SHAPE), dtype=np.uint8),
+  LABELS,
+  LABELS,
+  np.arange(NUM_EXAMPLES),
+)
+BATCHING = batching.Batching(
+  batch_size=BATCH_SIZE,
+  num_epochs=2,
+  mean=[0.5],
+  std=[0.3],
+  augmentation="none",
+)
+
+
+def strategy_of(num_replicas):
+  if num_replicas == 1:
+    return tf.distribute.get_strategy()
+  return distribution.create(
+    "mirrored",
+    num_virtual_cpus=min(num_replicas, virtual_devices.NUM_DEVICES),
+  )
+
+
+@functools.cache
+def train(method, num_replicas=1, uses_xla=False):
+  """Trains two epochs; returns what was learned: dict of arrays."""
+  keras.utils.set_random_seed(2)
+  model_class = methods.get_model(method)
+  with strategy_of(num_replicas).scope():
+    model = model_class(
+      *(
+        networks.create("mlp", SHAPE, NUM_CLASSES, 8)
+        for _ in range(model_class.Options.NUM_NETWORKS)
+      ),
+      **OPTIONS[method],
+    )
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=False)
+    model.remember(NUM_EXAMPLES, NUM_CLASSES, BATCH_SIZE)
+    scores = label_scores.LabelScores(NUM_EXAMPLES, BATCH_SIZE)
+  model.track(scores)
+  for name in model.schedules(1):
+    getattr(model, name).assign(WEIGHTS[name])
+  if method == "gce":
+    pruned = np.float32(np.arange(NUM_EXAMPLES) % 3 == 0)[:, None]
+    model.example_state["pruned"].set_state(pruned)
+  loop = loop_lib.TrainingLoop(
+    model, interruption.Interruption(), uses_xla=uses_xla
+  )
+  loop.train(
+    lambda first_step: loop.iterate(
+      functools.partial(BATCHING.train, EXAMPLES, first_step=first_step)
+    ),
+    NUM_STEPS,
+    ending.Ending(2),
+    state_lib.TrainingState(model, label_scores=scores),
+    [],
+    has_small=True,
+  )
+  learned = {f"weight{i}": np.asarray(w) for i, w in enumerate(model.weights)}
+  for name, variable in model.example_variables.items():
+    learned[name] = tf.convert_to_tensor(variable).numpy()
+  return {**learned, "scores": scores.get_state(), **model.means.results()}
+
+
+class MethodStepsTest(parameterized.TestCase):
+  def check(self, method, **different):
+    expected = train(method)
+    found = train(method, **different)
+    self.assertEqual(found.keys(), expected.keys())
+    for name, value in expected.items():
+      np.testing.assert_allclose(
+        found[name], value, rtol=1e-4, atol=1e-5, err_msg=name
+      )
+
+  @parameterized.parameters(
+    "mixup",
+    "co_teaching_plus",
+    *long_tests.also(*sorted(OPTIONS.keys() - {"mixup", "co_teaching_plus"})),
+  )
+  def test_two_replicas_learn_what_one_does(self, method):
+    self.check(method, num_replicas=NUM_REPLICAS)
+
+  @parameterized.parameters(
+    "co_teaching_plus",
+    *long_tests.also(*sorted(OPTIONS.keys() - {"co_teaching_plus"})),
+  )
+  def test_xla_changes_nothing(self, method):
+    self.check(method, uses_xla=True)
+
+
+if __name__ == "__main__":
+  absltest.main()
