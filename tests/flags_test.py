@@ -447,6 +447,42 @@ class CombinationsTest(parameterized.TestCase):
       "below 0.5 for pair_flip",
     ),
     (
+      "asymmetric_half",
+      {"noise_type": "asymmetric", "noise_rate": 0.5},
+      "below 0.5 for asymmetric",
+    ),
+    (
+      "no_map_of_the_dataset",
+      {"noise_type": "asymmetric", "noise_rate": 0.4, "dataset": "digits"},
+      "--noise_matrix=FILE.*Received: dataset=digits",
+    ),
+    ("no_rate", {"noise_type": "asymmetric"}, "`noise_rate` must be above 0"),
+    ("matrix_alone", {"noise_matrix": "t"}, "belongs to noise_type=asymmetric"),
+    (
+      "map_of_other_noise",
+      {"noise_type": "pair_flip", "noise_rate": 0.4, "noise_map": "mnist"},
+      "`noise_map` belongs to noise_type=asymmetric",
+    ),
+    (
+      "matrix_and_rate",
+      {"noise_type": "asymmetric", "noise_matrix": "t", "noise_rate": 0.2},
+      "must not be given with `noise_matrix`.*noise_rate=0.2",
+    ),
+    (
+      "matrix_and_count",
+      {"noise_type": "asymmetric", "noise_matrix": "t", "noise_count": "exact"},
+      "`noise_count` must be bernoulli with `noise_matrix`",
+    ),
+    (
+      "count_of_images",
+      {
+        "noise_type": "instance_dependent",
+        "noise_rate": 0.2,
+        "noise_count": "exact",
+      },
+      "`noise_count` must be bernoulli for instance_dependent",
+    ),
+    (
       "max_below_min",
       {"target_variability_min": 0.6},
       "target_variability_max",

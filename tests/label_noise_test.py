@@ -15,9 +15,10 @@ def corrupt(
   labels=LABELS,
   num_classes=10,
   noise_count=None,
+  class_map=None,
 ):
   return label_noise.corrupt_labels(
-    labels, num_classes, noise_type, noise_rate, seed, noise_count
+    labels, num_classes, noise_type, noise_rate, seed, noise_count, class_map
   )
 
 
@@ -107,10 +108,23 @@ class CorruptLabelsTest(parameterized.TestCase):
     )
 
   @parameterized.named_parameters(
-    ("unknown_type", ("uniform", 0.5), "pair_flip. Received: noise_type=uni"),
+    ("unknown_type", ("uniform", 0.5), "asymmetric. Received: noise_type=uni"),
     ("rate_above_one", ("pair_flip", 1.5), r"noise_rate` must be in \[0, 1\]"),
     ("rate_below_zero", ("symmetric_exclusive", -0.1), "noise_rate"),
     ("pair_flip_of_half", ("pair_flip", 0.5), "below 0.5"),
+    ("asymmetric_of_half", ("asymmetric", 0.5), "below 0.5 for asymmetric"),
+    ("no_map", ("asymmetric", 0.4), "`class_map` belongs to .*=None"),
+    (
+      "map_of_other_noise",
+      ("pair_flip", 0.4, 0, LABELS, 10, None, {1: 2}),
+      "noise_type=pair_flip",
+    ),
+    (
+      "classes_of_the_map",
+      ("asymmetric", 0.4, 0, LABELS, 10, None, {1: 10}),
+      r"classes in \[0, 10\). Received: 1 to 10",
+    ),
+    ("by_images", ("instance_dependent", 0.4), "must be one of none"),
     ("rate_without_type", ("none", 0.5), "must be 0 where"),
     ("count_without_type", ("none", 0, 0, LABELS, 10, "exact"), "belongs to"),
     ("count", ("pair_flip", 0.4, 0, LABELS, 10, "some"), "noise_count` must"),
@@ -121,6 +135,87 @@ class CorruptLabelsTest(parameterized.TestCase):
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(errors.InvalidInputError, message):
       corrupt(*arguments)
+
+
+class AsymmetricTest(parameterized.TestCase):
+  # Classes 3 and 5 are mistaken for each other, 9 for 1.
+  MAP = {3: 5, 5: 3, 9: 1}
+
+  @parameterized.parameters(None, "bernoulli", "exact")
+  def test_flips_the_classes_of_the_map_alone(self, noise_count):
+    given, _ = corrupt(
+      "asymmetric", 0.4, noise_count=noise_count, class_map=self.MAP
+    )
+    found = label_noise.transition_matrix(LABELS, given, 10)
+    expected = np.eye(10)
+    for source, target in self.MAP.items():
+      expected[source, [source, target]] = 0.6, 0.4
+    # Five binomial deviations of 1,000 examples a class.
+    bound = 5 * np.sqrt(expected * (1 - expected) / 1000)
+    np.testing.assert_array_less(abs(found - expected), bound + 1e-12)
+
+  def test_exact_is_a_share_of_all_examples(self):
+    # All of them are mistaken, but 0.4 of them are chosen.
+    given, is_clean = corrupt(
+      "asymmetric",
+      0.4,
+      noise_count="exact",
+      class_map=dict.fromkeys([*range(9)], 9),
+    )
+    chosen, _ = corrupt("pair_flip", 0.4, noise_count="exact")
+    np.testing.assert_array_equal(~is_clean, (chosen != LABELS) & (LABELS != 9))
+
+
+class CorruptByMatrixTest(absltest.TestCase):
+  MATRIX = np.array([[0.8, 0.2, 0], [0.1, 0.9, 0], [0.25, 0.25, 0.5]])
+
+  def test_each_label_is_drawn_from_its_row(self):
+    labels = np.arange(30_000, dtype=np.int32) % 3
+    given, is_clean = label_noise.corrupt_by_matrix(labels, self.MATRIX, 0)
+    self.assertEqual(given.dtype, np.int32)
+    np.testing.assert_array_equal(is_clean, given == labels)
+    found = label_noise.transition_matrix(labels, given, 3)
+    bound = 5 * np.sqrt(self.MATRIX * (1 - self.MATRIX) / 10_000)
+    np.testing.assert_array_less(abs(found - self.MATRIX), bound + 1e-12)
+    other, _ = label_noise.corrupt_by_matrix(labels, self.MATRIX, 1)
+    self.assertTrue((other != given).any())
+
+  def test_extremes(self):
+    labels = np.arange(100) % 3
+    for matrix in (np.eye(3), np.roll(np.eye(3), 1, axis=1)):
+      given, _ = label_noise.corrupt_by_matrix(labels, matrix, 0)
+      np.testing.assert_array_equal(given, matrix.argmax(axis=1)[labels])
+
+  def test_refuses(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "`matrix`, row 1, must sum to 1"
+    ):
+      label_noise.corrupt_by_matrix([0, 1], np.ones((2, 2)), 0)
+    with self.assertRaisesRegex(errors.InvalidInputError, "`labels`.* 0 to 2"):
+      label_noise.corrupt_by_matrix([0, 2], np.eye(2), 0)
+
+
+class TransitionMatrixTest(absltest.TestCase):
+  def test_counts(self):
+    matrix = label_noise.transition_matrix(
+      [0, 0, 0, 0, 2, 2], [0, 1, 1, 3, 2, 0], 4
+    )
+    self.assertEqual(matrix.dtype, np.float64)
+    np.testing.assert_array_equal(
+      matrix,
+      [[0.25, 0.5, 0, 0.25], [0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0, 0, 1]],
+    )
+
+  def test_no_examples(self):
+    none = np.zeros(0, np.int64)
+    np.testing.assert_array_equal(
+      label_noise.transition_matrix(none, none, 3), np.eye(3)
+    )
+
+  def test_refuses_other_classes(self):
+    for labels in ([0, 3], [3, 0]), ([0, -1], [0, 0]):
+      with self.assertRaisesRegex(errors.InvalidInputError, r"\[0, 3\)"):
+        label_noise.transition_matrix(*labels, 3)
 
 
 class FingerprintTest(absltest.TestCase):

@@ -81,7 +81,7 @@ def benchmark(config, num_steps):
     "dataset": dataset.name,
     "num_train_examples": len(labels),
     "noise_type": config.noise_type,
-    "noise_rate": config.noise_rate,
+    "noise_rate": noisy.nominal_noise_rate,
     "wrong_rate": float(wrong.mean()),
     "network": config.network,
     "width": config.width,
@@ -190,7 +190,7 @@ def format_benchmark(benchmark):
   return "\n\n".join(
     [
       f"{benchmark['dataset']}, {benchmark['num_train_examples']} examples, "
-      f"{benchmark['noise_type']} {benchmark['noise_rate']}: "
+      f"{benchmark['noise_type']} {benchmark['noise_rate']:.4g}: "
       f"{wrong} of the labels are wrong\n"
       f"{benchmark['network']}, width {benchmark['width']}, "
       f"{benchmark['num_epochs']} epochs",

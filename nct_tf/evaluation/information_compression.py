@@ -46,7 +46,7 @@ def measure(directory, num_examples=10_000, num_epochs=50):
   References:
     Section 5.2 of the paper.
   """
-  model, config, _ = restoring.restore(directory)
+  model, config, result = restoring.restore(directory)
   dataset = run_dataset.load(directory, run_dataset.configure(directory))
   index = np.flatnonzero(dataset.train_labels < 2)[:num_examples]
   features = _features(model.networks[0], dataset, index, config.crop_size)
@@ -55,7 +55,7 @@ def measure(directory, num_examples=10_000, num_epochs=50):
   return {
     "method": config.method,
     "noise_type": config.noise_type,
-    "noise_rate": config.noise_rate,
+    "noise_rate": result["noise_rate"],
     "seed": config.seed,
     "num_examples": len(index),
     "training_error": _fit(features, labels, num_epochs, config.seed),

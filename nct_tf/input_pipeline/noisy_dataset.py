@@ -6,7 +6,13 @@ import warnings
 import numpy as np
 from sklearn import model_selection
 
-from nct_tf import errors, label_noise
+from nct_tf import (
+  class_maps,
+  errors,
+  instance_noise,
+  label_noise,
+  noise_matrix as noise_matrix_lib,
+)
 from nct_tf.datasets import stratified
 from nct_tf.datasets.storage import image_storage
 from nct_tf.input_pipeline import label_decisions
@@ -71,6 +77,9 @@ class NoisyDataset:
       or those that a person decided on.
     has_own_validation: bool, whether `validation` is the dataset's own.
     extra_tests: dict from name to `Examples` that are tested on as well.
+    nominal_noise_rate: float, the rate of wrong labels that was asked for.
+    noise_matrix: float64 array [num_classes, num_classes], the transition
+      matrix from which labels were drawn; None if they were not.
   """
 
   train: Examples
@@ -78,6 +87,8 @@ class NoisyDataset:
   test: Examples
   has_own_validation: bool = False
   extra_tests: dict = dataclasses.field(default_factory=dict)
+  nominal_noise_rate: float = 0.0
+  noise_matrix: np.ndarray | None = None
 
   @property
   def measured(self):
@@ -128,6 +139,8 @@ def prepare(
   fold=None,
   num_test_examples=None,
   noise_count=None,
+  noise_map=None,
+  noise_matrix=None,
 ):
   """Takes a subset of the train split, corrupts it, holds a part of it out.
 
@@ -141,7 +154,8 @@ def prepare(
     num_train_examples: int, how many examples of the train split are used,
       stratified; None for all.
     validation_fraction: float in [0, 1), the share of them that is held out.
-    noise_type: str, see `label_noise.corrupt_labels`; or one of
+    noise_type: str, see `label_noise.corrupt_labels`; or
+      `instance_dependent`, see `instance_noise`; or one of
       `label_noise.HUMAN`, whose labels the dataset has.
     noise_rate: float in [0, 1].
     noise_seed: int.
@@ -154,6 +168,10 @@ def prepare(
     num_test_examples: int, how many examples of the test split are used,
       stratified; None for all.
     noise_count: str, see `label_noise.corrupt_labels`.
+    noise_map: str, one of `class_maps.NAMES`, for `asymmetric`.
+    noise_matrix: array-like [num_classes, num_classes], from whose rows the
+      labels of `asymmetric` are drawn, in place of `noise_map` and
+      `noise_rate`.
 
   Returns:
     a `NoisyDataset`.
@@ -164,9 +182,28 @@ def prepare(
   """
   index = _subset(dataset, "train", num_train_examples)
   labels = dataset.train_labels[index]
-  if noise_type in label_noise.HUMAN:
+  if noise_matrix is not None:
+    noise_matrix = noise_matrix_lib.check(
+      "Argument `noise_matrix`", noise_matrix, dataset.num_classes
+    )
+    noise_rate = noise_matrix_lib.nominal_rate(noise_matrix, labels)
+    given_labels, _ = label_noise.corrupt_by_matrix(
+      labels, noise_matrix, noise_seed
+    )
+  elif noise_type in label_noise.HUMAN:
     given_labels = _human_labels(dataset, noise_type)[index]
+  elif noise_type == "instance_dependent":
+    given_labels, _ = instance_noise.corrupt_labels(
+      labels,
+      dataset.num_classes,
+      noise_rate,
+      noise_seed,
+      dataset.train_images,
+      dataset.moments,
+      index,
+    )
   else:
+    is_mapped = noise_type == "asymmetric"
     given_labels, _ = label_noise.corrupt_labels(
       labels,
       dataset.num_classes,
@@ -174,6 +211,7 @@ def prepare(
       noise_rate,
       noise_seed,
       noise_count,
+      class_maps.find(noise_map, dataset.class_names) if is_mapped else None,
     )
   given_labels, stays, is_decided = _decide(
     decisions, "train", index, given_labels
@@ -199,6 +237,8 @@ def prepare(
     has_own_validation=has_own_validation,
     extra_tests=extra_tests(dataset),
     test=take_test_examples(dataset, num_test_examples, decisions),
+    nominal_noise_rate=float(noise_rate),
+    noise_matrix=noise_matrix,
   )
 
 

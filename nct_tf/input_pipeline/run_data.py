@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from nct_tf import datasets
+from nct_tf import datasets, noise_matrix
 from nct_tf.datasets.files import findings
 from nct_tf.input_pipeline import batching, label_decisions, noisy_dataset
 
@@ -29,6 +29,9 @@ class RunData:
 
 def load(config, say=lambda finding: None):
   """Returns the `RunData` of a config; see `load_dataset`."""
+  if config.noise_matrix:
+    # Checked before the data are read, which may take hours.
+    noise_matrix.read(config.noise_matrix)
   dataset = load_dataset(config, say)
   return RunData(
     dataset,
@@ -71,6 +74,8 @@ def load_noisy_dataset(config, dataset):
     noise_rate=config.noise_rate,
     noise_count=config.noise_count,
     noise_seed=config.noise_seed,
+    noise_map=config.class_map_name,
+    noise_matrix=_read_noise_matrix(config, dataset),
     decisions=_read_decisions(config, dataset),
     num_folds=config.num_folds,
     fold=config.fold,
@@ -108,7 +113,7 @@ def load_noisy_dataset(config, dataset):
     _logger.info(
       "Label noise: %s, nominal rate %.4f, actual rate %.4f",
       config.noise_type,
-      config.noise_rate,
+      noisy.nominal_noise_rate,
       noisy.actual_noise_rate,
     )
   return noisy
@@ -121,6 +126,12 @@ def load_test_examples(config, dataset):
   return noisy_dataset.take_test_examples(
     dataset, config.num_test_examples, decisions
   )
+
+
+def _read_noise_matrix(config, dataset):
+  if not config.noise_matrix:
+    return None
+  return noise_matrix.read(config.noise_matrix, dataset.num_classes)
 
 
 def _read_decisions(config, dataset):

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from nct_tf import (
   errors,
   label_noise,
   metrics,
+  noise_matrix,
   version,
 )
 from nct_tf.input_pipeline import batching, noisy_dataset, run_data
@@ -97,6 +99,8 @@ def train_and_evaluate(config):
       # Its result stands, though its data may be gone.
       if directory.is_moved(config) or run_dataset.is_there(config):
         run_dataset.check(directory, config, layout.REPLACE)
+      if config.noise_matrix and os.path.exists(config.noise_matrix):
+        directory.check_noise_matrix(noise_matrix.read(config.noise_matrix))
       _logger.info("Workdir %s holds this very run, finished", config.workdir)
       return directory.read_result()
     strategy = distribution.create(**config.strategy_options)
@@ -292,7 +296,7 @@ def _describe_run(config, dataset, noisy, model):
     "uses": list(config.method_options.uses),
     "dataset": config.dataset,
     "noise_type": config.noise_type,
-    "noise_rate": config.noise_rate,
+    "noise_rate": noisy.nominal_noise_rate,
     "actual_noise_rate": noisy.actual_noise_rate,
     "num_train_examples": len(noisy.train),
     "num_test_examples": len(noisy.test),

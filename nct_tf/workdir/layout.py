@@ -20,6 +20,10 @@ _logger = logging.getLogger(__name__)
 # What to do where other data than a run's are to be trained on in its place.
 REPLACE = "Choose another workdir, or give --overwrite to delete that run"
 
+# The arrays of `noise.npz` that every run has.
+_LABEL_ARRAYS = ("index", "given_label", "true_label", "is_validation")
+_MATRIX_ROUNDING = 1e-12
+
 # Errors by which file systems say that they have no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
@@ -297,22 +301,44 @@ class Workdir:
 
   def check_noise(self, noisy):
     """Raises `InvalidInputError` unless a `NoisyDataset` is that of the run."""
+    if noisy.noise_matrix is not None:
+      self.check_noise_matrix(noisy.noise_matrix)
     noise = noise_arrays(noisy)
-    try:
-      with np.load(self.noise_file) as before:
-        same = all(
-          np.array_equal(before[name], value) for name, value in noise.items()
-        )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-      raise errors.InvalidInputError(
-        f"{self.noise_file} cannot be read: {error}"
-      ) from error
-    if not same:
+    before = self._read_noise(_LABEL_ARRAYS)
+    if not all(np.array_equal(before[name], noise[name]) for name in before):
       raise errors.InvalidInputError(
         f"Workdir {self.path} holds a run that began with other data or labels "
         f"({self.noise_file.name} differs): choose another one, or give "
         "--overwrite to delete that run"
       )
+
+  def check_noise_matrix(self, matrix):
+    """Raises `InvalidInputError` unless a noise matrix is that of the run.
+
+    Args:
+      matrix: float64 array [num_classes, num_classes].
+    """
+    before = self._read_noise(["noise_matrix"])["noise_matrix"]
+    # What was written of one that was read may differ by rounding.
+    is_same = before.shape == matrix.shape and np.allclose(
+      before, matrix, rtol=0, atol=_MATRIX_ROUNDING
+    )
+    if not is_same:
+      raise errors.InvalidInputError(
+        f"Workdir {self.path} holds a run that began with another noise matrix "
+        f"than --noise_matrix has now: {self.noise_file} keeps the old one. "
+        f"{REPLACE}"
+      )
+
+  def _read_noise(self, names):
+    """Returns arrays of `noise.npz`: dict by name."""
+    try:
+      with np.load(self.noise_file) as arrays:
+        return {name: arrays[name] for name in names}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+      raise errors.InvalidInputError(
+        f"{self.noise_file} cannot be read: {error}"
+      ) from error
 
   def read_config(self):
     """Returns the run's `TrainConfig`; raises if there is no run."""
@@ -422,11 +448,13 @@ def noise_arrays(noisy):
     dict of arrays with an entry for each example of the train split, held-out
     ones included: `index` (int64, in the dataset's train split),
     `given_label`, `true_label` (int64) and `is_validation` (bool, whether the
-    example was held out).
+    example was held out); and `noise_matrix`, if labels were drawn from one.
   """
   parts = (noisy.train, noisy.held_out)
   index = np.concatenate([part.index for part in parts])
+  matrix = noisy.noise_matrix
   return {
+    **({} if matrix is None else {"noise_matrix": matrix}),
     "index": index,
     "given_label": np.concatenate([part.given_labels for part in parts]),
     "true_label": np.concatenate([part.true_labels for part in parts]),

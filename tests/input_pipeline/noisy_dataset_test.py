@@ -1,7 +1,7 @@
 from absl.testing import absltest
 import numpy as np
 
-from nct_tf import datasets, errors, label_noise
+from nct_tf import datasets, errors, instance_noise, label_noise
 from nct_tf.datasets import image_dataset
 from nct_tf.input_pipeline import noisy_dataset
 
@@ -27,6 +27,54 @@ class PrepareTest(absltest.TestCase):
     self.assertEmpty(noisy.validation)
     self.assertTrue(noisy.test.is_clean.all())
     self.assertLen(noisy.test, 360)
+
+  def test_noise_by_a_map(self):
+    noisy = noisy_dataset.prepare(
+      self.digits, noise_type="asymmetric", noise_rate=0.4, noise_map="mnist"
+    )
+    wrong = noisy.train.where(~noisy.train.is_clean)
+    self.assertEqual(
+      {*zip(wrong.true_labels, wrong.given_labels, strict=True)},
+      {(7, 1), (2, 7), (3, 8), (5, 6), (6, 5)},
+    )
+    # Half of the classes stay.
+    self.assertEqual(noisy.nominal_noise_rate, 0.4)
+    self.assertBetween(noisy.actual_noise_rate, 0.1, 0.3)
+
+  def test_noise_by_a_matrix(self):
+    matrix = np.eye(10)
+    matrix[4, [4, 9]] = 0, 1
+    noisy = noisy_dataset.prepare(
+      self.digits,
+      noise_type="asymmetric",
+      noise_matrix=matrix,
+      validation_fraction=0.2,
+    )
+    rate = np.mean(self.digits.train_labels == 4)
+    self.assertAlmostEqual(noisy.nominal_noise_rate, rate)
+    self.assertAlmostEqual(noisy.actual_noise_rate, rate)
+    np.testing.assert_array_equal(noisy.noise_matrix, matrix)
+    for part in (noisy.train, noisy.validation):
+      self.assertTrue((part.given_labels[part.true_labels == 4] == 9).all())
+    with self.assertRaisesRegex(errors.InvalidInputError, "10 x 10"):
+      noisy_dataset.prepare(
+        self.digits, noise_type="asymmetric", noise_matrix=np.eye(9)
+      )
+
+  def test_noise_by_images(self):
+    noisy = noisy_dataset.prepare(
+      self.digits, 500, noise_type="instance_dependent", noise_rate=0.4
+    )
+    given, _ = instance_noise.corrupt_labels(
+      noisy.train.true_labels,
+      10,
+      0.4,
+      0,
+      self.digits.train_images[noisy.train.index],
+      self.digits.moments,
+    )
+    np.testing.assert_array_equal(noisy.train.given_labels, given)
+    self.assertBetween(noisy.actual_noise_rate, 0.3, 0.5)
 
   def test_subset_is_fixed_stratified_and_indexed(self):
     noisy = noisy_dataset.prepare(self.digits, num_train_examples=100)

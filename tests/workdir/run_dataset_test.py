@@ -283,6 +283,9 @@ class PlaceTest(RunDatasetTestCase):
         label_decisions="d.csv",
         drop_flagged="l.csv",
         force_drop_flagged=True,
+        noise_type="asymmetric",
+        noise_rate=0.0,
+        noise_matrix="t.npy",
         pretrained_weights="w.h5",
       ).with_absolute_places()
     flags = config.to_flagfile().splitlines()
@@ -291,6 +294,7 @@ class PlaceTest(RunDatasetTestCase):
       f"--data_dir={self.project}/data",
       f"--label_decisions={self.project}/d.csv",
       f"--drop_flagged={self.project}/l.csv",
+      f"--noise_matrix={self.project}/t.npy",
       f"--pretrained_weights={self.project}/w.h5",
     ):
       self.assertIn(flag, flags)
