@@ -451,11 +451,6 @@ class CombinationsTest(parameterized.TestCase):
       {"noise_type": "asymmetric", "noise_rate": 0.5},
       "below 0.5 for asymmetric",
     ),
-    (
-      "no_map_of_the_dataset",
-      {"noise_type": "asymmetric", "noise_rate": 0.4, "dataset": "digits"},
-      "--noise_matrix=FILE.*Received: dataset=digits",
-    ),
     ("no_rate", {"noise_type": "asymmetric"}, "`noise_rate` must be above 0"),
     ("matrix_alone", {"noise_matrix": "t"}, "belongs to noise_type=asymmetric"),
     (

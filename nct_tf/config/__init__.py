@@ -7,7 +7,7 @@ Importing it does not import TensorFlow.
 import dataclasses
 import logging
 
-from nct_tf import class_maps, errors, methods
+from nct_tf import errors, methods
 from nct_tf.methods import options as methods_options
 from nct_tf.networks import options as network_options
 from nct_tf.options import data, fields, noise, run, training
@@ -97,19 +97,6 @@ class TrainConfig(
         "holds a fold out. Received: "
         f"validation_fraction={self.validation_fraction}"
       )
-    is_mapped = self.noise_type == "asymmetric" and not self.noise_matrix
-    if is_mapped and self.class_map_name is None:
-      raise errors.InvalidInputError(
-        "Argument `noise_type` can be asymmetric for a dataset with a "
-        f"published map of mistakes, {', '.join(class_maps.NAMES)}: give "
-        "--noise_matrix=FILE for any other, or --noise_map for a copy of one "
-        f"of these. Received: dataset={self.dataset}"
-      )
-
-  @property
-  def class_map_name(self):
-    """The name of the map for asymmetric noise; None if there is none."""
-    return self.noise_map or class_maps.find_name(self.dataset)
 
   @classmethod
   def from_flags(cls, **values):

@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from nct_tf import datasets, noise_matrix
+from nct_tf import class_maps, datasets, errors, noise_matrix
 from nct_tf.datasets.files import findings
 from nct_tf.input_pipeline import batching, label_decisions, noisy_dataset
 
@@ -29,9 +29,9 @@ class RunData:
 
 def load(config, say=lambda finding: None):
   """Returns the `RunData` of a config; see `load_dataset`."""
-  if config.noise_matrix:
-    # Checked before the data are read, which may take hours.
-    noise_matrix.read(config.noise_matrix)
+  # Checked before the data are read, which may take hours.
+  _find_noise_map(config)
+  _read_noise_matrix(config)
   dataset = load_dataset(config, say)
   return RunData(
     dataset,
@@ -74,8 +74,8 @@ def load_noisy_dataset(config, dataset):
     noise_rate=config.noise_rate,
     noise_count=config.noise_count,
     noise_seed=config.noise_seed,
-    noise_map=config.class_map_name,
-    noise_matrix=_read_noise_matrix(config, dataset),
+    noise_map=_find_noise_map(config),
+    noise_matrix=_read_noise_matrix(config, dataset.num_classes),
     decisions=_read_decisions(config, dataset),
     num_folds=config.num_folds,
     fold=config.fold,
@@ -128,10 +128,26 @@ def load_test_examples(config, dataset):
   )
 
 
-def _read_noise_matrix(config, dataset):
+def _find_noise_map(config):
+  """Returns which of `class_maps.NAMES` a config's noise is by, or None."""
+  if config.noise_type != "asymmetric" or config.noise_matrix:
+    return None
+  name = config.noise_map or class_maps.find_name(config.dataset)
+  if name is None:
+    raise errors.InvalidInputError(
+      "Argument `noise_type` can be asymmetric for a dataset with a published "
+      f"map of mistakes, {', '.join(class_maps.NAMES)}: give "
+      "--noise_matrix=FILE for any other, or --noise_map for a copy of one of "
+      f"these. Received: dataset={config.dataset}"
+    )
+  return name
+
+
+def _read_noise_matrix(config, num_classes=None):
+  """Returns what `noise_matrix.read` does, or None if a config has no file."""
   if not config.noise_matrix:
     return None
-  return noise_matrix.read(config.noise_matrix, dataset.num_classes)
+  return noise_matrix.read(config.noise_matrix, num_classes)
 
 
 def _read_decisions(config, dataset):

@@ -1,4 +1,4 @@
-"""Runs whose label noise is a file."""
+"""Runs whose label noise is a map, or a file."""
 
 import pathlib
 import tempfile
@@ -7,6 +7,7 @@ from absl.testing import absltest
 import numpy as np
 
 from nct_tf import config, errors, label_noise
+from nct_tf.input_pipeline import run_data
 from nct_tf.training import run
 from nct_tf.workdir import layout
 from tests.support import tiny_run
@@ -42,6 +43,22 @@ class NoiseMatrixTest(absltest.TestCase):
       errors.InvalidInputError, "began with another noise matrix.*noise.npz"
     ):
       self.train()
+
+  def test_what_cannot_be_is_told_before_the_data_are_read(self):
+    for options, message in (
+      ({"noise_rate": 0.4}, "--noise_matrix=FILE.*Received: dataset=folder:"),
+      ({"noise_matrix": "none.npy"}, "none.npy cannot be read"),
+    ):
+      configured = tiny_run.tiny_config(
+        **{
+          "dataset": "folder:none",
+          "noise_type": "asymmetric",
+          "noise_rate": 0.0,
+          **options,
+        }
+      )
+      with self.assertRaisesRegex(errors.InvalidInputError, message):
+        run_data.load(configured)
 
   def test_a_run_keeps_its_matrix(self):
     result = self.train()
