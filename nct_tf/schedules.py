@@ -120,3 +120,110 @@ def step_decay(epoch, initial_value, decay_epochs, decay_factor):
   errors.check_range("decay_factor", decay_factor, 0, 1, low_open=True)
   num_decays = sum(epoch >= decay_epoch for decay_epoch in decay_epochs)
   return initial_value * decay_factor**num_decays
+
+
+def linear_decay(epoch, initial_value, begin_epoch, num_epochs):
+  """The learning rate at an epoch: constant first, then falling to 0.
+
+  `initial_value * (num_epochs - epoch) / (num_epochs - begin_epoch)` from
+  `begin_epoch` on. The last epoch is one step above 0.
+
+  Args:
+    epoch: number of epochs done, 0-based, at least 0.
+    initial_value: the learning rate up to `begin_epoch`.
+    begin_epoch: the epoch from which it falls, at least 0.
+    num_epochs: the number of epochs of the whole training, at least 1.
+
+  Returns:
+    float.
+
+  Raises:
+    InvalidInputError: if an argument is out of range.
+
+  References:
+    Han et al., Co-teaching, NeurIPS 2018: it falls from epoch 80 of 200.
+  """
+  errors.check_range("epoch", epoch, 0, float("inf"))
+  errors.check_range("begin_epoch", begin_epoch, 0, float("inf"))
+  errors.check_range("num_epochs", num_epochs, 1, float("inf"))
+  if epoch < begin_epoch:
+    return float(initial_value)
+  if epoch >= num_epochs:
+    return 0.0
+  return initial_value * (num_epochs - epoch) / (num_epochs - begin_epoch)
+
+
+def cosine_decay(
+  epoch, initial_value, num_epochs, min_value=0.0, restarts=False
+):
+  """The learning rate at an epoch: half a cosine wave.
+
+  `min_value + (initial_value - min_value) * (1 + cos(pi * epoch / num_epochs))
+  / 2`, and `min_value` from `num_epochs` on, or with restarts the same again.
+
+  Args:
+    epoch: number of epochs done, 0-based, at least 0.
+    initial_value: the learning rate of epoch 0.
+    num_epochs: after how many epochs `min_value` is reached, at least 1.
+    min_value: the lowest learning rate, in [0, initial_value].
+    restarts: bool, whether it begins anew after `num_epochs`, again and again.
+
+  Returns:
+    float in [min_value, initial_value].
+
+  Raises:
+    InvalidInputError: if an argument is out of range.
+
+  References:
+    Loshchilov and Hutter, SGDR, ICLR 2017, Equation 5 with T_mult = 1.
+  """
+  errors.check_range("epoch", epoch, 0, float("inf"))
+  errors.check_range("num_epochs", num_epochs, 1, float("inf"))
+  errors.check_range("min_value", min_value, 0, initial_value)
+  if restarts:
+    epoch %= num_epochs
+  if epoch >= num_epochs:
+    return float(min_value)
+  share = (1 + math.cos(math.pi * epoch / num_epochs)) / 2
+  return min_value + (initial_value - min_value) * share
+
+
+def time_decay(epoch, initial_value, decay):
+  """The learning rate at an epoch: `initial_value / (1 + decay * epoch)`.
+
+  The optimizers of Keras 1 and 2 had a `decay` per step; `decay` here is that
+  times the steps of an epoch.
+
+  Args:
+    epoch: number of epochs done, 0-based, at least 0.
+    initial_value: the learning rate of epoch 0.
+    decay: float, at least 0.
+
+  Returns:
+    float.
+
+  Raises:
+    InvalidInputError: if an argument is out of range.
+  """
+  errors.check_range("epoch", epoch, 0, float("inf"))
+  errors.check_range("decay", decay, 0, float("inf"))
+  return initial_value / (1 + decay * epoch)
+
+
+def exponential_decay(epoch, initial_value, decay_factor):
+  """The learning rate at an epoch: `initial_value * decay_factor**epoch`.
+
+  Args:
+    epoch: number of epochs done, 0-based, at least 0.
+    initial_value: the learning rate of epoch 0.
+    decay_factor: what it is multiplied by after each epoch, in (0, 1].
+
+  Returns:
+    float.
+
+  Raises:
+    InvalidInputError: if an argument is out of range.
+  """
+  errors.check_range("epoch", epoch, 0, float("inf"))
+  errors.check_range("decay_factor", decay_factor, 0, 1, low_open=True)
+  return initial_value * decay_factor**epoch

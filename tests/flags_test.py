@@ -515,11 +515,11 @@ class CombinationsTest(parameterized.TestCase):
 
   def test_one_epoch_has_the_whole_learning_rate(self):
     one = config.TrainConfig(num_epochs=1)
-    self.assertEqual(one.resolved_lr_decay_epochs, ())
+    self.assertEqual(one.decay_epochs(1), ())
 
   def test_derived_values(self):
     ninety = config.TrainConfig(num_epochs=50)
-    self.assertEqual(ninety.resolved_lr_decay_epochs, (45,))
+    self.assertEqual(ninety.decay_epochs(50), (45,))
 
 
 class HelpTest(absltest.TestCase):

@@ -16,6 +16,7 @@ from nct_tf.benchmarks import (
   training_steps,
   workers,
 )
+from nct_tf.options import training as training_options
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import history, layout
 
@@ -107,9 +108,9 @@ def _short(config):
     sampling="natural",
     num_examples_per_epoch=None,
     num_epochs=_NUM_EPOCHS,
-    lr_decay_epochs=(),
     early_stopping=None,
     export_dir=None,
+    **training_options.CONSTANT_RATES,
   )
 
 

@@ -26,6 +26,7 @@ _TORCH_DTYPES = {"none": "float32", "bfloat16": "bfloat16"}
 # What PyTorch's step does as well: other values of these change the step.
 _TORCH_OPTIONS = (
   "optimizer",
+  "nesterov",
   "decoupled_weight_decay",
   "clip_norm",
   "final_bn",

@@ -67,6 +67,7 @@ def create_compiled(config, image_shape, num_classes, num_examples, **truth):
         config.learning_rate,
         config.momentum,
         0.0 if _couples_decay(config) else config.weight_decay,
+        config.nesterov,
       ),
       jit_compile=False,  # On the CPU, XLA makes convolutions slower.
     )

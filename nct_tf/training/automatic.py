@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from nct_tf import datasets, distribution, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.options import training as training_options
 from nct_tf.system import devices
 from nct_tf.training import cost, mirroring
 
@@ -425,7 +426,7 @@ def _measure_epoch(config, pictures, candidate):
     image_size=size,
     augmentation=config.augmentation or "crop_flip",
     num_epochs=1,
-    lr_decay_epochs=(),
+    **training_options.CONSTANT_RATES,
   )
   return cost.estimate(
     trial,

@@ -92,9 +92,10 @@ class LearningRateSchedule(EpochSchedule):
   Keras keeps the rate inside the velocity of SGD, `v = m * v - rate * g`. After
   a drop of the rate, the old velocity would persist for some steps, much larger
   than the new gradients can correct. So the velocity is scaled along with the
-  rate. Then every step is `rate * v` with `v = m * v + g`, as in PyTorch.
+  rate. Then every step is `rate * v` with `v = m * v + g`, as in PyTorch. Only
+  an epoch at a rate of 0 leaves a velocity of 0.
 
-  The velocity is scaled at the end of the epoch before the drop. So a
+  The velocity is scaled at the end of the epoch before the change. So a
   checkpoint, wherever in an epoch it was written, holds the velocity that the
   next step takes.
 
@@ -115,7 +116,10 @@ class LearningRateSchedule(EpochSchedule):
 
   def on_epoch_end(self, epoch, logs=None):
     super().on_epoch_end(epoch, logs)
-    ratio = self.schedule(epoch + 1) / self.schedule(epoch)
-    if ratio != 1:
-      for velocity in self.velocities():
-        velocity.assign(velocity * ratio)
+    rate, following = self.schedule(epoch), self.schedule(epoch + 1)
+    if following == rate:
+      return
+    # At a rate of 0 the velocity has nothing that could be scaled.
+    ratio = following / rate if rate else 0.0
+    for velocity in self.velocities():
+      velocity.assign(velocity * ratio)

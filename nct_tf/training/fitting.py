@@ -5,7 +5,7 @@ import functools
 import logging
 import shutil
 
-from nct_tf import distribution, errors, optimizers, schedules
+from nct_tf import distribution, errors, optimizers
 from nct_tf.models import label_scores, weight_average
 from nct_tf.system import devices
 from nct_tf.training import (
@@ -213,12 +213,10 @@ def _schedules(model, config, phases):
     rate = phases.learning_rate(epoch)
     if rate is not None:
       return rate
-    return schedules.step_decay(
-      epoch,
-      config.learning_rate,
-      config.resolved_lr_decay_epochs,
-      config.lr_decay_factor,
-    )
+    return config.learning_rate_at(*phases.training(epoch))
+
+  def momentum(epoch):
+    return config.momentum_at(*phases.training(epoch))
 
   def decoupled_decay(epoch):
     return config.weight_decay * learning_rate(epoch) / config.learning_rate
@@ -238,6 +236,12 @@ def _schedules(model, config, phases):
         "weight_decay",
         decoupled_decay,
         lambda value: setattr(model.optimizer, "weight_decay", value),
+      )
+    )
+  if config.final_momentum is not None:
+    result.append(
+      epoch_schedules.EpochSchedule(
+        "beta_1", momentum, optimizers.beta_1(model.optimizer).assign
       )
     )
   return result + epoch_schedules.model_schedules(model, config.num_epochs)

@@ -29,7 +29,13 @@ class Phases:
         "Argument `num_epochs` must leave each phase at least one epoch, and "
         f"be that of all phases ({named}). Received: num_epochs={num_epochs}"
       )
-    self._begins = [0, *itertools.accumulate(lengths)][:-1]
+    *self._begins, _ = [0, *itertools.accumulate(lengths)]
+    restarts = [
+      begin
+      for begin, phase in zip(self._begins, self._phases, strict=True)
+      if begin and phase.restart
+    ]
+    self._trainings = list(itertools.pairwise([0, *restarts, num_epochs]))
 
   def __len__(self):
     return len(self._phases)
@@ -41,6 +47,21 @@ class Phases:
   def learning_rate(self, epoch):
     """Returns the learning rate of an epoch's phase; None for the run's."""
     return self._phases[self.number(epoch)].learning_rate
+
+  def training(self, epoch):
+    """Returns where an epoch is between two restarts.
+
+    Returns:
+      int, its number from 0 since the last restart, or the start; int, how many
+      epochs there are from there to the next one, or the end.
+    """
+    begin, end = [span for span in self._trainings if epoch >= span[0]][-1]
+    return epoch - begin, end - begin
+
+  @property
+  def longest_training(self):
+    """The most epochs between two restarts, the start and the end included."""
+    return max(end - begin for begin, end in self._trainings)
 
   def restarts(self, epoch):
     """Returns whether an epoch begins with a restart."""

@@ -28,7 +28,13 @@ from nct_tf.system import (
   provenance,
   xla_cache,
 )
-from nct_tf.training import automatic, ending, fitting, resuming
+from nct_tf.training import (
+  automatic,
+  ending,
+  fitting,
+  phases as phases_lib,
+  resuming,
+)
 from nct_tf.workdir import (
   data_record,
   layout,
@@ -161,10 +167,12 @@ def _run(config, directory, strategy, interruption):
       len(data.noisy.train),
       **_find_truth(config, data),
     )
+  phases = model.phases(config.num_epochs)
   ending.check_early_stopping(
-    config.early_stopping,
-    len(data.noisy.validation),
-    model.phases(config.num_epochs),
+    config.early_stopping, len(data.noisy.validation), phases
+  )
+  config.check_decay_epochs(
+    phases_lib.Phases(phases, config.num_epochs).longest_training
   )
   pretrained_sha256 = _load_pretrained(config, data, model, goes_on)
   if is_chief:
