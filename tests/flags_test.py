@@ -492,6 +492,51 @@ class CombinationsTest(parameterized.TestCase):
       {"optimizer": "adamw", "decoupled_weight_decay": True},
       "belongs to the optimizer sgd",
     ),
+    (
+      "nesterov",
+      {"optimizer": "adam", "nesterov": True},
+      "`nesterov` belongs to the optimizer sgd. .*optimizer=adam$",
+    ),
+    ("no_momentum", {"nesterov": True, "momentum": 0.0}, "above 0 with nest"),
+    (
+      "final_momentum",
+      {"final_momentum": 0.1},
+      "`final_momentum` belongs to the optimizer adam",
+    ),
+    (
+      "final_momentum_of_no_decay",
+      {"optimizer": "adam", "final_momentum": 0.1, "lr_decay_epochs": ()},
+      "`lr_decay_epochs` must have an epoch with final_momentum",
+    ),
+    (
+      "final_momentum_of_cosine",
+      {"optimizer": "adam", "final_momentum": 0.1, "lr_schedule": "cosine"},
+      "`final_momentum` belongs to lr_schedule=step or linear or time",
+    ),
+    (
+      "decay_epochs_of_cosine",
+      {"lr_schedule": "cosine", "lr_decay_epochs": (1, 2)},
+      "`lr_decay_epochs` belongs to .*lr_decay_epochs=1,2, lr_schedule=cosine",
+    ),
+    (
+      "factor_of_linear",
+      {"lr_schedule": "linear", "lr_decay_factor": 0.2},
+      "`lr_decay_factor` belongs to lr_schedule=step or time or exponential",
+    ),
+    (
+      "several_of_linear",
+      {"lr_schedule": "linear", "lr_decay_epochs": (1, 2)},
+      "`lr_decay_epochs` must be one epoch .*lr_decay_epochs=1,2",
+    ),
+    ("min", {"lr_min": 0.1}, "`lr_min` belongs to lr_schedule=cosine"),
+    (
+      "min_above",
+      {"lr_schedule": "cosine", "lr_min": 0.1},
+      r"`lr_min` must be in \[0, 0.02\]",
+    ),
+    ("restarts", {"lr_restart_epochs": 2}, "`lr_restart_epochs` belongs to"),
+    ("no_time", {"lr_schedule": "time"}, "`lr_time_decay` must be given"),
+    ("time", {"lr_time_decay": 1.0}, "belongs to lr_schedule=time"),
     ("fold_alone", {"fold": 1}, "`num_folds` and `fold` belong together"),
     (
       "folds_and_fraction",
@@ -520,6 +565,40 @@ class CombinationsTest(parameterized.TestCase):
   def test_derived_values(self):
     ninety = config.TrainConfig(num_epochs=50)
     self.assertEqual(ninety.decay_epochs(50), (45,))
+
+  @parameterized.named_parameters(
+    ("step", "step", {"lr_decay_epochs": (1, 3)}, [1, 0.1, 0.1, 0.01]),
+    ("linear", "linear", {"lr_decay_epochs": (2,)}, [1, 1, 1, 0.5]),
+    ("at_ninety_percent", "linear", {}, [1, 1, 1, 1]),
+    ("cosine", "cosine", {"lr_min": 0.5}, [1, 0.926777, 0.75, 0.573223]),
+    ("restarts", "cosine", {"lr_restart_epochs": 2}, [1, 0.5, 1, 0.5]),
+    ("time", "time", {"lr_time_decay": 1.0}, [1, 0.5, 1 / 3, 0.025]),
+    ("each", "exponential", {"lr_decay_factor": 0.5}, [1, 0.5, 0.25, 0.125]),
+  )
+  def test_learning_rates(self, name, options, expected):
+    one = config.TrainConfig(
+      num_epochs=9, learning_rate=1.0, lr_schedule=name, **options
+    )
+    self.assertEqual(config.TrainConfig.from_flagfile(one.to_flagfile()), one)
+    actual = [one.learning_rate_at(epoch, 4) for epoch in range(4)]
+    for rate, other in zip(actual, expected, strict=True):
+      self.assertAlmostEqual(rate, other, places=6)
+
+  def test_momentum_changes_with_the_rate(self):
+    one = config.TrainConfig(
+      optimizer="adam", final_momentum=0.1, lr_decay_epochs=(2,)
+    )
+    actual = [one.momentum_at(epoch, 4) for epoch in range(4)]
+    self.assertEqual(actual, [0.9, 0.9, 0.1, 0.1])
+    self.assertEqual(config.TrainConfig().momentum_at(199, 200), 0.9)
+
+  def test_a_flag_file_from_before_there_were_schedules(self):
+    original = config.TrainConfig(lr_decay_epochs=(60, 120))
+    lines = original.to_flagfile().splitlines(keepends=True)
+    new = ("--lr_schedule", "--lr_min", "--nesterov")
+    kept = [line for line in lines if not line.startswith(new)]
+    self.assertLen(kept, len(lines) - len(new))
+    self.assertEqual(config.TrainConfig.from_flagfile("".join(kept)), original)
 
 
 class HelpTest(absltest.TestCase):

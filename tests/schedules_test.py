@@ -1,6 +1,7 @@
 import math
 
 from absl.testing import absltest, parameterized
+import numpy as np
 
 from nct_tf import errors, schedules
 
@@ -112,6 +113,58 @@ class StepDecayTest(parameterized.TestCase):
 
   def test_paper_decays_and_ramps_up_at_ninety_percent(self):
     self.assertEqual(schedules.default_rampup_epochs(200), 180)
+
+
+class OtherDecaysTest(parameterized.TestCase):
+  def assert_golden(self, schedule, expected):
+    for epoch, value in expected.items():
+      self.assertAlmostEqual(schedule(epoch), value, delta=1e-4 * value)
+
+  def test_linear_as_co_teaching_has_it(self):
+    self.assert_golden(
+      lambda epoch: schedules.linear_decay(epoch, 1e-3, 80, 200),
+      {0: 1e-3, 80: 1e-3, 81: 9.9167e-4, 140: 5e-4, 199: 8.3333e-6, 200: 0},
+    )
+    self.assertEqual(schedules.linear_decay(4, 0.1, 5, 5), 0.1)
+    self.assertEqual(schedules.linear_decay(5, 0.1, 5, 5), 0.0)
+
+  def test_cosine_as_elr_has_it(self):
+    def schedule(epoch):
+      return schedules.cosine_decay(epoch, 0.02, 10, 0.001, restarts=True)
+
+    golden = {0: 0.02, 5: 0.0105, 9: 0.00146496, 10: 0.02, 149: 0.00146496}
+    self.assert_golden(schedule, golden)
+
+  def test_cosine_over_the_training_as_pytorch_has_it(self):
+    actual = [schedules.cosine_decay(epoch, 1.0, 4) for epoch in range(6)]
+    root = math.sqrt(0.5)
+    expected = [1.0, (1 + root) / 2, 0.5, (1 - root) / 2, 0.0, 0.0]
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+  def test_time_as_keras_1_had_it(self):
+    def schedule(epoch):
+      rate = schedules.step_decay(epoch, 0.01, (2,), 0.1)
+      return schedules.time_decay(epoch, rate, 391 * 1e-4)
+
+    expected = {0: 0.01, 1: 0.01 / 1.0391, 2: 0.001 / 1.0782}
+    self.assert_golden(schedule, expected)
+
+  def test_exponential(self):
+    self.assert_golden(
+      lambda epoch: schedules.exponential_decay(epoch, 0.4, 0.97),
+      {0: 0.4, 1: 0.388, 2: 0.37636, 249: 0.4 * 0.97**249},
+    )
+
+  @parameterized.named_parameters(
+    ("linear", schedules.linear_decay, (0, 0.1, -1, 10), "begin_epoch"),
+    ("linear_end", schedules.linear_decay, (0, 0.1, 0, 0), "num_epochs"),
+    ("cosine", schedules.cosine_decay, (0, 0.1, 10, 0.2), "min_value"),
+    ("time", schedules.time_decay, (0, 0.1, -1), "decay"),
+    ("exponential", schedules.exponential_decay, (0, 0.1, 0), "decay_factor"),
+  )
+  def test_refuses(self, schedule, arguments, name):
+    with self.assertRaisesRegex(errors.InvalidInputError, f"`{name}` must be"):
+      schedule(*arguments)
 
 
 if __name__ == "__main__":

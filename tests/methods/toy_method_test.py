@@ -75,8 +75,9 @@ class ToyMethodTest(parameterized.TestCase):
 
   def test_phases_set_the_learning_rate_and_restart(self):
     self.assertEqual(self.column("phase"), [0, 0, 1, 1, 2, 2])
+    # The schedule begins anew, too: 90 % of two epochs is one.
     np.testing.assert_allclose(
-      self.column("learning_rate"), [0.02] * 2 + [0.005] * 2 + [0.05] * 2
+      self.column("learning_rate"), [0.1, 0.1, 0.005, 0.005, 0.1, 0.05]
     )
     # The third phase begins anew, and so does the accuracy.
     accuracy = self.column("ensemble_accuracy")

@@ -23,6 +23,8 @@ SETTINGS = {
   "validation_fraction": 0.2,
   "batch_size": 32,
   "num_epochs": 6,
+  "learning_rate": 0.1,
+  "lr_decay_factor": 0.5,
   "monitor_every_epochs": 1,
   "checkpoint_every_minutes": 1e-6,
   "steps_per_execution": 2,
@@ -100,9 +102,7 @@ class ToyModel(classifier.Classifier):
     return [
       classifier.Phase("begin", third),
       classifier.Phase("slow", third, learning_rate=0.005),
-      classifier.Phase(
-        "again", num_epochs - 2 * third, learning_rate=0.05, restart=True
-      ),
+      classifier.Phase("again", num_epochs - 2 * third, restart=True),
     ]
 
 

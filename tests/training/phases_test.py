@@ -25,7 +25,20 @@ class PhasesTest(parameterized.TestCase):
       [epoch for epoch in range(6) if all_phases.restarts(epoch)], [3]
     )
     self.assertTrue(all_phases.any_restart)
+    self.assertEqual(
+      [all_phases.training(epoch) for epoch in range(7)],
+      [(0, 3), (1, 3), (2, 3), (0, 3), (1, 3), (2, 3), (3, 3)],
+    )
     self.assertFalse(phases.Phases([BEGIN, SLOW], 3).any_restart)
+
+  def test_trainings_end_where_the_next_one_begins(self):
+    first = classifier.Phase("first", 1, restart=True)
+    one = phases.Phases([first, BEGIN, AGAIN], 6)
+    self.assertEqual(one.longest_training, 3)
+    self.assertEqual(
+      [one.training(epoch)[0] for epoch in range(4)], [0, 1, 2, 0]
+    )
+    self.assertEqual(phases.Phases([BEGIN, SLOW], 3).longest_training, 3)
 
   @parameterized.parameters(
     ([BEGIN, SLOW], 4),

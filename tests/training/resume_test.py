@@ -183,6 +183,39 @@ class FinishedTest(ResumeTestCase):
       restoring.restore(self.workdir, "best")
 
 
+class MomentumTest(absltest.TestCase):
+  """A run whose beta_1 changes after its first epoch, and then its rate."""
+
+  _OPTIONS = {
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "final_momentum": 0.1,
+    "lr_schedule": "linear",
+    "lr_decay_epochs": (1,),
+    "num_epochs": 3,
+    "steps_per_execution": 1,
+    "checkpoint_every_minutes": 1e-6,
+    "keep_checkpoints": 99,
+  }
+
+  def test_a_resume_before_the_change_ends_alike(self):
+    finished = tiny_run.shared(**self._OPTIONS)
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    again = tiny_run.copy(pathlib.Path(folder) / "run", **self._OPTIONS)
+    saved = checkpoints.Checkpoints(again.checkpoints_dir)
+    saved.keep([checkpoints.Position(0, 1)])
+    again.result_file.unlink()
+    tiny_run.train(again.path, **self._OPTIONS)
+    self.assertEmpty(interrupted_runs.differences(finished.path, again.path))
+    rows = interrupted_runs.read_history(again.path)
+    for name, expected in (
+      ("beta_1", [0.9, 0.1, 0.1]),
+      ("learning_rate", [0.01, 0.01, 0.005]),
+    ):
+      actual = [float(row[name]) for row in rows]
+      np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
 class PositionTest(absltest.TestCase):
   def test_order_is_that_of_training(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
