@@ -584,6 +584,14 @@ class CombinationsTest(parameterized.TestCase):
     for rate, other in zip(actual, expected, strict=True):
       self.assertAlmostEqual(rate, other, places=6)
 
+  def test_refuses_a_decay_that_no_training_between_restarts_reaches(self):
+    one = config.TrainConfig(num_epochs=10, lr_decay_epochs=(6,))
+    one.check_decay_epochs(7)
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, r"`lr_decay_epochs` must be in \[0, 5\).*=6"
+    ):
+      one.check_decay_epochs(5)
+
   def test_momentum_changes_with_the_rate(self):
     one = config.TrainConfig(
       optimizer="adam", final_momentum=0.1, lr_decay_epochs=(2,)

@@ -75,7 +75,8 @@ class Phase:
     num_epochs: int, at least 1.
     learning_rate: float, of the whole phase; None for the run's schedule.
     restart: bool, whether networks and optimizer begin the phase anew, with
-      the weights that the run began with.
+      the weights that the run began with. The run's schedule of the learning
+      rate counts from there, and ends with the next restart or the training.
   """
 
   name: str

@@ -187,6 +187,7 @@ class MomentumTest(absltest.TestCase):
   """A run whose beta_1 changes after its first epoch, and then its rate."""
 
   _OPTIONS = {
+    "method": "standard",
     "optimizer": "adam",
     "learning_rate": 0.01,
     "final_momentum": 0.1,
