@@ -38,7 +38,8 @@ class Saved(keras.Model):
   `Hidden` dict of what `compile` got, or None.
 
   Not in the file are `LabelScores`, the state of tensorflow-addons' optimizers,
-  and, as Keras does not save them, the random states of layers such as dropout.
+  and, as Keras does not save them, the random states of Keras' own layers such
+  as dropout. (Those of `networks.create` keep theirs as a weight.)
   """
 
   def __init_subclass__(cls, **kwargs):

@@ -12,7 +12,8 @@ class WeightAverage:
 
   After step n (from 0) `average += (1 - d) * (weight - average)` with
   `d = min(decay, (1 + n) / (10 + n))`: at first the average follows closely,
-  and forgets the random weights that it began with.
+  and forgets the random weights that it began with. Weights that are integers,
+  such as counters, are taken as they are.
 
   The averages are kept once for all replicas.
 
@@ -48,7 +49,10 @@ class WeightAverage:
     )
     share = tf.cast(1.0 - decay, tf.float32)
     for average, source in self._pairs():
-      average.assign_add(share * (tf.convert_to_tensor(source) - average))
+      if average.dtype.is_floating:
+        average.assign_add(share * (tf.convert_to_tensor(source) - average))
+      else:
+        average.assign(tf.convert_to_tensor(source))
 
   def restart(self):
     """Takes the weights as they are for the averages."""

@@ -5,6 +5,7 @@ This package may import `options` and `nct_tf`'s own modules.
 """
 
 import importlib
+import itertools
 
 from nct_tf import errors
 
@@ -13,8 +14,13 @@ from nct_tf import errors
 _MODULES = {
   "preact_resnet18": "nct_tf.networks.preact_resnet",
   "preact_resnet10": "nct_tf.networks.preact_resnet",
+  "preact_resnet34": "nct_tf.networks.preact_resnet",
+  "resnet_cifar": "nct_tf.networks.resnet_cifar",
   "resnet50": "nct_tf.networks.resnet",
   "inception_resnet_v2": "nct_tf.networks.inception_resnet",
+  "cnn9": "nct_tf.networks.published_cnns",
+  "lenet5": "nct_tf.networks.published_cnns",
+  "npc_cnn": "nct_tf.networks.published_cnns",
   "simple_cnn": "nct_tf.networks.small",
   "mlp": "nct_tf.networks.small",
 }
@@ -25,16 +31,25 @@ _PREACT_OPTIONS = ("kernel_initializer", "final_bn", "pool", "sync_batch_norm")
 _OPTIONS = {
   "preact_resnet18": _PREACT_OPTIONS,
   "preact_resnet10": _PREACT_OPTIONS,
+  "preact_resnet34": _PREACT_OPTIONS,
+  "resnet_cifar": ("resnet_depth", "resnet_preactivation", "sync_batch_norm"),
   "resnet50": ("kernel_initializer", "sync_batch_norm"),
   "inception_resnet_v2": (),
+  "cnn9": ("dropout", "sync_batch_norm"),
+  "lenet5": ("lenet_pool",),
+  "npc_cnn": ("dropout", "sync_batch_norm"),
   "simple_cnn": ("sync_batch_norm",),
-  "mlp": (),
+  "mlp": ("hidden_widths", "dropout"),
 }
 
-OPTIONS = _PREACT_OPTIONS
+OPTIONS = tuple(dict.fromkeys(itertools.chain(*_OPTIONS.values())))
+
+# Networks whose channels are fixed, so that they take no width.
+OF_FIXED_WIDTH = ("inception_resnet_v2", "lenet5", "npc_cnn")
+_WIDTH = 64
 
 
-def create(name, input_shape, num_classes, width=64, **options):
+def create(name, input_shape, num_classes, width=_WIDTH, **options):
   """Builds a network.
 
   Args:
@@ -42,7 +57,7 @@ def create(name, input_shape, num_classes, width=64, **options):
     input_shape: three ints, (height, width, channels).
     num_classes: int, at least 2.
     width: int, the channels of the first layer (the units of an `mlp`); 64 is
-      the paper's.
+      the paper's, and the only one of networks `OF_FIXED_WIDTH`.
     **options: options of the network's own function.
 
   Returns:
@@ -63,5 +78,12 @@ def create(name, input_shape, num_classes, width=64, **options):
       f"Arguments {', '.join(unknown)} belong to {', '.join(takers)}. "
       f"Received: network={name}"
     )
+  if name not in OF_FIXED_WIDTH:
+    options["width"] = width
+  elif width != _WIDTH:
+    raise errors.InvalidInputError(
+      f"Argument `width` must be {_WIDTH} for {name}, whose channels are "
+      f"fixed. Received: width={width}"
+    )
   function = getattr(importlib.import_module(_MODULES[name]), name)
-  return function(tuple(input_shape), num_classes, width, **options)
+  return function(tuple(input_shape), num_classes, **options)

@@ -10,26 +10,19 @@ from nct_tf import errors
 from nct_tf.networks import layers
 
 _MIN_SIZE = 75  # The last feature maps of smaller images would be empty.
-_WIDTH = 64
 
 
-def inception_resnet_v2(input_shape, num_classes, width=_WIDTH):
+def inception_resnet_v2(input_shape, num_classes):
   """Inception-ResNet-v2, the paper's network for WebVision.
 
   Args:
     input_shape: three ints, (height, width, channels), at least 75x75 pixels;
       the network was made for 299x299.
     num_classes: int.
-    width: int, which must be 64, as the numbers of channels are fixed.
 
   Returns:
     a `keras.Model` from float images to float32 logits [batch, num_classes].
   """
-  if width != _WIDTH:
-    raise errors.InvalidInputError(
-      f"Argument `width` must be {_WIDTH} for inception_resnet_v2, whose "
-      f"channels are fixed. Received: width={width}"
-    )
   if min(input_shape[:2]) < _MIN_SIZE:
     raise errors.InvalidInputError(
       f"inception_resnet_v2 needs images of at least {_MIN_SIZE}x{_MIN_SIZE} "

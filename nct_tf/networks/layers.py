@@ -1,15 +1,20 @@
 """Layers of the networks; those that PyTorch has too behave as there."""
 
+import random
+
 import keras
 import tensorflow as tf
+
+from nct_tf import random_numbers
 
 _NEAR_ZERO = 0.01  # Variance of a logit, where the features' mean square is 1.
 # Up to which height and width of its output a convolution has the faster
 # gradient of its kernel; measured, see docs/speed.md.
 _MAX_SWAPPED_SIDE = 8
+_DROPOUT_STREAM = 4  # The first half of a seed; others have other numbers.
 
-# `Conv2D` and `BatchNormalization` have the names of Keras' layers, as files of
-# weights call layers by their class.
+# `Conv2D`, `BatchNormalization` and `Dropout` have the names of Keras' layers,
+# as files of weights call layers by their class.
 
 
 @keras.saving.register_keras_serializable("nct_tf")
@@ -35,7 +40,10 @@ class Conv2D(keras.layers.Conv2D):
     if training is not True or not self._swaps(inputs.shape):
       return super().call(inputs)
     convolve = _convolution(self.strides[0], self.padding.upper())
-    return convolve(inputs, tf.convert_to_tensor(self.kernel))
+    outputs = convolve(inputs, tf.convert_to_tensor(self.kernel))
+    if self.use_bias:
+      outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
+    return outputs
 
   def _swaps(self, shape):
     """Returns whether the gradient of the kernel is to be had that way."""
@@ -53,7 +61,6 @@ class Conv2D(keras.layers.Conv2D):
       and set(self.strides) == {stride}
       and set(self.dilation_rate) == {1}
       and self.groups == 1
-      and not self.use_bias
       and self.activation is keras.activations.linear
       and self.data_format == "channels_last"
       and not _has_accelerator()
@@ -159,6 +166,88 @@ class BatchNormalization(keras.layers.BatchNormalization):
     )
 
 
+@keras.saving.register_keras_serializable("nct_tf")
+class Dropout(keras.layers.Layer):
+  """Sets a share of its inputs to 0 in training, and scales the others up.
+
+  What is drawn depends on the layer's seed, on how often it has drawn, which is
+  a weight and so in every checkpoint, and on the replica. A run that goes on
+  draws what it would have drawn, with and without XLA. Of Keras' own layer, the
+  state is no weight, and in Keras 3 all replicas draw the same.
+
+  Args:
+    rate: float in [0, 1), the share.
+    spatial: bool, whether whole feature maps, one of an example and a channel,
+      are set to 0, as by PyTorch's `Dropout2d`.
+    seed: int; None for one of Python's global random numbers, which
+      `keras.utils.set_random_seed` seeds.
+    **kwargs: as of any layer.
+  """
+
+  def __init__(self, rate, spatial=False, seed=None, **kwargs):
+    super().__init__(**kwargs)
+    self.rate = rate
+    self.spatial = spatial
+    self.seed = random.randrange(2**31) if seed is None else seed
+
+  def build(self, input_shape):
+    """Makes the counter."""
+    del input_shape
+    self.num_draws = self.add_weight(
+      name="num_draws",
+      shape=(),
+      dtype="int64",
+      initializer="zeros",
+      trainable=False,
+    )
+    self.built = True
+
+  def call(self, inputs, training=None):
+    """Drops inputs if `training` is True.
+
+    Args:
+      inputs: float [batch, ...], with the channels last.
+      training: bool.
+
+    Returns:
+      a tensor like `inputs`.
+    """
+    if training is not True:
+      return inputs
+    number = tf.convert_to_tensor(self.num_draws)
+    self.num_draws.assign(number + 1)
+    seed = random_numbers.fold_in(
+      tf.constant([_DROPOUT_STREAM, self.seed], tf.int64), number
+    )
+    context = tf.distribute.get_replica_context()
+    if context is not None:  # None where a strategy's replicas are not told.
+      seed = random_numbers.fold_in(seed, context.replica_id_in_sync_group)
+    shape = [tf.shape(inputs)[0], *inputs.shape[1:]]
+    if self.spatial:
+      shape[1:-1] = [1] * (len(shape) - 2)
+    is_kept = random_numbers.uniform(shape, seed) >= self.rate
+    scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
+    return tf.where(is_kept, inputs * scale, tf.zeros([], inputs.dtype))
+
+  def compute_output_shape(self, input_shape):
+    """Returns the shape of the inputs."""
+    return input_shape
+
+  def get_config(self):
+    """Returns the arguments that a layer like this one is made from."""
+    return {
+      **super().get_config(),
+      "rate": self.rate,
+      "spatial": self.spatial,
+      "seed": self.seed,
+    }
+
+
+def dropout(x, rate, name, spatial=False):
+  """A `Dropout`; nothing at all where the rate is 0."""
+  return Dropout(rate, spatial, name=name)(x) if rate else x
+
+
 def _fan_in_uniform():
   """Uniform in +-1/sqrt(fan_in): PyTorch's default, which the authors use."""
   return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
@@ -169,6 +258,11 @@ def _kernel_initializer(name):
   if name == "he_normal":
     return keras.initializers.HeNormal()
   return _fan_in_uniform()
+
+
+def _bias_initializer(fan_in):
+  """PyTorch's, which is that of the kernel."""
+  return keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
 
 
 def conv(x, filters, kernel_size, strides, initializer, name):
@@ -206,6 +300,51 @@ def conv(x, filters, kernel_size, strides, initializer, name):
   )(x)
 
 
+def conv_with_bias(x, filters, kernel_size, padding, name, deviation=None):
+  """A convolution of stride 1 with bias.
+
+  Args:
+    x: a Keras tensor [batch, height, width, channels].
+    filters: int, output channels.
+    kernel_size: int; odd where padded.
+    padding: str, `same` or `valid`.
+    name: str, the layer's.
+    deviation: see `dense`.
+  """
+  return Conv2D(
+    filters,
+    kernel_size,
+    padding=padding,
+    **_initializers(kernel_size**2 * x.shape[-1], deviation),
+    name=name,
+  )(x)
+
+
+def dense(x, units, name, deviation=None, **options):
+  """A dense layer without activation.
+
+  Args:
+    x: a Keras tensor [batch, channels].
+    units: int.
+    name: str, the layer's.
+    deviation: float, of the normal distribution, truncated at two deviations,
+      that the kernel starts from, while biases start at 0. None starts both as
+      PyTorch does.
+    **options: of Keras' own layer.
+  """
+  return keras.layers.Dense(
+    units, **_initializers(x.shape[-1], deviation), name=name, **options
+  )(x)
+
+
+def _initializers(fan_in, deviation):
+  if deviation is None:
+    kernel, bias = _fan_in_uniform(), _bias_initializer(fan_in)
+  else:
+    kernel, bias = keras.initializers.TruncatedNormal(0, deviation), "zeros"
+  return {"kernel_initializer": kernel, "bias_initializer": bias}
+
+
 def _pad_after(side, kernel_size, strides):
   """Returns how many zeros behind a side the last output sees: int."""
   num_outputs = -(-side // strides)
@@ -220,7 +359,7 @@ def batch_norm(x, name, synchronized):
   )(x)
 
 
-def logits(x, num_classes, near_zero=True):
+def logits(x, num_classes, near_zero=True, deviation=None):
   """The float32 logits [batch, num_classes] of features [batch, channels].
 
   Args:
@@ -229,19 +368,16 @@ def logits(x, num_classes, near_zero=True):
     near_zero: bool, whether an untrained network gives all classes about the
       same probability, whatever the size of its features. Two networks that
       mimic each other would otherwise begin with learning each other's noise.
-      False is PyTorch's initialisation.
+      False is the start of `dense`.
+    deviation: float, for `dense`.
   """
-  if near_zero:
-    kernel = keras.initializers.VarianceScaling(_NEAR_ZERO, "fan_in", "uniform")
-    bias = "zeros"
-  else:
-    bound = x.shape[-1] ** -0.5
-    kernel = _fan_in_uniform()
-    bias = keras.initializers.RandomUniform(-bound, bound)
+  if not near_zero:
+    return dense(x, num_classes, "logits", deviation, dtype="float32")
   return keras.layers.Dense(
     num_classes,
-    kernel_initializer=kernel,
-    bias_initializer=bias,
+    kernel_initializer=keras.initializers.VarianceScaling(
+      _NEAR_ZERO, "fan_in", "uniform"
+    ),
     dtype="float32",
     name="logits",
   )(x)

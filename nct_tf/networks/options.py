@@ -32,7 +32,8 @@ class Network(fields.Options):
     None,
     "The backbone. For photographs there are resnet50, torchvision's (v1.5), "
     "and inception_resnet_v2, that of keras.applications, which needs 75x75 "
-    "pixels.",
+    "pixels. resnet_cifar, cnn9, lenet5 and npc_cnn are those of published "
+    "comparisons; cnn9 needs 28x28 pixels.",
     choices=networks.NAMES,
     auto=True,
     paper="preact_resnet18",
@@ -40,7 +41,8 @@ class Network(fields.Options):
   width: int | None = fields.option(
     None,
     "Channels of the backbone's first layer; for an mlp, units of its layers. "
-    "64 is the paper's, and the only one of inception_resnet_v2.",
+    "64 is the paper's, and the only one of inception_resnet_v2, lenet5 and "
+    "npc_cnn. As published, cnn9 has 128 and resnet_cifar 16.",
     low=1,
     auto=True,
     paper=64,
@@ -66,8 +68,39 @@ class Network(fields.Options):
   sync_batch_norm: bool = fields.option(
     False,
     "Whether batch norm uses the statistics of the whole batch. Otherwise each "
-    "device uses those of its own part. preact_resnets, resnet50 and "
-    "simple_cnn can do it.",
+    "device uses those of its own part. All networks with batch norm can do "
+    "it but inception_resnet_v2.",
+  )
+  hidden_widths: tuple[int, ...] | None = fields.option(
+    None,
+    "Units of each hidden layer of an mlp, such as 500,300. If not given, "
+    "there are two layers of --width. If empty, there are none.",
+    low=1,
+  )
+  dropout: float | None = fields.option(
+    None,
+    "Rate of the dropout of an mlp, of cnn9 or of npc_cnn. If not given, it is "
+    "0 for an mlp, 0.25 for cnn9 and 0.3 for npc_cnn.",
+    low=0,
+    high=1,
+    high_open=True,
+  )
+  lenet_pool: str = fields.option(
+    "average",
+    "How lenet5 pools. average is the network for MNIST, max that of "
+    "Co-teaching+ for CIFAR-10, which starts from PyTorch's initial weights.",
+    choices=choices.LENET_POOLS,
+  )
+  resnet_depth: int = fields.option(
+    32,
+    "Layers of resnet_cifar, 6n + 2, such as 14, 20, 32, 44, 56 and 110.",
+    low=8,
+  )
+  resnet_preactivation: bool = fields.option(
+    False,
+    "Whether batch norm and ReLU stand before the convolutions of "
+    "resnet_cifar, as in the networks of loss correction, not after them, as "
+    "in INCV's.",
   )
   pretrained_weights: str | None = fields.option(
     None,
@@ -80,6 +113,7 @@ class Network(fields.Options):
 
   def __post_init__(self):
     super().__post_init__()
+    choices.check_resnet_depth(self.resnet_depth)
     if self.pretrained_weights is not None:
       check_pretrained(self.pretrained_weights, self.network)
 

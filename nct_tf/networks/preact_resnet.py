@@ -69,8 +69,8 @@ def _preact_resnet(
   errors.check_choice("pool", pool, choices.POOLS)
   images = keras.Input(input_shape, name="images")
   x = layers.conv(images, width, 3, 1, kernel_initializer, "stem")
-  for group in range(4):
-    for block in range(blocks_per_group):
+  for group, num_blocks in enumerate(blocks_per_group):
+    for block in range(num_blocks):
       x = _basic_block(
         x,
         filters=width * 2**group,
@@ -105,12 +105,19 @@ def preact_resnet18(input_shape, num_classes, width=64, **options):
     a `keras.Model` from float images to float32 logits [batch, num_classes].
   """
   return _preact_resnet(
-    "preact_resnet18", 2, input_shape, num_classes, width, **options
+    "preact_resnet18", (2, 2, 2, 2), input_shape, num_classes, width, **options
   )
 
 
 def preact_resnet10(input_shape, num_classes, width=64, **options):
   """One block a group; otherwise as `preact_resnet18`."""
   return _preact_resnet(
-    "preact_resnet10", 1, input_shape, num_classes, width, **options
+    "preact_resnet10", (1, 1, 1, 1), input_shape, num_classes, width, **options
+  )
+
+
+def preact_resnet34(input_shape, num_classes, width=64, **options):
+  """3, 4, 6 and 3 blocks; otherwise as `preact_resnet18`."""
+  return _preact_resnet(
+    "preact_resnet34", (3, 4, 6, 3), input_shape, num_classes, width, **options
   )

@@ -10,12 +10,28 @@ _MIN_BLOCKS = 2
 _MAX_WIDENING = 4
 
 
-def mlp(input_shape, num_classes, width=64):
-  """Two hidden layers of `width` units with ReLU, without batch norm."""
+def mlp(input_shape, num_classes, width=64, hidden_widths=None, dropout=None):
+  """Hidden layers with ReLU, without batch norm.
+
+  Args:
+    input_shape: three ints, (height, width, channels), of any size.
+    num_classes: int.
+    width: int, the units of each hidden layer where `hidden_widths` is None.
+    hidden_widths: sequence of ints, the units of each hidden layer; None for
+      two layers of `width`.
+    dropout: float in [0, 1), the rate of dropout after each hidden layer; None
+      for 0.
+
+  Returns:
+    a `keras.Model` from float images to float32 logits [batch, num_classes].
+  """
+  if hidden_widths is None:
+    hidden_widths = (width, width)
   images = keras.Input(input_shape, name="images")
   x = keras.layers.Flatten(name="flatten")(images)
-  x = keras.layers.Dense(width, activation="relu", name="dense1")(x)
-  x = keras.layers.Dense(width, activation="relu", name="dense2")(x)
+  for number, units in enumerate(hidden_widths, start=1):
+    x = keras.layers.Dense(units, activation="relu", name=f"dense{number}")(x)
+    x = layers.dropout(x, dropout, f"dropout{number}")
   return keras.Model(images, layers.logits(x, num_classes), name="mlp")
 
 
