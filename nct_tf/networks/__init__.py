@@ -14,10 +14,10 @@ from nct_tf import errors
 _MODULES = {
   "preact_resnet18": "nct_tf.networks.preact_resnet",
   "preact_resnet10": "nct_tf.networks.preact_resnet",
-  "preact_resnet34": "nct_tf.networks.preact_resnet",
-  "resnet_cifar": "nct_tf.networks.resnet_cifar",
   "resnet50": "nct_tf.networks.resnet",
   "inception_resnet_v2": "nct_tf.networks.inception_resnet",
+  "preact_resnet34": "nct_tf.networks.preact_resnet",
+  "resnet_cifar": "nct_tf.networks.resnet_cifar",
   "cnn9": "nct_tf.networks.published_cnns",
   "lenet5": "nct_tf.networks.published_cnns",
   "npc_cnn": "nct_tf.networks.published_cnns",

@@ -85,8 +85,10 @@ class ConvTest(parameterized.TestCase):
       1e-4 * np.linalg.norm(to_kernel) * np.linalg.norm(other),
     )
 
-  @parameterized.product(stride=(1, 2), policy=("float32", "mixed_bfloat16"))
-  def test_swapped_gradient_is_keras_own(self, stride, policy):
+  @parameterized.product(
+    stride=(1, 2), policy=("float32", "mixed_bfloat16"), use_bias=(False, True)
+  )
+  def test_swapped_gradient_is_keras_own(self, stride, policy, use_bias):
     rng = np.random.default_rng(0)
     images = tf.constant(rng.standard_normal((4, 9, 9, 8)).astype(np.float32))
     arguments = {
@@ -94,7 +96,8 @@ class ConvTest(parameterized.TestCase):
       "kernel_size": 3,
       "strides": stride,
       "padding": "same" if stride == 1 else "valid",
-      "use_bias": False,
+      "use_bias": use_bias,
+      "bias_initializer": "ones",
       "dtype": keras.mixed_precision.Policy(policy) if _IS_KERAS_2 else policy,
     }
     ours = layers.Conv2D(**arguments)
@@ -171,6 +174,92 @@ class BatchNormalizationTest(parameterized.TestCase):
       kinds = [operation.type for operation in graph.get_operations()]
       self.assertIn("FusedBatchNormV3", kinds)
       self.assertNotIn("Rsqrt", kinds)
+
+
+class DropoutTest(parameterized.TestCase):
+  @parameterized.parameters(False, True)
+  def test_drops_the_same_with_and_without_xla(self, spatial):
+    images = tf.fill([8, 9, 10, 16], 3.0)
+    draws = []
+    for jit in (False, True):
+      layer = layers.Dropout(0.25, spatial, seed=5)
+      layer.build(images.shape)
+      drop = tf.function(
+        functools.partial(layer, training=True),
+        autograph=False,
+        jit_compile=jit,
+      )
+      draws.append([drop(images).numpy() for _ in range(2)])
+      self.assertEqual(int(layer.num_draws), 2)
+    np.testing.assert_array_equal(*draws)
+    (first, second), _ = draws
+    self.assertTrue((first != second).any())
+    self.assertLen(np.unique(first), 2)
+    np.testing.assert_allclose(first.max(), 4.0, rtol=1e-6)
+    if spatial:
+      np.testing.assert_array_equal(first, first[:, :1, :1] + 0 * first)
+    # The seed is given, so that this cannot fail by chance.
+    share = (first[:, 0, 0] == 0 if spatial else first == 0).mean()
+    self.assertAlmostEqual(share, 0.25, delta=0.15 if spatial else 0.03)
+
+  def test_gradient_is_that_of_what_was_kept(self):
+    layer = layers.Dropout(0.5, seed=1)
+    values = tf.random.stateless_normal([4, 50], [1, 2])
+    with tf.GradientTape() as tape:
+      tape.watch(values)
+      outputs = layer(values, training=True)
+    np.testing.assert_allclose(
+      tape.gradient(outputs, values), 2.0 * (outputs.numpy() != 0)
+    )
+
+  def test_does_nothing_but_in_training(self):
+    layer = layers.Dropout(0.5)
+    values = tf.ones([4, 50])
+    for options in ({}, {"training": False}):
+      np.testing.assert_array_equal(layer(values, **options), values)
+    self.assertEqual(int(layer.num_draws), 0)
+
+  def test_draws_by_the_global_seed_and_each_layer_its_own(self):
+    def seeds():
+      keras.utils.set_random_seed(3)
+      return [
+        network.get_layer(name).seed
+        for network in (
+          networks.create("mlp", (4, 4, 1), 3, 4, dropout=0.5) for _ in range(2)
+        )
+        for name in ("dropout1", "dropout2")
+      ]
+
+    self.assertEqual(seeds(), seeds())
+    self.assertLen(set(seeds()), 4)
+
+  def test_goes_on_from_a_file_and_is_exported(self):
+    network = networks.create("mlp", (4, 4, 1), 3, 8, dropout=0.5)
+    images = np.random.default_rng(0).standard_normal((2, 4, 4, 1))
+    images = images.astype(np.float32)
+    network(images, training=True)
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    path = os.path.join(folder.name, "network.keras")
+    network.save(path)
+    loaded = keras.models.load_model(path)
+    for _ in range(2):
+      np.testing.assert_array_equal(
+        loaded(images, training=True), network(images, training=True)
+      )
+    path = os.path.join(folder.name, "exported")
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint(
+      "serve",
+      functools.partial(network, training=False),
+      [tf.TensorSpec([None, 4, 4, 1])],
+    )
+    archive.write_out(path)
+    exported = tf.saved_model.load(path)
+    np.testing.assert_allclose(
+      exported.serve(images), network(images, training=False), rtol=1e-5
+    )
 
 
 class FilesTest(absltest.TestCase):

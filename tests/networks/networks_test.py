@@ -10,39 +10,20 @@ import tensorflow as tf
 
 from nct_tf import errors, networks
 from nct_tf.methods import standard
-from tests.support import long_tests, torchvision_resnet50
-
-
-def count(network):
-  return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-
-
-def fill(network, rng):
-  """Gives every layer, in the order of their names, known weights."""
-  for layer in sorted(network.layers, key=lambda layer: layer.name):
-    shapes = [weight.shape for weight in layer.weights]
-    if isinstance(layer, keras.layers.Conv2D):
-      layer.set_weights([0.15 * rng.standard_normal(shapes[0])])
-    elif isinstance(layer, keras.layers.Dense):
-      layer.set_weights([0.5 * rng.standard_normal(s) for s in shapes])
-    elif isinstance(layer, keras.layers.BatchNormalization):
-      gamma = rng.uniform(0.5, 1.5, shapes[0])
-      beta, mean = (0.5 * rng.standard_normal(shapes[0]) for _ in range(2))
-      variance = rng.uniform(0.5, 1.5, shapes[0])
-      layer.set_weights([gamma, beta, mean, variance])
+from tests.support import known_weights, long_tests, torchvision_resnet50
 
 
 class PreactResnetTest(parameterized.TestCase):
   def test_number_of_parameters_is_the_authors(self):
     network = networks.create("preact_resnet18", (32, 32, 3), 100)
-    self.assertEqual(count(network), 11_217_316)
+    self.assertEqual(known_weights.count(network), 11_217_316)
 
   def test_equals_pytorch(self):
     # The expected numbers are PyTorch 2.13's, of the same network built from
     # torch.nn's layers with the same weights, on images of odd size.
     rng = np.random.RandomState(0)
     network = networks.create("preact_resnet18", (11, 10, 2), 3, width=4)
-    fill(network, rng)
+    known_weights.fill(network, rng)
     images = rng.standard_normal((2, 11, 10, 2)).astype(np.float32)
     np.testing.assert_allclose(
       network(images, training=False),
@@ -74,7 +55,9 @@ class PreactResnetTest(parameterized.TestCase):
 
   def test_layers_at_width_64(self):
     network = networks.create("preact_resnet18", (32, 32, 3), 10)
-    self.assertEqual(count(network), 11_171_146)  # The authors' number.
+    self.assertEqual(
+      known_weights.count(network), 11_171_146
+    )  # The authors' number.
     kernels = {
       layer.name: (tuple(layer.kernel.shape), layer.strides)
       for layer in network.layers
@@ -119,7 +102,9 @@ class PreactResnetTest(parameterized.TestCase):
     shape = (40, 40, 3)
     plain = networks.create("preact_resnet10", shape, 10, 4)
     final_bn = networks.create("preact_resnet10", shape, 10, 4, final_bn=True)
-    self.assertEqual(count(final_bn), count(plain) + 2 * 8 * 4)
+    self.assertEqual(
+      known_weights.count(final_bn), known_weights.count(plain) + 2 * 8 * 4
+    )
     he_normal = networks.create(
       "preact_resnet10", shape, 10, 8, kernel_initializer="he_normal"
     )
@@ -150,7 +135,7 @@ class PreactResnetTest(parameterized.TestCase):
 class Resnet50Test(parameterized.TestCase):
   def test_shapes_are_torchvisions(self):
     network = networks.create("resnet50", (224, 224, 3), 1000)
-    self.assertEqual(count(network), 25_557_032)
+    self.assertEqual(known_weights.count(network), 25_557_032)
     state = torchvision_resnet50.random_state(np.random.default_rng(0), 1000)
     weights = {
       layer.name: [tuple(weight.shape) for weight in layer.weights]
@@ -267,32 +252,41 @@ class TrainingTest(parameterized.TestCase):
       self.assertTrue((old != new).any(), variable.name)
 
 
-# The other one is larger, and has tests of its own.
-OF_ANY_SIZE = sorted({*networks.NAMES} - {"inception_resnet_v2"})
+# preact_resnet34 is as the smaller ones; the others have tests of their own.
+OF_ANY_SIZE = sorted(
+  {*networks.NAMES} - {"inception_resnet_v2", "cnn9", "preact_resnet34"}
+)
+
+
+def create(name, shape, num_classes, width):
+  """Makes a network of a width, if it takes one."""
+  width = {} if name in networks.OF_FIXED_WIDTH else {"width": width}
+  return networks.create(name, shape, num_classes, **width)
 
 
 def untrained_loss(name, size, num_channels, num_classes, width):
   """Returns the cross entropy of an untrained network as a share of ln C.
 
   It is the worse of the network in training and not in training, on noise and
-  on smooth pictures, over all labels.
+  on smooth pictures, over all labels. Without training, the moving statistics
+  of a resnet_cifar do not hold back the sums of its blocks.
   """
   keras.utils.set_random_seed(0)
   shape = (size, size, num_channels)
-  network = networks.create(name, shape, num_classes, width)
+  network = create(name, shape, num_classes, width)
   rng = np.random.default_rng(0)
   noise = rng.standard_normal((16, *shape))
   smooth = rng.standard_normal((16, 1, 1, num_channels)) * np.ones(shape)
   shares = []
   for images in (noise, smooth):
-    for training in (False, True):
+    for training in (True,) if name == "resnet_cifar" else (False, True):
       logits = network(images.astype(np.float32), training=training)
       losses = -tf.nn.log_softmax(logits)
       shares.append(float(np.mean(losses)) / np.log(num_classes))
   return max(shares)
 
 
-_NOT_LARGE = sorted({*networks.NAMES} - {"resnet50", "inception_resnet_v2"})
+_NOT_LARGE = sorted({*OF_ANY_SIZE} - {"resnet50", "resnet_cifar", "npc_cnn"})
 
 
 class UntrainedTest(parameterized.TestCase):
@@ -315,6 +309,24 @@ class UntrainedTest(parameterized.TestCase):
     share = untrained_loss(name, size, *data, width=16)
     self.assertBetween(share, 0.99, 1.1)
 
+  @parameterized.parameters(
+    ("cnn9", 28, 1, 2),
+    ("npc_cnn", 8, 1, 2),
+    ("resnet_cifar", 8, 1, 2),
+    *long_tests.also(
+      ("cnn9", 32, 3, 10),
+      ("cnn9", 96, 3, 1000),
+      ("npc_cnn", 32, 3, 10),
+      ("npc_cnn", 28, 1, 1000),
+      ("preact_resnet34", 8, 1, 2),
+      ("preact_resnet34", 32, 3, 10),
+      ("resnet_cifar", 32, 3, 10),
+      ("resnet_cifar", 96, 1, 1000),
+    ),
+  )
+  def test_knows_nothing_of_some_sizes(self, name, *sizes):
+    self.assertBetween(untrained_loss(name, *sizes, width=16), 0.99, 1.1)
+
   @long_tests.only
   @parameterized.parameters(
     ("resnet50", 32, 3, 10),
@@ -334,7 +346,7 @@ class CreateTest(parameterized.TestCase):
     name=OF_ANY_SIZE, shape=[(8, 8, 1), (28, 28, 1), (5, 17, 3)]
   )
   def test_takes_any_image(self, name, shape):
-    network = networks.create(name, shape, 7, 4)
+    network = create(name, shape, 7, 4)
     logits = network(np.zeros((2, *shape), np.float32))
     self.assertEqual(tuple(logits.shape), (2, 7))
 
@@ -342,7 +354,7 @@ class CreateTest(parameterized.TestCase):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
     for name in OF_ANY_SIZE:
-      network = networks.create(name, (8, 8, 1), 3, 4)
+      network = create(name, (8, 8, 1), 3, 4)
       self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
 
   @parameterized.named_parameters(
@@ -354,8 +366,27 @@ class CreateTest(parameterized.TestCase):
       "option",
       ("mlp", (8, 8, 1), 10),
       {"final_bn": True},
-      "final_bn belong to preact_resnet18, preact_resnet10. Received: "
-      "network=mlp",
+      "final_bn belong to preact_resnet18, preact_resnet10, preact_resnet34. "
+      "Received: network=mlp",
+    ),
+    (
+      "dropout",
+      ("lenet5", (8, 8, 1), 10),
+      {"dropout": 0.5},
+      "dropout belong to cnn9, npc_cnn, mlp. Received: network=lenet5",
+    ),
+    (
+      "width_of_lenet5",
+      ("lenet5", (8, 8, 1), 10, 6),
+      {},
+      "`width` must be 64 for lenet5.*width=6",
+    ),
+    ("small_for_cnn9", ("cnn9", (32, 27, 1), 10), {}, "at least 28x28.*32x27"),
+    (
+      "depth",
+      ("resnet_cifar", (8, 8, 1), 10),
+      {"resnet_depth": 18},
+      r"`resnet_depth` must be 6n \+ 2.*Received: 18",
     ),
     (
       "small_for_inception",

@@ -75,6 +75,10 @@ class RegistriesTest(absltest.TestCase):
         networks.create("preact_resnet10", (32, 32, 3), 2, 4, **{name: choice})
       with self.assertRaisesRegex(errors.InvalidInputError, f"`{name}`"):
         networks.create("preact_resnet10", (32, 32, 3), 2, 4, **{name: "x"})
+    for choice in options["lenet_pool"].possible:
+      networks.create("lenet5", (8, 8, 1), 2, lenet_pool=choice)
+    with self.assertRaisesRegex(errors.InvalidInputError, "`lenet_pool`"):
+      networks.create("lenet5", (8, 8, 1), 2, lenet_pool="x")
 
   def test_scales(self):
     options = fields.options_of(script_flags.Experiments)

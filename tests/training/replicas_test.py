@@ -11,6 +11,7 @@ from nct_tf import config as config_lib, distribution, loss_scaling, networks
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building, nct
 from nct_tf.models import classifier
+from nct_tf.networks import layers
 from nct_tf.system import interruption
 from nct_tf.training import ending, loop as loop_lib, state as state_lib
 from tests.support import long_tests, virtual_devices
@@ -204,6 +205,22 @@ class GradientsTest(parameterized.TestCase):
     ):
       factor = min(1.0, norm / norms[number // half])
       np.testing.assert_allclose(other - part, factor * one, atol=1e-6)
+
+  def test_replicas_drop_differently(self):
+    strategy = strategy_of(2)
+    with strategy.scope():
+      layer = layers.Dropout(0.5)
+      layer.build((None, 100))
+    drop = tf.function(functools.partial(layer, training=True), autograph=False)
+    draws = [strategy.run(drop, (tf.ones([2, 100]),)) for _ in range(2)]
+    shares = [
+      share.numpy().tolist()
+      for draw in draws
+      for share in strategy.experimental_local_results(draw)
+    ]
+    self.assertLen({str(share) for share in shares}, 4)
+    for copy in distribution.local_components(strategy, layer.num_draws):
+      self.assertEqual(copy.numpy(), 2)
 
 
 def initial_weights(make_network):

@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -130,6 +131,39 @@ class ResumeTest(ResumeTestCase):
       errors.InvalidInputError, "other data or labels .noise.npz differs"
     ):
       self.train()
+
+
+class _KilledError(Exception):
+  """Stands for the death of a process."""
+
+
+class DropoutTest(parameterized.TestCase):
+  def test_a_run_killed_within_an_epoch_drops_what_it_would_have_dropped(self):
+    options = {
+      "method": "standard",
+      "dropout": 0.5,
+      "num_epochs": 2,
+      "batch_size": 20,
+      "steps_per_execution": 3,
+    }
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    undisturbed = tiny_run.shared(**options).path
+    write = checkpoints.Checkpoints.write
+
+    def write_and_die(directory, position, *arguments):
+      write(directory, position, *arguments)
+      if position == (1, 3):
+        raise _KilledError
+
+    with (
+      mock.patch.object(checkpoints.Checkpoints, "write", write_and_die),
+      self.assertRaises(_KilledError),
+    ):
+      tiny_run.train(folder, checkpoint_every_minutes=1e-9, **options)
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      tiny_run.train(folder, **options)
+    self.assertRegex("\n".join(logs.output), "Goes on from .*ckpt-1-3")
+    self.assertEmpty(interrupted_runs.differences(undisturbed, folder))
 
 
 class FinishedTest(ResumeTestCase):
