@@ -34,6 +34,11 @@ class CoTeachingPlusModel(co_teaching.CoTeachingModel):
       ),
     }
 
+  def phases(self, num_epochs):
+    """One, in the course of which disagreement begins to count."""
+    decoupling.check_agreement(self.options.agreement_epochs, num_epochs)
+    return super().phases(num_epochs)
+
   def choose(self, losses, disagree, among):
     """See `CoTeachingModel`."""
     rate = tf.convert_to_tensor(self.forget_rate)

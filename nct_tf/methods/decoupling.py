@@ -46,6 +46,11 @@ class DecouplingModel(classifier.Classifier):
       )
     }
 
+  def phases(self, num_epochs):
+    """One, in the course of which disagreement begins to count."""
+    check_agreement(self.options.agreement_epochs, num_epochs)
+    return super().phases(num_epochs)
+
   def evaluation_losses(self, logits, targets):
     """The cross entropies of all examples."""
     return classifier.plain_losses(logits, targets)
@@ -58,6 +63,18 @@ def uses_disagreement(agreement_epochs, num_epochs):
     agreement_epochs: int, how long it is 0; None for 10 % of all.
     num_epochs: int, of the whole training.
   """
-  if agreement_epochs is None:
-    agreement_epochs = round(num_epochs / 10)
-  return lambda epoch: float(epoch >= agreement_epochs)
+  first = _agreement_epochs(agreement_epochs, num_epochs)
+  return lambda epoch: float(epoch >= first)
+
+
+def check_agreement(agreement_epochs, num_epochs):
+  """Raises `InvalidInputError` if it would never be 1; see above."""
+  classifier.check_ends_before(
+    "agreement_epochs",
+    _agreement_epochs(agreement_epochs, num_epochs),
+    num_epochs,
+  )
+
+
+def _agreement_epochs(given, num_epochs):
+  return round(num_epochs / 10) if given is None else given

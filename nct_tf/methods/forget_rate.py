@@ -48,6 +48,13 @@ class ForgettingModel(classifier.Classifier):
       return 0
     return self.options.forget_warmup_epochs or max(1, round(num_epochs / 10))
 
+  def phases(self, num_epochs):
+    """One, which is to be longer than the warm-up."""
+    classifier.check_ends_before(
+      "forget_warmup_epochs", self._warmup_epochs(num_epochs), num_epochs
+    )
+    return super().phases(num_epochs)
+
   @property
   def noise_rate(self):
     """What the share rises to: float, or a variable."""

@@ -57,7 +57,7 @@ class GCEModel(classifier.Classifier):
     """Whether the end of an epoch prunes: 0 or 1."""
     if self.options.gce_truncation is None:
       return {}
-    first = self.options.gce_prune_epochs or max(1, num_epochs // 3)
+    first = self._first_pruning(num_epochs)
     every = self.options.gce_prune_every_epochs
 
     def prunes(epoch):
@@ -65,6 +65,17 @@ class GCEModel(classifier.Classifier):
       return float(num_done >= first and (num_done - first) % every == 0)
 
     return {"prunes": prunes}
+
+  def _first_pruning(self, num_epochs):
+    return self.options.gce_prune_epochs or max(1, num_epochs // 3)
+
+  def phases(self, num_epochs):
+    """One, in the course of which examples are pruned."""
+    if self.options.gce_truncation is not None:
+      classifier.check_ends_before(
+        "gce_prune_epochs", self._first_pruning(num_epochs), num_epochs
+      )
+    return super().phases(num_epochs)
 
   def state(self, num_examples, num_classes, batch_size):
     """Which examples are pruned: 0 or 1 each."""

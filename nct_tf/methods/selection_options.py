@@ -59,6 +59,12 @@ class ForgetRate(options.MethodOptions):
         f"forget_rate={self.forget_rate}"
       )
 
+  def of_equal_cost(self):
+    """A rate costs the same, whatever it is; an estimate costs more."""
+    if self.is_estimated:
+      return self
+    return dataclasses.replace(self, forget_rate="0")
+
   @property
   def is_estimated(self):
     """Whether the forget rate is estimated in training."""

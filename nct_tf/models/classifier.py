@@ -265,7 +265,11 @@ class Classifier(saving.Saved):
     """
 
   def phases(self, num_epochs):
-    """Returns the list of `Phase` that the epochs of a training fall into."""
+    """Returns the list of `Phase` that the epochs of a training fall into.
+
+    Raises:
+      InvalidInputError: if there are too few for what the method does in them.
+    """
     return [Phase("training", num_epochs)]
 
   # What every method has.
@@ -682,6 +686,21 @@ class _NothingRemembered(dict):
       "call the model's `remember(num_examples, num_classes, batch_size)`, and "
       "pass `fit` the targets "
       '{"label": labels, "example": np.arange(len(labels))}'
+    )
+
+
+def check_ends_before(option, epochs, num_epochs):
+  """Raises `InvalidInputError` unless something begins within a training.
+
+  Args:
+    option: str, that which says when.
+    epochs: int, after how many epochs, by the option or its default.
+    num_epochs: int, of the whole training.
+  """
+  if epochs >= num_epochs:
+    raise errors.InvalidInputError(
+      f"Argument `num_epochs` must be above the {epochs} of `{option}`. "
+      f"Received: num_epochs={num_epochs}"
     )
 
 

@@ -189,6 +189,21 @@ class ForgetRateTest(parameterized.TestCase):
     ):
       methods.get_options("jocor")(forget_rate="0.3", forget_warmup_epochs=2)
 
+  @parameterized.named_parameters(
+    ("co_teaching", "co_teaching", {"forget_warmup_epochs": 5}),
+    ("decoupling", "decoupling", {"agreement_epochs": 5}),
+    ("co_teaching_plus", "co_teaching_plus", {"agreement_epochs": 5}),
+    ("gce", "gce", {"gce_truncation": 0.5, "gce_prune_epochs": 5}),
+  )
+  def test_what_begins_later_must_begin_before_the_end(self, method, options):
+    model = golden_batch.create(method, **options)
+    self.assertLen(model.phases(6), 1)
+    with self.assertRaisesRegex(
+      errors.InvalidInputError,
+      "`num_epochs` must be above the 5 of `.*_epochs`",
+    ):
+      model.phases(5)
+
   def test_needs_examples_to_hold_out(self):
     model = golden_batch.create("co_teaching", forget_rate="0.3")
     self.assertEqual(model.example_state, {})
