@@ -6,7 +6,7 @@ from nct_tf import distribution, losses, random_numbers
 from nct_tf.methods import selection_options
 from nct_tf.models import classifier, global_batch, selection
 
-_DROPOUT_STREAM = 4  # Of random numbers, see `Classifier.step_seed`.
+_DROPOUT_STREAM = 5  # Of random numbers, see `Classifier.step_seed`.
 _AVERAGE_DECAY = 0.5
 # Percent of the training: up to there all examples count, from there on those
 # above the average do, too; and how long more examples are dropped.
