@@ -353,7 +353,7 @@ class CreateTest(parameterized.TestCase):
   def test_logits_are_float32_under_mixed_precision(self):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     self.addCleanup(keras.mixed_precision.set_global_policy, "float32")
-    for name in OF_ANY_SIZE:
+    for name in sorted({*OF_ANY_SIZE} - {"preact_resnet18", "resnet_cifar"}):
       network = create(name, (8, 8, 1), 3, 4)
       self.assertEqual(network(np.zeros((1, 8, 8, 1))).dtype, "float32")
 
