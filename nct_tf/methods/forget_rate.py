@@ -33,7 +33,7 @@ class ForgettingModel(classifier.Classifier):
         return 0.0
       return forget_rate(
         epoch - warmup_epochs,
-        float(self.noise_rate),
+        self._noise_rate(),
         self.options.forget_rampup_epochs,
         self.options.forget_exponent,
       )
@@ -55,12 +55,11 @@ class ForgettingModel(classifier.Classifier):
     )
     return super().phases(num_epochs)
 
-  @property
-  def noise_rate(self):
-    """What the share rises to: float, or a variable."""
+  def _noise_rate(self):
+    """Returns what the share rises to: float."""
     kind = self.options.forget_rate
     if kind in (selection_options.ESTIMATED, selection_options.TRUE):
-      return self.example_state["noise_rate"]
+      return float(self.recall("noise_rate"))
     return float(kind)
 
   def state(self, num_examples, num_classes, batch_size):

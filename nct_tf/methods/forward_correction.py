@@ -126,7 +126,7 @@ class ForwardCorrectionModel(classifier.Classifier):
       logits[is_held_out], training_set.labels[is_held_out]
     )
     loss = float(tf.reduce_mean(cross_entropy))
-    if loss < float(self.example_state["lowest_loss"]):
+    if loss < self.recall("lowest_loss"):
       self.example_state["lowest_loss"].assign(loss)
       self.example_state["transition"].assign(
         estimate_transition(
@@ -138,7 +138,7 @@ class ForwardCorrectionModel(classifier.Classifier):
     if epoch == num_plain - 1:
       _say_condition(
         f"After epoch {num_plain}, the transition matrix is estimated",
-        self.example_state["transition"].numpy(),
+        self.recall("transition"),
       )
 
 

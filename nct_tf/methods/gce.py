@@ -86,7 +86,9 @@ class GCEModel(classifier.Classifier):
 
   def between_epochs(self, epoch, training_set):
     """Decides which examples are pruned."""
-    if self.options.gce_truncation is None or not float(self.prunes):
+    if self.options.gce_truncation is None:
+      return
+    if not self.schedules(training_set.num_epochs)["prunes"](epoch):
       return
     pruned = _label_probability(training_set) <= self.options.gce_truncation
     self.example_state["pruned"].set_state(np.float32(pruned)[:, None])

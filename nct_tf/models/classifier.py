@@ -437,6 +437,10 @@ class Classifier(saving.Saved):
       for name, value in self.example_state.items()
     }
 
+  def recall(self, name):
+    """Returns a variable of `example_state` as a NumPy array; not in a step."""
+    return tf.convert_to_tensor(self.example_variables[name]).numpy()
+
   @property
   def remembered(self):
     """The arguments of `remember`, a dict; None before it was called."""

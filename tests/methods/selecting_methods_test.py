@@ -232,13 +232,17 @@ class EstimateTest(absltest.TestCase):
     schedules = model.schedules(20)
     self.assertEqual([schedules["holds_out"](e) for e in range(3)], [1, 1, 0])
     model.between_epochs(0, training_set)
-    self.assertEqual(float(model.noise_rate), 0)
+    self.assertEqual(float(model.recall("noise_rate")), 0)
     model.between_epochs(1, training_set)
     actual = wrong[is_held_out].mean()
-    self.assertAlmostEqual(float(model.noise_rate), actual, delta=0.06)
+    self.assertAlmostEqual(
+      float(model.recall("noise_rate")), actual, delta=0.06
+    )
     self.assertEqual(schedules["forget_rate"](1), 0)
     self.assertEqual(schedules["forget_rate"](2), 0)
-    self.assertEqual(schedules["forget_rate"](12), float(model.noise_rate))
+    self.assertEqual(
+      schedules["forget_rate"](12), float(model.recall("noise_rate"))
+    )
 
   def test_held_out_examples_do_not_count_at_first(self):
     model = golden_batch.create("co_teaching")

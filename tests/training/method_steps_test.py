@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nct_tf import distribution, methods, networks
 from nct_tf.input_pipeline import batching, noisy_dataset
-from nct_tf.models import label_scores
+from nct_tf.models import classifier, label_scores
 from nct_tf.system import interruption
 from nct_tf.training import ending, loop as loop_lib, state as state_lib
 from tests.support import long_tests, virtual_devices
@@ -24,7 +24,7 @@ NUM_STEPS = 4
 # Of those that look at the whole batch or at what is kept of the examples.
 OPTIONS = {
   "mixup": {},
-  "gce": {"gce_truncation": 0.5},
+  "gce": {"gce_truncation": 0.5, "gce_prune_epochs": 2},
   "forward_correction": {},
   "elr": {},
   "decoupling": {},
@@ -105,9 +105,19 @@ def train(method, num_replicas=1, uses_xla=False):
     [],
     has_small=True,
   )
+  # As after the second of 20 epochs, the last one of the warm-up.
+  predictions = np.random.default_rng(1).normal(
+    size=(len(model.networks), NUM_EXAMPLES, NUM_CLASSES)
+  )
+  training_set = classifier.TrainingSet(
+    20, LABELS, lambda: predictions.astype(np.float32)
+  )
+  model.between_epochs(1, training_set)
+  schedules = {name: each(7) for name, each in model.schedules(20).items()}
   learned = {f"weight{i}": np.asarray(w) for i, w in enumerate(model.weights)}
   for name, variable in model.example_variables.items():
     learned[name] = tf.convert_to_tensor(variable).numpy()
+  learned |= schedules
   return {**learned, "scores": scores.get_state(), **model.means.results()}
 
 
