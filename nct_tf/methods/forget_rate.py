@@ -11,14 +11,18 @@ from nct_tf.noise_estimation import noise_estimate
 
 _logger = logging.getLogger(__name__)
 
+_ROUGH = 0.3  # Width of an interval of the noise rate.
+
 
 class ForgettingModel(classifier.Classifier):
   """A model that leaves a share of each batch out, which rises from 0.
 
   The share is `forget_rate`, a scalar weight of the model. It rises to the
   noise rate. Where that is estimated, a tenth of the examples is held out at
-  first, and nothing is left out besides; then the noise rate is estimated from
-  what the networks predict of them, and the share begins to rise.
+  first, and during the warm-up nothing is left out besides. Then the share
+  rises, to what the networks predict of the held-out examples; that is
+  estimated anew after each epoch, as the networks get better, until the share
+  has risen, or half of the training is over.
 
   Under Keras' own `fit`, a rate that is no number needs `remember` and
   `training_set`s; see `Classifier`.
@@ -40,13 +44,20 @@ class ForgettingModel(classifier.Classifier):
 
     result = {"forget_rate": share}
     if self.options.is_estimated:
-      result["holds_out"] = lambda epoch: float(epoch < warmup_epochs)
+      last = self._last_estimate(num_epochs)
+      result["holds_out"] = lambda epoch: float(epoch <= last)
     return result
 
   def _warmup_epochs(self, num_epochs):
     if not self.options.is_estimated:
       return 0
     return self.options.forget_warmup_epochs or max(1, round(num_epochs / 10))
+
+  def _last_estimate(self, num_epochs):
+    """Returns the epoch after which the noise rate is estimated last."""
+    warmup_epochs = self._warmup_epochs(num_epochs)
+    end = warmup_epochs + self.options.forget_rampup_epochs
+    return max(warmup_epochs, min(end, num_epochs // 2)) - 1
 
   def phases(self, num_epochs):
     """One, which is to be longer than the warm-up."""
@@ -76,10 +87,12 @@ class ForgettingModel(classifier.Classifier):
     return result
 
   def between_epochs(self, epoch, training_set):
-    """Estimates the noise rate at the end of the warm-up."""
+    """Estimates the noise rate, while examples are held out for it."""
     if not self.options.is_estimated:
       return
-    if epoch + 1 != self._warmup_epochs(training_set.num_epochs):
+    first = self._warmup_epochs(training_set.num_epochs) - 1
+    last = self._last_estimate(training_set.num_epochs)
+    if not first <= epoch <= last:
       return
     is_held_out = held_out.which(self.example_state["held_out"])
     logits = classifier.ensemble_logits(list(training_set.predict()))
@@ -89,15 +102,8 @@ class ForgettingModel(classifier.Classifier):
       self.seed,
     ).noise_rate
     self.example_state["noise_rate"].assign(noise_rate.value)
-    _logger.info(
-      "After epoch %d: %.1f %% of the labels seem wrong (%.1f to %.1f), by %d "
-      "examples that were not learned from; as many are left out from now on",
-      epoch + 1,
-      100 * noise_rate.value,
-      100 * noise_rate.low,
-      100 * noise_rate.high,
-      is_held_out.sum(),
-    )
+    if epoch == last:
+      _tell(epoch, noise_rate, is_held_out.sum())
 
   def batch(self, targets):
     """Returns the `GlobalBatch` of a step, and which of it is learned from.
@@ -116,6 +122,25 @@ class ForgettingModel(classifier.Classifier):
       holds_out = tf.convert_to_tensor(self.holds_out)
       learned &= batch.join(holds_out * is_held_out)[:, 0] == 0
     return batch, learned
+
+
+def _tell(epoch, noise_rate, num_examples):
+  """Logs the last estimate of the noise rate, with a warning if it is rough."""
+  _logger.info(
+    "After epoch %d: %.1f %% of the labels seem wrong (%.1f to %.1f), by %d "
+    "examples that were not learned from; as many are left out",
+    epoch + 1,
+    100 * noise_rate.value,
+    100 * noise_rate.low,
+    100 * noise_rate.high,
+    num_examples,
+  )
+  if noise_rate.high - noise_rate.low > _ROUGH:
+    _logger.warning(
+      "That is a rough estimate, because there are few examples, or because "
+      "the networks know little yet: a longer --forget_warmup_epochs, or a "
+      "--forget_rate of your own, may be better"
+    )
 
 
 def forget_rate(epoch, noise_rate, rampup_epochs, exponent=1.0):

@@ -25,12 +25,12 @@ class ForgetRate(options.MethodOptions):
     "Share of each batch that is left out in the end: a number in [0, 1); "
     "true, the share of wrong labels, which nobody knows of real data; or "
     "estimated, that share as scripts.audit estimates it. For an estimate, a "
-    "tenth of the training examples is not learned from during "
-    "--forget_warmup_epochs.",
+    "tenth of the training examples is not learned from until the share has "
+    "risen, or in the first half of the training.",
   )
   forget_warmup_epochs: int | None = fields.option(
     None,
-    "How long nothing is left out, until --forget_rate=estimated is known. "
+    "How long nothing is left out before --forget_rate=estimated. "
     "If not given, it is 10 % of --num_epochs.",
     unit="epochs",
     low=1,
