@@ -13,13 +13,14 @@ _NPY_MAGIC = b"\x93NUMPY"
 _TOLERANCE = 1e-6
 
 
-def read(path, num_classes=None):
+def read(path, num_classes=None, option="noise_matrix"):
   """Reads a transition matrix.
 
   Args:
     path: str, a `.npy` file, or text with a line for each row, whose numbers
       have commas, semicolons or blanks between them.
     num_classes: int, C; None to take whatever the file has.
+    option: str, that which names the file.
 
   Returns:
     float64 array [C, C], see `check`.
@@ -27,7 +28,7 @@ def read(path, num_classes=None):
   Raises:
     InvalidInputError: if the file cannot be read, or holds no such matrix.
   """
-  name = f"Noise matrix {path}"
+  name = f"Argument `{option}`={path}"
   try:
     content = pathlib.Path(path).read_bytes()
   except OSError as error:

@@ -73,7 +73,9 @@ class ReadTest(parameterized.TestCase):
     path = self.write(content)
     with self.assertRaisesRegex(errors.InvalidInputError, message) as caught:
       noise_matrix.read(path, 3)
-    self.assertStartsWith(str(caught.exception), f"Noise matrix {path}")
+    self.assertStartsWith(
+      str(caught.exception), f"Argument `noise_matrix`={path}"
+    )
     self.assertNotIn("\n", str(caught.exception))
 
   def test_refuses_what_is_not_there(self):

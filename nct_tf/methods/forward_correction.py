@@ -202,7 +202,7 @@ def estimate_transition(probabilities, is_filtered=True, blend=0.0):
 
 def _read_transition(path, num_classes):
   """Returns the transition matrix of a file: float32 array."""
-  transition = noise_matrix.read(path, num_classes)
+  transition = noise_matrix.read(path, num_classes, "transition_matrix")
   if np.linalg.cond(transition) > _SINGULAR_CONDITION:
     raise errors.InvalidInputError(
       "Argument `transition_matrix` must not be singular, or some classes "
