@@ -2,20 +2,21 @@ from absl.testing import absltest
 
 from nct_tf.workdir import result as result_lib
 
+RESULT = {
+  "method": "nct",
+  "num_epochs": 40,
+  "best_accuracy": 0.95,
+  "last_accuracy": 0.9,
+  "last10_accuracy": 0.912,
+  "balanced_accuracy": 0.88,
+  "train_accuracy_noisy": None,
+  "seconds": 12.3,
+}
+
 
 class FormatResultsTest(absltest.TestCase):
   def test_a_row_a_run(self):
-    result = {
-      "method": "nct",
-      "num_epochs": 40,
-      "best_accuracy": 0.95,
-      "last_accuracy": 0.9,
-      "last10_accuracy": 0.912,
-      "balanced_accuracy": 0.88,
-      "train_accuracy_noisy": None,
-      "seconds": 12.3,
-    }
-    lines = result_lib.format_results([result, result], "ab").splitlines()
+    lines = result_lib.format_results([RESULT, RESULT], "ab").splitlines()
     self.assertEqual(
       " ".join(lines[0].split()),
       "run method epochs best last last 10 balanced memorised time",
@@ -23,6 +24,16 @@ class FormatResultsTest(absltest.TestCase):
     self.assertEqual(
       " ".join(lines[2].split()), "a nct 40 95.0 % 90.0 % 91.2 % 88.0 % - 12 s"
     )
+
+  def test_says_who_was_told_what_nobody_knows(self):
+    told = {**RESULT, "uses": ["the true noise rate"]}
+    fair = {**RESULT, "uses": []}
+    table = result_lib.format_results([RESULT, told, fair], "abc")
+    self.assertEqual(
+      table.splitlines()[-1],
+      "b uses the true noise rate, which nobody knows of real data.",
+    )
+    self.assertEqual(table.count("uses"), 1)
 
   def test_the_legend_names_what_is_known_of_the_test_labels(self):
     old, clean = {}, {"test_labels": "clean"}
