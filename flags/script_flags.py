@@ -6,7 +6,7 @@ are `nct_tf.config.TrainConfig`.
 
 import dataclasses
 
-from nct_tf import errors
+from nct_tf import errors, methods
 from nct_tf.options import data, fields, run, training
 
 
@@ -412,9 +412,10 @@ class Benchmark(fields.Options):
     "What to time. steps: a training step by itself, and the input pipeline. "
     "training: scripts.train from its start to its end, beside the step by "
     "itself. serving: the signatures of an export. scaling: a training step on "
-    "one device and on all of --strategy=mirrored. audit: an audit, compared "
+    "one device and on all of --strategy=mirrored. methods: a training step of "
+    "every method, beside one of plain training. audit: an audit, compared "
     "with cleanlab.",
-    choices=("steps", "training", "serving", "scaling", "audit"),
+    choices=("steps", "training", "serving", "scaling", "methods", "audit"),
   )
   num_steps: int = fields.option(
     20,
@@ -431,6 +432,11 @@ class Benchmark(fields.Options):
     None,
     "The Python of an environment that has PyTorch, for --compare=torch. If "
     "not given, PyTorch is looked for beside TensorFlow.",
+  )
+  methods: tuple[str, ...] = fields.option(
+    (),
+    "Methods for --suite=methods to time, beside standard. If not given, all.",
+    choices=methods.names,
   )
   output: str | None = fields.option(
     None,
@@ -449,6 +455,11 @@ class Benchmark(fields.Options):
       raise errors.InvalidInputError(
         "Argument `torch_python` belongs to compare=torch. Received: "
         f"torch_python={self.torch_python}"
+      )
+    if self.methods and self.suite != "methods":
+      raise errors.InvalidInputError(
+        "Argument `methods` belongs to suite=methods. Received: suite="
+        f"{self.suite}"
       )
 
 

@@ -7,6 +7,8 @@ Examples:
     --fake_num_train_examples=60000 --mixed_precision=bfloat16
   python -m scripts.benchmark --suite=serving --network=preact_resnet18
   python -m scripts.benchmark --suite=scaling --strategy=mirrored
+  python -m scripts.benchmark --suite=methods --network=simple_cnn \
+    --methods=elr,co_teaching
   python -m scripts.benchmark --suite=audit --dataset=fashion_mnist \
     --noise_type=symmetric_exclusive --noise_rate=0.2
 
@@ -42,6 +44,7 @@ def main(config, options):
     from nct_tf.benchmarks import (
       audit,
       end_to_end,
+      methods,
       scaling,
       serving,
       training_steps,
@@ -52,11 +55,14 @@ def main(config, options):
     "training": end_to_end,
     "serving": serving,
     "scaling": scaling,
+    "methods": methods,
     "audit": audit,
   }[options.suite]
   benchmark = suite.benchmark
   if options.suite == "training":
     benchmark = functools.partial(benchmark, train_command=_TRAIN)
+  elif options.suite == "methods":
+    benchmark = functools.partial(benchmark, methods=options.methods)
   elif options.compare:
     benchmark = functools.partial(
       benchmark, compare=options.compare, torch_python=options.torch_python

@@ -17,7 +17,7 @@ from nct_tf.benchmarks import device, workers
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
 from nct_tf.system import devices
-from nct_tf.training import cost
+from nct_tf.training import cost, epoch_schedules
 
 # How many steps are made before a value is read from a GPU, which waits for all
 # of them. To read one after each step would leave the GPU idle in between.
@@ -30,11 +30,18 @@ _FOREVER = 10**9
 class BareStep:
   """Makes training steps of a config on random images, and measures them.
 
+  What the method schedules has the values of the config's last epoch.
+
   Args:
     config: a `TrainConfig`; its dataset is replaced by `fake`.
+    num_examples: int, how many training examples the method is to remember
+      something of, at least as many as there are images; None for these.
+
+  Attributes:
+    model: the `Classifier` that is trained.
   """
 
-  def __init__(self, config):
+  def __init__(self, config, num_examples=None):
     devices.prepare(config.deterministic, config.seed)
     self._config = of_random_images(config)
     self._config = dataclasses.replace(
@@ -51,17 +58,19 @@ class BareStep:
     self._batch = tf.nest.map_structure(
       _on_device, next(iter(self._batches.take(1)))
     )
-    self._model = building.create_compiled(
+    self.model = building.create_compiled(
       self._config,
       dataset.image_shape,
       dataset.num_classes,
-      len(dataset.train_labels),
+      num_examples or len(dataset.train_labels),
       **building.no_noise(dataset.num_classes),
     )
+    for each in epoch_schedules.model_schedules(self.model, config.num_epochs):
+      each.on_epoch_begin(config.num_epochs - 1)
     with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
-      self._model.optimizer.build(self._model.trainable_variables)
+      self.model.optimizer.build(self.model.trainable_variables)
     self._uses_xla = devices.use_xla(config.jit_compile)
-    self._step = _compile(self._model, self._uses_xla)
+    self._step = _compile(self.model, self._uses_xla)
     self._first_seconds = self.seconds(1)
 
   def seconds(self, num_steps):
@@ -81,11 +90,11 @@ class BareStep:
     `group_size` is how many steps are to be made before a value is read.
     """
     gpu = device.is_gpu()
-    flops = sum(cost.count_flops(network) for network in self._model.networks)
+    flops = sum(cost.count_flops(network) for network in self.model.networks)
     return {
       "kind": "GPU" if gpu else "CPU",
       "framework": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
-      "num_networks": len(self._model.networks),
+      "num_networks": len(self.model.networks),
       "uses_xla": self._uses_xla,
       "step_flops": 3 * flops * self._config.batch_size,
       "first_step_seconds": self._first_seconds,
@@ -143,19 +152,23 @@ def make_batches(config, dataset):
   return functools.partial(pipeline.train, examples)
 
 
-def start(config):
+def start(config, num_examples=None):
   """Returns a `workers.Worker` of a `BareStep`.
 
   Args:
     config: a `TrainConfig`.
+    num_examples: see `BareStep`.
   """
   return workers.Worker(
-    "nct_tf.benchmarks.bare_step", flags=of_random_images(config).to_flags()
+    "nct_tf.benchmarks.bare_step",
+    flags=of_random_images(config).to_flags(),
+    num_examples=num_examples,
   )
 
 
-def _create(flags):
-  return BareStep(config_lib.TrainConfig.from_flagfile("\n".join(flags)))
+def _create(flags, num_examples):
+  config = config_lib.TrainConfig.from_flagfile("\n".join(flags))
+  return BareStep(config, num_examples)
 
 
 if __name__ == "__main__":

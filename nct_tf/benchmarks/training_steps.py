@@ -83,7 +83,7 @@ def benchmark(config, num_steps, compare=None, torch_python=None):
         _logger.warning("Left out: %s. %s", name, error)
       else:
         contenders[name] = stack.enter_context(worker)
-    described, seconds = _measure(contenders, num_steps)
+    described, seconds = measure(contenders, num_steps)
     pipeline = next(iter(contenders.values())).call(
       "pipeline_images_per_second"
     )
@@ -99,7 +99,7 @@ def time_steps(config, num_steps):
   """
   check_strategy(config)
   with contextlib.ExitStack() as stack:
-    _, seconds = _measure(_start_ours(config, stack), num_steps)
+    _, seconds = measure(_start_ours(config, stack), num_steps)
   own, single = np.median(seconds, axis=0)
   return float(own), float(single)
 
@@ -202,12 +202,19 @@ def _start_torch(config, variant, python):
   )
 
 
-def _measure(contenders, num_steps):
+def measure(contenders, num_steps):
   """Times contenders in turn.
 
+  Args:
+    contenders: dict from name to a `workers.Worker` of steps, see `bare_step`.
+    num_steps: int, see `benchmark`.
+
   Returns:
-    dict from name to what each says of itself; float array [num_steps,
-    num_contenders], seconds.
+    a pair: dict from name to what each says of itself, see `BareStep.describe`;
+    float array [num_steps, num_contenders], seconds.
+
+  Raises:
+    InvalidInputError: if they compute on different devices.
   """
   first = {name: worker.call("describe") for name, worker in contenders.items()}
   kinds = {each["kind"] for each in first.values()}
@@ -259,9 +266,8 @@ def _summarize(config, device, num_steps, described, seconds, pipeline):
         "ratio": float(np.median(seconds[:, 0] / seconds[:, index])),
       }
     )
-  shape = [config.fake_image_size] * 2 + [config.fake_num_channels]
   return {
-    **describe(config, shape, num_steps),
+    **describe(config, image_shape(config), num_steps),
     "device": device,
     "num_networks": num_networks,
     "step_seconds": float(own),
@@ -271,6 +277,11 @@ def _summarize(config, device, num_steps, described, seconds, pipeline):
     "pipeline_ratio": float(pipeline * own / config.batch_size),
     "rows": rows,
   }
+
+
+def image_shape(config):
+  """Returns the shape of a config's random images: list of three ints."""
+  return [config.fake_image_size] * 2 + [config.fake_num_channels]
 
 
 def describe(config, image_shape, num_steps):
