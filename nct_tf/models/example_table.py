@@ -37,7 +37,12 @@ class ExampleTable:
     Raises:
       ValueError: if there is no `example`.
     """
-    return tf.gather(self._rows, _example(targets))
+    # With several replicas, `tf.gather` would read, and copy, the whole table.
+    return tf.raw_ops.ResourceGather(
+      resource=self._rows.handle,
+      indices=_example(targets),
+      dtype=self._rows.dtype,
+    )
 
   def add(self, values, targets):
     """Adds to the rows of a batch.

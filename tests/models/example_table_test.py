@@ -63,6 +63,25 @@ class ExampleTableTest(parameterized.TestCase):
     for own in distribution.local_components(strategy, table.variable):
       np.testing.assert_allclose(own.numpy(), slow, rtol=1e-6)
 
+  @parameterized.parameters(1, virtual_devices.NUM_DEVICES)
+  def test_a_step_does_not_read_the_whole_table(self, num_replicas):
+    strategy = strategy_of(num_replicas)
+    with strategy.scope():
+      table = example_table.ExampleTable(NUM_EXAMPLES, 2, batch_size=5)
+
+    @tf.function(autograph=False)
+    def step(targets):
+      def replica_step(targets):
+        table.assign(table.gather(targets) + 1, targets)
+        table.add(table.gather(targets), targets)
+
+      strategy.run(replica_step, args=(targets,))
+
+    graph = step.get_concrete_function(shares(strategy, BATCHES[0])).graph
+    kinds = {each.type for each in graph.get_operations()}
+    self.assertIn("ResourceGather", kinds)
+    self.assertNotIn("ReadVariableOp", kinds)
+
   def test_a_state_is_taken_back(self):
     table = example_table.ExampleTable(3, 1)
     table.set_state(np.float32([[1], [2], [3]]))
