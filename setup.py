@@ -75,7 +75,11 @@ setuptools.setup(
   license="Apache-2.0",
   packages=setuptools.find_packages(include=["nct_tf", "nct_tf.*"]),
   package_data={
-    "nct_tf": ["audit/page_files/*", "experiments/presets/**/*.json"]
+    "nct_tf": [
+      "audit/page_files/*",
+      "experiments/presets/**/*.json",
+      "experiments/published/*.json",
+    ]
   },
   python_requires=">=3.10,<3.14",
   install_requires=_REQUIREMENTS,

@@ -7,6 +7,7 @@ are `nct_tf.config.TrainConfig`.
 import dataclasses
 
 from nct_tf import errors, methods
+from nct_tf.experiments import tables
 from nct_tf.options import data, fields, run, training
 
 
@@ -363,10 +364,23 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
   TITLE = "reproduce"
 
   table: int | None = fields.option(None, "The paper's table.", low=1, high=6)
+  published: str | None = fields.option(
+    None,
+    "The method whose published settings are run, with the networks, the "
+    "optimizers and the data that they were published with.",
+    choices=tables.available_published,
+    listing=tables.describe_published,
+  )
   cell: tuple[str, ...] = fields.option(
     (),
-    "Cells of the table; docs/experiments.md lists their names. If not given, "
-    "all cells are run.",
+    "Cells of the table, or of the published settings; docs/experiments.md "
+    "lists their names. If not given, all cells are run.",
+  )
+  dataset: str | None = fields.option(
+    None,
+    "Where the cells' data are, folder:PATH, csv:FILE or npz:FILE, if not in "
+    "tensorflow-datasets. All cells must be of one dataset. Results are told "
+    "apart by it.",
   )
   dry_run: bool = fields.option(
     False,
@@ -376,6 +390,26 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
     1, "How many runs train at once, sharing the processors.", low=1
   )
   runs_dir: str = fields.option("runs", "Folder of the runs' workdirs.")
+
+  def __post_init__(self):
+    super().__post_init__()
+    names = ("table", "figure", "published")
+    given = [name for name in names if getattr(self, name) is not None]
+    if len(given) != 1:
+      raise errors.InvalidInputError(
+        f"Exactly one of ({', '.join(names)}) must be given. Received: "
+        f"{', '.join(given) or 'none'}"
+      )
+    if self.dataset is not None and data.split_place(self.dataset)[0] is None:
+      raise errors.InvalidInputError(
+        "Argument `dataset` must be folder:PATH, csv:FILE or npz:FILE. "
+        f"Received: dataset={self.dataset}"
+      )
+    if self.published and self.scale != "paper":
+      raise errors.InvalidInputError(
+        "Argument `scale` belongs to table and figure. Received: "
+        f"scale={self.scale}, published={self.published}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)

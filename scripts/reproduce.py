@@ -1,4 +1,4 @@
-r"""Runs cells of the paper's tables, and prints results beside the paper's.
+r"""Runs cells of published tables, and prints results beside the published.
 
 Runs that --results_dir holds are not repeated, and interrupted runs go on.
 
@@ -6,6 +6,7 @@ Examples:
   python -m scripts.reproduce --table=1 --cell=cifar100_sym20 --dry_run
   python -m scripts.reproduce --table=1 --scale=cpu --jobs=2 --download
   python -m scripts.reproduce --figure=3 --scale=cpu --jobs=2 --download
+  python -m scripts.reproduce --published=standard --cell=mnist_sym20_phuber
 """
 
 import shlex
@@ -16,21 +17,26 @@ from scripts import cli, next_steps
 
 def main(options):
   with cli.silence():
-    from nct_tf import errors
     from nct_tf.experiments import costs, figures, pages, reproduction, tables
 
   scale, seeds, figure = options.scale, options.seeds, options.figure
-  if (figure is None) == (options.table is None):
-    raise errors.InvalidInputError("either --table or --figure must be given")
-  if figure is None:
-    table = tables.load(options.table, scale)
-    cells = table.choose(options.cell)
-  else:
+  if figure is not None:
     table, cells = tables.of_figure(figure, scale)
     seeds = figures.seeds_of(figure, seeds)
+  else:
+    published = options.published
+    table = (
+      tables.load(options.table, scale)
+      if published is None
+      else tables.load_published(published)
+    )
+    cells = table.choose(options.cell)
+  elsewhere = cells
+  if options.dataset is not None:
+    elsewhere = tables.on_dataset(cells, options.dataset)
   runs = reproduction.plan(
     table,
-    cells,
+    elsewhere,
     seeds,
     options.runs_dir,
     data_dir=options.data_dir,
@@ -46,7 +52,7 @@ def main(options):
   results = reproduction.Results(options.results_dir)
   reproduction.run_all(runs, results, options.jobs)
   if figure is None:
-    found = results.of_cells(cells, seeds)
+    found = results.of_cells(elsewhere, seeds)
     print(pages.format_table(table, cells, found, seeds))
     firsts = dict.fromkeys(str(folders[0]) for folders in found.values())
     next_steps.say("compare", f"--workdirs={','.join(firsts)}")

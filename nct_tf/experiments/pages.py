@@ -29,7 +29,7 @@ def format_table(table, cells, found, seeds):
   has_paper = any(cell.paper for cell in cells)
   header = ["", ""]
   for column in columns:
-    header += [column, "paper"] if has_paper else [column]
+    header += [column, _published(table)] if has_paper else [column]
   chosen_on = {
     layout.Workdir(folder).read_result()["best_selected_on"]
     for folders in found.values()
@@ -38,7 +38,12 @@ def format_table(table, cells, found, seeds):
   caption = f"**{_caption(table, len(seeds))}** {_explain_best(chosen_on)}"
   lines = _format_rows(table, cells, columns, found, len(seeds), has_paper)
   markdown = text_tables.format_markdown(lines, header, "ll")
-  return f"{caption.rstrip()}\n\n{markdown}"
+  return "\n\n".join([caption.rstrip(), *table.remarks, markdown])
+
+
+def _published(table):
+  """Returns the heading of published figures: str."""
+  return "published" if table.scale == tables.PUBLISHED else "paper"
 
 
 def _format_rows(table, cells, columns, found, num_seeds, has_paper):
@@ -61,36 +66,35 @@ def _format_rows(table, cells, columns, found, num_seeds, has_paper):
         if has_paper:
           figures.append(_format_paper(cell, measure, decimals))
       if any(figures):
-        name = title + _uses(by_place, title)
+        name = title + _remark(by_place, title)
         rows.append([name, tables.MEASURES[measure], *figures])
   return rows
 
 
-def _uses(cells, title):
-  """Returns what the cells of a row are told that nobody knows, for its title.
+def _remark(cells, title):
+  """Returns what has to be known of a row's figures, for its title.
+
+  That is what the runs are told that nobody knows, and whether the published
+  figures were not checked.
 
   Args:
     cells: dict from pairs of titles, a row's and a column's, to `Cell`.
     title: str, the row's.
   """
-  uses = {
-    each
-    for (row, _), cell in cells.items()
-    if row == title
-    for each in cell.config(0).method_options.uses
-  }
-  return f" (uses {' and '.join(sorted(uses))})" if uses else ""
+  own = [cell for (row, _), cell in cells.items() if row == title]
+  uses = {each for cell in own for each in cell.config(0).method_options.uses}
+  remarks = [f"uses {' and '.join(sorted(uses))}"] if uses else []
+  if not all(cell.is_checked for cell in own):
+    remarks.append("published figures are quoted, not checked")
+  return f" ({'; '.join(remarks)})" if remarks else ""
 
 
 def _caption(table, num_seeds):
-  name = f"Table {table.number}: {table.title}"
-  if table.scale != "paper":
-    name = f"{name} ({table.scale} edition)"
   if num_seeds == 1:
-    return f"{name}. Percent, one seed."
+    return f"{table.caption}. Percent, one seed."
   return (
-    f"{name}. Percent, mean ± sample standard deviation over {num_seeds} seeds "
-    "where no other number stands in brackets."
+    f"{table.caption}. Percent, mean ± sample standard deviation over "
+    f"{num_seeds} seeds where no other number stands in brackets."
   )
 
 
@@ -164,6 +168,7 @@ def write_cell_page(folder, table, cell):
     "",
     _explain_best(chosen_on),
     "",
+    *(line for remark in table.remarks for line in (remark, "")),
     "```shell",
     *(_command(each, f"{table.folder}/{cell.name}") for each in directories),
     "```",

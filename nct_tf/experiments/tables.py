@@ -1,9 +1,10 @@
-"""The paper's tables, cell by cell, as configurations.
+"""The paper's tables, and other published settings, as configurations.
 
-A table is a file under `presets/`, in one of two scales. `paper` has the
-paper's settings and figures; `cpu` is the same at a size that two cores can
-train. A column is a dataset with its label noise, and a row is a method. So a
-cell is a method on data.
+A table is a file. Those under `presets/` are the paper's, in one of two scales:
+`paper` has the paper's settings and figures; `cpu` is the same at a size that
+two cores can train. Those under `published/` are the settings that other
+methods were published with, a file for each method. A column is a dataset with
+its label noise, and a row is a method. So a cell is a method on data.
 """
 
 import dataclasses
@@ -11,9 +12,11 @@ import functools
 import json
 import pathlib
 
-from nct_tf import config as config_lib, errors
+from nct_tf import config as config_lib, errors, methods
+from nct_tf.options import fields
 
 SCALES = ("paper", "cpu")
+PUBLISHED = "published"  # Stands in place of a scale.
 NUMBERS = (1, 2, 3, 4, 5, 6)
 # What may stand in a table: name -> its title.
 MEASURES = {
@@ -30,7 +33,9 @@ MEASURES = {
 # Whose accuracy a cell may tell. The first network stands for "one of two".
 ACCURACIES = ("ensemble", "network1")
 
-_FOLDER = pathlib.Path(__file__).parent / "presets"
+_HERE = pathlib.Path(__file__).parent
+_FOLDER = _HERE / "presets"
+_PUBLISHED_FOLDER = _HERE / PUBLISHED
 _MAIN_ROW = "nct"  # A row of the presets; its cells are named after columns.
 
 
@@ -39,7 +44,8 @@ class Cell:
   """A method on data with some noise: one cell of a table.
 
   Attributes:
-    name: str, the column's name, with the row's behind it unless that is NCT.
+    name: str, the column's name, with the row's behind it unless that is NCT,
+      or of published settings the one called after the method.
     row: str, the title of its row.
     column: str, the title of its column.
     flags: dict from flag of `scripts.train` to value, of all that is not the
@@ -47,6 +53,8 @@ class Cell:
     accuracy: str, whose accuracy is told, of `ACCURACIES`.
     paper: dict from measure to [mean] or [mean, standard deviation] in
       percent, as the paper has them.
+    is_checked: bool, whether `paper` was read where it was published, not
+      quoted from memory.
   """
 
   name: str
@@ -55,6 +63,7 @@ class Cell:
   flags: dict
   accuracy: str
   paper: dict
+  is_checked: bool = True
 
   def config(self, seed, **changes):
     """Returns the `TrainConfig` of a run of this cell.
@@ -71,29 +80,52 @@ class Cell:
       **{**flags, "seed": seed, **changes}
     )
 
+  def on(self, dataset):
+    """Returns the same cell with the same data at another place.
+
+    Args:
+      dataset: str, a value of `--dataset`.
+    """
+    # Of one's own pictures, what the paper says would be chosen anew.
+    method = methods.get_options(self.flags.get("method", _MAIN_ROW))
+    paper = fields.papers_of(config_lib.TrainConfig) | fields.papers_of(method)
+    flags = {**paper, **self.flags, "dataset": dataset}
+    return dataclasses.replace(self, flags=flags)
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
   """A table of experiments.
 
   Attributes:
-    number: int, the paper's.
-    scale: str, of `SCALES`.
+    name: str, such as `table1`, or of published settings the method.
+    scale: str, of `SCALES`, or `PUBLISHED`.
     title: str.
     measures: tuple of str, of `MEASURES`: what is told of each cell.
     cells: dict from name to `Cell`, row by row.
+    remarks: tuple of str, paragraphs on where published figures come from, and
+      on what a run here does otherwise.
   """
 
-  number: int
+  name: str
   scale: str
   title: str
   measures: tuple
   cells: dict
+  remarks: tuple = ()
 
   @property
   def folder(self):
     """Where its runs are, relative to all runs: str."""
-    return f"{self.scale}/table{self.number}"
+    return f"{self.scale}/{self.name}"
+
+  @property
+  def caption(self):
+    """What it is called, and of what it is: str."""
+    if self.scale == PUBLISHED:
+      return f"{self.title}, as published"
+    name = f"{self.name.replace('table', 'Table ')}: {self.title}"
+    return name if self.scale == "paper" else f"{name} ({self.scale} edition)"
 
   def choose(self, names):
     """Returns the cells of those names, in that order; all if there is none.
@@ -128,19 +160,79 @@ def load(number, scale="paper"):
   """
   numbers = tuple(map(str, available(scale)))
   errors.check_choice("table", str(number), numbers)
-  content = json.loads(_path(scale, number).read_text(encoding="utf-8"))
+  return _read(_path(scale, number), scale, _MAIN_ROW)
+
+
+def available_published():
+  """Returns the names of the published settings: tuple of str."""
+  return tuple(sorted(path.stem for path in _PUBLISHED_FOLDER.glob("*.json")))
+
+
+@functools.cache
+def load_published(name):
+  """Reads the settings that a method was published with.
+
+  Args:
+    name: str, of `available_published`.
+
+  Returns:
+    a `Table`. It has a cell where a row has published figures for a column, if
+    only an empty dict of them.
+
+  Raises:
+    InvalidInputError: if there is none of that name.
+  """
+  errors.check_choice(PUBLISHED, name, available_published())
+  return _read(_PUBLISHED_FOLDER / f"{name}.json", PUBLISHED, name)
+
+
+def _read(path, scale, main_row):
+  content = json.loads(path.read_text(encoding="utf-8"))
   cells = [
-    _cell(content, row, column)
+    _cell(content, row, column, main_row)
     for row in content["rows"]
     for column in content["columns"]
+    if scale != PUBLISHED or column in content["rows"][row]["paper"]
   ]
   return Table(
-    number,
+    path.stem,
     scale,
     content["title"],
     tuple(content["measures"]),
     {cell.name: cell for cell in cells},
+    tuple(content.get("remarks", ())),
   )
+
+
+def describe_published():
+  """Returns what there is of published settings, as text of a line each."""
+  names = available_published()
+  width = max(map(len, names))
+  return "\n".join(
+    f"{name:<{width}}  {load_published(name).title}: "
+    f"{len(load_published(name).cells)} cells"
+    for name in names
+  )
+
+
+def on_dataset(cells, dataset):
+  """Returns the same cells with the same data at another place.
+
+  Args:
+    cells: sequence of `Cell`, all of one dataset.
+    dataset: str, a value of `--dataset`.
+
+  Raises:
+    InvalidInputError: if they are of several datasets.
+  """
+  names = {cell.flags["dataset"] for cell in cells}
+  if len(names) > 1:
+    raise errors.InvalidInputError(
+      "Argument `dataset` must stand for the one dataset of all cells: name "
+      f"those by `cell`. Received: dataset={dataset}, and cells of "
+      + ", ".join(sorted(names))
+    )
+  return [cell.on(dataset) for cell in cells]
 
 
 def of_figure(number, scale):
@@ -172,16 +264,17 @@ def _path(scale, number):
   return _FOLDER / scale / f"table{number}.json"
 
 
-def _cell(content, row_name, column_name):
+def _cell(content, row_name, column_name, main_row):
   row = content["rows"][row_name]
   column = content["columns"][column_name]
   flags = {**content["flags"], **column["flags"], **row["flags"]}
   return Cell(
-    name=column_name if row_name == _MAIN_ROW else f"{column_name}_{row_name}",
+    name=column_name if row_name == main_row else f"{column_name}_{row_name}",
     row=row["title"],
     column=column["title"],
     # None in a row takes back what its column says.
     flags={name: value for name, value in flags.items() if value is not None},
     accuracy=row.get("accuracy", "ensemble"),
     paper=row.get("paper", {}).get(column_name, {}),
+    is_checked=row.get("is_checked", True),
   )

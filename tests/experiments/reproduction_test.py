@@ -62,7 +62,11 @@ def make_table(**flags):
     )
   ]
   return tables.Table(
-    1, "paper", "Digits", ("best", "last"), {cell.name: cell for cell in cells}
+    "table1",
+    "paper",
+    "Digits",
+    ("best", "last"),
+    {cell.name: cell for cell in cells},
   )
 
 
