@@ -182,7 +182,13 @@ class BadFlagsTest(ScriptsTestCase):
     self.assertFalse((_ROOT / "unused").exists())
 
   @parameterized.parameters(
-    ("reproduce", (), "either --table or --figure must be given"),
+    ("reproduce", (), r"Exactly one of \(table, figure, published\) must be"),
+    ("reproduce", ("--published=x",), "one of <co_teaching"),
+    (
+      "reproduce",
+      ("--published=elr", "--dataset=npz:x.npz"),
+      "cells of cifar10, cifar100",
+    ),
     ("reproduce", ("--table=7",), "--table=7"),
     ("reproduce", ("--table=1", "--cell=sym99"), "`cell` must be one of cifar"),
     ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),

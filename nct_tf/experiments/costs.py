@@ -1,10 +1,11 @@
-"""What cells of the paper's tables would cost on this machine."""
+"""What cells of published tables would cost on this machine."""
 
 import dataclasses
 
 from nct_tf import datasets, units
 from nct_tf.experiments import tables
 from nct_tf.input_pipeline import noisy_dataset
+from nct_tf.options import training as training_options
 from nct_tf.reporting import text_tables
 from nct_tf.system import child_process
 from nct_tf.training import cost
@@ -43,8 +44,11 @@ def _cost_config(cell):
     config,
     noise_type="none",
     noise_rate=0.0,
+    noise_map=None,
+    noise_count=None,
     method_options=config.method_options.of_equal_cost(),
     learning_rate=1e-6,  # Of random images a network learns nothing.
+    **training_options.CONSTANT_RATES,
   )
 
 

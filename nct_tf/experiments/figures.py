@@ -56,8 +56,8 @@ def _directories(number, scale, results, seeds):
   for cell in cells:
     if not found[cell.name]:
       raise errors.InvalidInputError(
-        f"Figure {number} needs a run of {table.folder}/{cell.name}, which is "
-        f"not in {results.folder}: make it by "
+        f"Figure {number} needs a run of cell {cell.name} of {table.folder}, "
+        f"which is not in {results.folder}: make it by "
         + command_line.module(
           "scripts.reproduce",
           f"--figure={number}",
