@@ -107,7 +107,7 @@ class BadFlagsTest(ScriptsTestCase):
     ("--network=resnet", "one of <preact_resnet18|preact_resnet10|resnet50|"),
     ("--method=magic", "one of <nct|standard|"),
     ("--noise_type=uniform", "symmetric_inclusive.symmetric_exclusive"),
-    ("--optimizer=adam", "sgd.adamw.lamb.sgdw"),
+    ("--optimizer=adamax", "sgd.adamw.lamb.sgdw.adam.adagrad"),
     ("--colour=red", "There is no flag --colour "),
     ("--lr=0.1", r"no flag --lr .do you mean --learning_rate\?"),
     ("--numepochs=5", r"no flag --numepochs .do you mean --num_epochs\?"),
