@@ -856,7 +856,9 @@ class BrowserTest(parameterized.TestCase):
     self.assertLess(len(self.find_all(".card")), 200)
 
   @parameterized.named_parameters(
-    ("desktop", 1280, 900), ("phone", 375, 800), ("dark", 1280, 900, "dark")
+    ("phone", 375, 800),
+    ("dark", 1280, 900, "dark"),
+    *long_tests.also(("desktop", 1280, 900)),
   )
   def test_is_accessible(self, width, height, scheme="light"):
     self.resize(width, height)

@@ -347,6 +347,7 @@ class OwnValidationTest(absltest.TestCase):
     options = {
       "dataset": f"folder:{top / 'pics'}",
       "cache_dir": str(top / "cache"),
+      "method": "standard",
       "noise_type": "none",
       "noise_rate": 0.0,
       "num_train_examples": None,

@@ -1,6 +1,6 @@
 """Exports in a process that has TensorFlow's C API and nothing else of it.
 
-`make test-long` has it export the larger networks, too.
+`make test-long` has it export each network.
 """
 
 import importlib.util
@@ -27,7 +27,6 @@ _ROOT = pathlib.Path(__file__).absolute().parents[2]
 _SCRIPT = pathlib.Path(c_api.__file__).absolute()
 _PACKAGE = pathlib.Path(importlib.util.find_spec("tensorflow").origin).parent
 _INVALID_ARGUMENT = 3
-_QUICK = ("simple_cnn",)
 
 
 def export(path, network="mlp", method="nct", shape=(32, 32, 3)):
@@ -120,6 +119,7 @@ class CApiTestCase(parameterized.TestCase):
 
 
 class CApiTest(CApiTestCase):
+  @long_tests.only
   @parameterized.parameters(
     # Inception-ResNet-v2 takes minutes, of layers that ResNets have too. The
     # multilayer perceptron is below.
@@ -131,8 +131,6 @@ class CApiTest(CApiTestCase):
     ("resnet50", "standard"),
   )
   def test_runs_every_signature(self, network, method):
-    if network not in _QUICK and not long_tests.IS_ON:
-      self.skipTest("takes half a minute; make test-long runs it")
     # Gray images that are not square, and coloured ones that are.
     shape = (24, 40, 1) if network == "simple_cnn" else (32, 32, 3)
     export(self.path, network, method, shape)

@@ -73,7 +73,8 @@ def http(answers):
       pass
 
   server = http_server.ThreadingHTTPServer(("localhost", 0), Handler)
-  thread = threading.Thread(target=server.serve_forever)
+  # It looks that often whether it is to end.
+  thread = threading.Thread(target=server.serve_forever, args=(0.01,))
   thread.start()
   try:
     yield f"http://localhost:{server.server_port}", requests
@@ -302,6 +303,25 @@ class ScriptTest(absltest.TestCase):
     self.assertIsNone(rows[0]["disagreement"])
     self.assertLen(process.stderr.splitlines(), 1)
     self.assertRegex(process.stderr, "^predict: No server answers at http")
+
+  def test_a_full_disk_ends_it_in_one_line(self):
+    image = self.folder / "x.png"
+    image.write_bytes(pictures.png(2, 2))
+    answers = [(200, _METADATA), (200, {"outputs": _OUTPUTS})]
+    with http(answers) as (url, _), open("/dev/full", "w") as full:
+      process = processes.run_python(
+        "-m",
+        "scripts.predict",
+        f"--images={image}",
+        f"--rest_url={url}",
+        "--model_name=cats",
+        "--format=csv",
+        stdout=full,
+      )
+    self.assertEqual(process.returncode, 2)
+    self.assertRegex(
+      process.stderr, "^predict: cannot write any further: No space left.*\n$"
+    )
 
   def test_each_file_is_answered_or_named_and_nothing_else_is_said(self):
     # Pillow warns of the first two.

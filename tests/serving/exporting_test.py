@@ -155,7 +155,7 @@ class SignaturesTest(parameterized.TestCase):
     self.assertEqual(answer["probabilities"].dtype, np.float32)
     self.assertEqual(answer["class_id"].dtype, np.int64)
 
-  @parameterized.parameters({}, {"method": "standard"})
+  @parameterized.parameters({}, *long_tests.also({"method": "standard"}))
   def test_pixels(self, **options):
     self.export(**options)
     for size in (1, 5):
@@ -164,7 +164,7 @@ class SignaturesTest(parameterized.TestCase):
         self.session.run("serving_default", images), self.logits(images)
       )
 
-  @parameterized.parameters((8, 8, 3), (9, 6, 1))
+  @parameterized.parameters((9, 6, 1), *long_tests.also((8, 8, 3)))
   def test_bytes_of_that_size_are_the_pixels(self, *shape):
     self.export(shape)
     encoded = [tf.io.encode_png(image).numpy() for image in self.images]
@@ -197,7 +197,9 @@ class SignaturesTest(parameterized.TestCase):
     encoded = [tf.io.encode_png(image).numpy() for image in wide]
     self.assert_answer(self.session.run("serving_bytes", encoded), middle)
 
-  @parameterized.parameters((3, {}), (7, {"top_k": 100, "members": True}))
+  @parameterized.parameters(
+    (3, {}), *long_tests.also((7, {"top_k": 100, "members": True}))
+  )
   def test_classify(self, num_named, options):
     self.export(**options)
     examples = [
@@ -475,7 +477,7 @@ class ExportRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, "Nothing can be"):
       self.export()
 
-  @parameterized.parameters(64, 160)
+  @parameterized.parameters((160,), *long_tests.also((64,)))
   def test_a_full_disk(self, num_kilobytes):
     disk = self.folder / "disk"
     disk.mkdir()
