@@ -152,6 +152,7 @@ class HumanNoiseTest(parameterized.TestCase):
       pathlib.Path(self.folder, "run"),
       dataset="cifar10_n",
       data_dir=str(data_dir),
+      method="standard",
       num_train_examples=None,
       noise_type="human_worse",
       noise_rate=0.0,

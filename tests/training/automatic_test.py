@@ -217,7 +217,9 @@ class PrecisionTest(parameterized.TestCase):
 
   def test_what_was_chosen_is_recorded(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    directory = tiny_run.train(folder / "run", mixed_precision="auto")
+    directory = tiny_run.train(
+      folder / "run", method="standard", mixed_precision="auto"
+    )
     self.assertEqual(
       directory.read_config().mixed_precision, devices.choose_precision("auto")
     )

@@ -69,7 +69,7 @@ def setUpModule():
 class RunTest(parameterized.TestCase):
   """It is out of memory in the second of two epochs."""
 
-  @parameterized.parameters("train", "test")
+  @parameterized.parameters(("train",), *long_tests.also(("test",)))
   def test_out_of_memory(self, part):
     self.check_out_of_memory(part, _fail_as_if)
 

@@ -138,8 +138,11 @@ def gradients_of(make_network, num_replicas, **options):
 class GradientsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("mlp_2", mlp, 2),
-    ("synchronized_2", synchronized_cnn, 2),
-    *long_tests.also(("synchronized_4", one_synchronized, 4)),
+    ("synchronized_2", one_synchronized, 2),
+    *long_tests.also(
+      ("synchronized_cnn_2", synchronized_cnn, 2),
+      ("synchronized_4", one_synchronized, 4),
+    ),
   )
   def test_are_those_of_one_replica(self, make_network, num_replicas):
     for one, many in zip(
@@ -181,7 +184,7 @@ class GradientsTest(parameterized.TestCase):
     ):
       np.testing.assert_allclose(one, np.mean(others, axis=0), atol=1e-6)
 
-  @parameterized.parameters(1, 2)
+  @parameterized.parameters((2,), *long_tests.also((1,)))
   def test_clips_each_network_by_its_own_norm(self, num_replicas):
     # Weight decay comes after clipping.
     decay = [WEIGHT_DECAY * w for w in initial_weights(mlp)]
@@ -260,7 +263,7 @@ class TrainingTest(absltest.TestCase):
 
 
 class Float16Test(parameterized.TestCase):
-  @parameterized.parameters((1, "simple_cnn"), (2, "mlp"))
+  @parameterized.parameters((2, "mlp"), *long_tests.also((1, "simple_cnn")))
   def test_a_step_that_overflows_anywhere_is_left_out_everywhere(
     self, num_replicas, network
   ):

@@ -12,9 +12,10 @@ from nct_tf import errors
 from nct_tf.evaluation import evaluation
 from nct_tf.training import run
 from nct_tf.workdir import checkpoints, restoring
-from tests.support import interrupted_runs, tiny_run
+from tests.support import interrupted_runs, long_tests, tiny_run
 
 _OPTIONS = {
+  "method": "standard",
   "num_epochs": 7,
   "keep_checkpoints": 9,
   "validation_fraction": 0.3,
@@ -94,8 +95,10 @@ class ResumeTest(ResumeTestCase):
 
   @parameterized.named_parameters(
     ("half_a_line", truncate),
-    ("empty", lambda path: path.write_text("")),
-    ("foreign", lambda path: path.write_text("a,b\n1,2\n")),
+    *long_tests.also(
+      ("empty", lambda path: path.write_text("")),
+      ("foreign", lambda path: path.write_text("a,b\n1,2\n")),
+    ),
   )
   def test_a_history_that_is(self, damage):
     damage(self.workdir.history_file)

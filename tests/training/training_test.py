@@ -66,6 +66,12 @@ RESULT_KEYS = (
   "keras",
 )
 TIMES = ("seconds", "examples_per_second")
+# For what is not about the networks: one of them, and no more to trace.
+CHEAP = {
+  "method": "standard",
+  "augmentation": "none",
+  "monitor_every_epochs": 0,
+}
 
 
 def setUpModule():
@@ -110,9 +116,9 @@ class RunTestCase(parameterized.TestCase):
     result = run.train_and_evaluate(config)
     return layout.Workdir(config.workdir), result
 
-  def copy(self, name):
-    """Returns the `Workdir` of a copy of the usual run."""
-    directory, _ = usual()
+  def copy(self, name, **changes):
+    """Returns the `Workdir` of a copy of a run, if not told otherwise usual."""
+    directory, _ = trained(**changes) if changes else usual()
     shutil.copytree(directory.path, self.folder / name)
     return layout.Workdir(self.folder / name)
 
@@ -216,7 +222,7 @@ class FilesTest(RunTestCase):
     self.assertAlmostEqual(validated, round(validated), places=3)
 
   @parameterized.parameters(
-    {"crop_size": 6, "augmentation": "resized_crop_flip"}, *long_tests.also({})
+    {}, *long_tests.also({"crop_size": 6, "augmentation": "resized_crop_flip"})
   )
   def test_evaluates_and_exports_what_was_trained(self, **changes):
     directory, result, export_dir = exported(**changes)
@@ -257,7 +263,7 @@ class OwnValidationTest(RunTestCase):
     )
 
   def test_it_is_validated_on_and_is_no_part_of_what_is_trained_on(self):
-    directory, result = self.run_in("run")
+    directory, result = self.run_in("run", **CHEAP)
     self.assertEqual(result["best_selected_on"], "validation")
     history = self.history(directory)
     for name, num_examples in (("val", 60), ("test", 360)):
@@ -279,7 +285,7 @@ class OwnValidationTest(RunTestCase):
 
   def test_held_out_examples_take_its_place(self):
     directory, result = self.run_in(
-      "run", validation_fraction=0.25, num_epochs=1
+      "run", validation_fraction=0.25, num_epochs=1, **CHEAP
     )
     self.assertEqual(result["best_selected_on"], "validation")
     with np.load(directory.noise_file) as noise:
@@ -306,8 +312,9 @@ class ExtraTestsTest(RunTestCase):
     )
     with mock.patch.object(datasets, "load", return_value=other):
       # A run that is stopped while it tests goes on.
-      self.stop_while_testing(ema_decay=0.5)
-      directory, result = self.run_in("run", ema_decay=0.5)
+      options = {"ema_decay": 0.5, "monitor_every_epochs": 0}
+      self.stop_while_testing(**options)
+      directory, result = self.run_in("run", **options)
       scores = evaluation.evaluate_run(directory)
     self.assertLen(self.history(directory)["loss"], CONFIG.num_epochs)
     model, _, _ = restoring.restore(directory)
@@ -352,6 +359,7 @@ class ExtraTestsTest(RunTestCase):
       fake_image_size=8,
       num_epochs=1,
       num_train_examples=None,
+      **CHEAP,
     )
     self.assertIsNone(result["top5_accuracy"])
     self.assertEqual(result["extra_tests"], {})
@@ -444,7 +452,7 @@ class SubsetTest(RunTestCase):
     with mock.patch.object(
       fitting.callbacks, "Timer", wraps=fitting.callbacks.Timer
     ) as timer:
-      self.run_in("run", **self.OPTIONS, batch_size=20, num_epochs=1)
+      self.run_in("run", **self.OPTIONS, **CHEAP, batch_size=20, num_epochs=1)
     self.assertEqual(timer.call_args.args[0], 50)
 
   def test_number_and_sampling_belong_together(self):
@@ -472,17 +480,18 @@ class CropTest(RunTestCase):
 
 class RepeatabilityTest(RunTestCase):
   def test_equal_seeds_give_equal_bits(self):
-    self.check_equal_seeds_give_equal_bits("simple_cnn")
+    self.check_equal_bits(usual()[0], self.run_in("again")[0])
 
   @long_tests.only
-  def test_equal_seeds_give_equal_bits_of_a_residual_network(self):
-    self.check_equal_seeds_give_equal_bits("preact_resnet10")
-
-  def check_equal_seeds_give_equal_bits(self, network):
-    first, second = (
+  @parameterized.parameters("simple_cnn", "preact_resnet10")
+  def test_equal_seeds_give_equal_bits_of(self, network):
+    runs = (
       self.run_in(name, network=network, width=4)[0]
       for name in ("first", "second")
     )
+    self.check_equal_bits(*runs)
+
+  def check_equal_bits(self, first, second):
     self.assertEqual(self.history(first), self.history(second))
     one, two = (
       restoring.restore(directory)[0].get_weights()
@@ -492,8 +501,8 @@ class RepeatabilityTest(RunTestCase):
       np.testing.assert_array_equal(a, b)
 
   def test_another_seed_gives_another_history(self):
-    directory, _ = usual()
-    other, _ = self.run_in("other", seed=1)
+    directory = tiny_run.shared()
+    other = tiny_run.train(self.folder / "other", seed=1)
     self.assertNotEqual(self.history(directory), self.history(other))
 
   def test_restored_model_gives_the_last_accuracy(self):
@@ -574,11 +583,11 @@ class VariantsTest(RunTestCase):
       "bfloat16_and_authors_targets",
       {"mixed_precision": "bfloat16", "target_variability_exclude_true": False},
     ),
-    (
-      "adamw_and_no_mimicry",
-      {"optimizer": "adamw", "learning_rate": 1e-3, "alpha_max": 0.0},
-    ),
     *long_tests.also(
+      (
+        "adamw_and_no_mimicry",
+        {"optimizer": "adamw", "learning_rate": 1e-3, "alpha_max": 0.0},
+      ),
       ("lamb", {"optimizer": "lamb", "learning_rate": 1e-2}),
       (
         "decoupled_and_no_target_variability",
@@ -601,6 +610,11 @@ class VariantsTest(RunTestCase):
       self.skipTest("needs tensorflow-addons")
     _, result = self.run_in("sgdw", **(self.EASY | {"optimizer": "sgdw"}))
     self.assertGreater(result["best_accuracy"], 0.5)
+
+  @long_tests.only
+  def test_trains_on_what_addons_cut_out(self):
+    if not addons.available():
+      self.skipTest("needs tensorflow-addons")
     directory, _ = usual()
     other, _ = self.run_in("cutout", augmentation="crop_flip_cutout")
     self.assertNotEqual(self.history(directory), self.history(other))
@@ -652,7 +666,8 @@ class RefusalsTest(RunTestCase):
       self.run_in("run")
 
   def test_a_run_of_an_earlier_version_is_known_again(self):
-    directory, result = self.run_in("run", method="standard")
+    directory = self.copy("run", method="standard")
+    result = directory.read_result()
     text = directory.flags_file.read_text()
     # Which wrote the options of NCT for any method.
     directory.flags_file.write_text(
@@ -684,7 +699,7 @@ class RefusalsTest(RunTestCase):
       r"lr_decay_epochs is not set there and 1 here\).*--overwrite",
     ):
       self.run_in("run", width=9, lr_decay_epochs=(1,))
-    _, result = self.run_in("run", width=9, overwrite=True)
+    _, result = self.run_in("run", width=9, overwrite=True, **CHEAP)
     self.assertEqual(result["width"], 9)
     self.assertEqual(directory.read_config().width, 9)
     self.assertEqual((directory.path / "notes.txt").read_text(), "mine")
@@ -697,7 +712,7 @@ class RefusalsTest(RunTestCase):
       # Each step makes every weight -2 times as large.
       self.run_in(
         "run",
-        augmentation="none",
+        **CHEAP,
         momentum=0.0,
         learning_rate=1e-3,
         weight_decay=3e3,

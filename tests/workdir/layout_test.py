@@ -51,7 +51,9 @@ class RunFilesTest(absltest.TestCase):
     self.assertEqual(paths, {*directory.run_files, *others})
 
   def test_a_run_leaves_nothing_else_behind(self):
-    directory = tiny_run.train(self.folder / "run", monitor_every_epochs=1)
+    directory = tiny_run.train(
+      self.folder / "run", method="standard", monitor_every_epochs=1
+    )
     run_audit.audit_run(directory, num_folds=0, force=True)
     left = set(os.listdir(directory.path))
     audit = directory.audit_dir(0)
@@ -60,7 +62,7 @@ class RunFilesTest(absltest.TestCase):
     self.assertContainsSubset({audit.name, "memorisation.png"}, left)
 
   def test_overwrite_deletes_the_run_and_nothing_else(self):
-    directory = tiny_run.train(self.folder / "run")
+    directory = tiny_run.copy(self.folder / "run")
     for name in (
       "notes.txt",
       "folds/0-of-2/flags.txt",

@@ -28,7 +28,7 @@ _OPTIONS = {
   "num_train_examples": None,
   "noise_type": "none",
   "noise_rate": 0.0,
-  "target_variability_max": 0.1,
+  "method": "standard",
   "learning_rate": 0.1,
   "num_epochs": 2,
   "batch_size": 16,
