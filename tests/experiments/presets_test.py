@@ -1,7 +1,7 @@
 """Each preset trains two steps, on random images of its dataset's shape.
 
 `make test-long` takes all of them; otherwise, of the small network, one for
-each graph that TensorFlow builds.
+each method.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ def presets():
       for name, cell in tables.load(number, scale).cells.items():
         run = cell.config(0)
         kinds.setdefault(_kind(run), (number, scale, name))
-  graphs = {}
+  of_methods = {}
   for kind, place in kinds.items():
     if kind.network not in _LARGE:
-      graphs.setdefault(_graph(kind), place)
-  taken = kinds.values() if long_tests.IS_ON else graphs.values()
+      of_methods.setdefault(kind.method, place)
+  taken = kinds.values() if long_tests.IS_ON else of_methods.values()
   return [
     ("{1}_table{0}_{2}".format(*place), *place, place in taken)
     for place in kinds.values()
@@ -47,13 +47,6 @@ def _kind(run):
     run,
     method_options=run.method_options.of_equal_cost(),
     noise_rate=min(run.noise_rate, 0.2),
-  )
-
-
-def _graph(kind):
-  """Returns what alone decides which graph is built."""
-  return dataclasses.replace(
-    kind, noise_type="none", noise_rate=0.0, num_epochs=200
   )
 
 

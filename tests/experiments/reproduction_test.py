@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import json
 import os
@@ -98,7 +99,28 @@ class ReproductionTest(absltest.TestCase):
       ],
     )
 
+  @contextlib.contextmanager
+  def fake_python(self, **changes):
+    """Has processes copy a run that was trained once, and train nothing."""
+    python = self.folder / "python"
+    python.write_text(_FAKE_PYTHON)
+    python.chmod(0o755)
+    finished = tiny_run.shared(**_FINISHED, **changes).path
+    with (
+      mock.patch.object(sys, "executable", str(python)),
+      mock.patch.dict(os.environ, FINISHED=str(finished)),
+    ):
+      yield
+
   def test_runs_are_kept_told_and_not_made_again(self):
+    with self.fake_python():
+      self.check_runs_are_kept()
+
+  @long_tests.only
+  def test_runs_that_processes_train_are_kept(self):
+    self.check_runs_are_kept()
+
+  def check_runs_are_kept(self):
     digits, standard = self.plan()
     tiny_run.copy(standard.config.workdir, **_FINISHED, method="standard")
     reproduction.run_all([digits, standard], self.results(), num_jobs=2)
@@ -169,14 +191,9 @@ class ReproductionTest(absltest.TestCase):
   def test_failures_are_told_after_the_others_have_ended(self):
     bad, _ = self.plan(make_table(num_train_examples=100_000))
     _, good = self.plan()
-    python = self.folder / "python"
-    python.write_text(_FAKE_PYTHON)
-    python.chmod(0o755)
-    finished = tiny_run.shared(**_FINISHED, method="standard").path
     results = self.results()
     with (
-      mock.patch.object(sys, "executable", str(python)),
-      mock.patch.dict(os.environ, FINISHED=str(finished)),
+      self.fake_python(method="standard"),
       self.assertRaisesRegex(
         errors.InvalidInputError, r"1 runs failed; .*\.log ends with: .*at most"
       ),

@@ -9,7 +9,7 @@ from nct_tf import config as config_lib, errors
 from nct_tf.experiments import tuning
 from nct_tf.training import cost
 from nct_tf.workdir import history
-from tests.support import tiny_run
+from tests.support import long_tests, tiny_run
 
 _OPTION = "target_variability_max"
 
@@ -93,6 +93,7 @@ class TuningTest(absltest.TestCase):
       ["--width=5", "--target_variability_max=0.3"], best.to_flags()
     )
 
+  @long_tests.only
   def test_an_option_of_training_of_any_method(self):
     config = self.config(num_epochs=4, method="standard")
     scores = tuning.tune(config, "learning_rate", [0.1, 1e-9])
