@@ -32,10 +32,8 @@ FIT_METHODS = [
   (name, name)
   for name in (
     "nct",
-    "standard",
-    "dml",
     "bootstrap",
-    *long_tests.also("gce", "sce", "nce_rce", "decoupling"),
+    *long_tests.also("standard", "dml", "gce", "sce", "nce_rce", "decoupling"),
   )
 ]
 # One of two networks and one of one. `make test-long` has the others as well.
@@ -183,7 +181,7 @@ class WeightsTest(FitTest):
     )
 
   @parameterized.named_parameters(
-    ("standard", "standard"), ("bootstrap", "bootstrap")
+    ("standard", "standard"), *long_tests.also(("bootstrap", "bootstrap"))
   )
   def test_a_weight_of_2_is_an_example_twice(self, method):
     model, twice = (compiled(method) for _ in range(2))
@@ -205,7 +203,7 @@ class WeightsTest(FitTest):
     assert_same_weights(plain, weighted)
 
   @parameterized.named_parameters(
-    ("integers", "labels"), ("one_hot", "one_hot")
+    ("one_hot", "one_hot"), *long_tests.also(("integers", "labels"))
   )
   def test_class_weights_are_sample_weights(self, form):
     class_weight = {0: 0.5, 1: 2.0, 2: 1.0}
@@ -218,7 +216,9 @@ class WeightsTest(FitTest):
     self.assertEqual(history, expected)
     assert_same_weights(one, other)
 
-  @parameterized.named_parameters(("nct", "nct"), ("bootstrap", "bootstrap"))
+  @parameterized.named_parameters(
+    ("nct", "nct"), *long_tests.also(("bootstrap", "bootstrap"))
+  )
   def test_validation_data_may_have_weights(self, method):
     model = compiled(method, keras.optimizers.SGD(0.0))
     history = fit(
@@ -244,6 +244,7 @@ class WeightsTest(FitTest):
     fit(other, self.features, targets, sample_weight=self.weights)
     assert_same_weights(one, other)
 
+  @long_tests.only
   def test_without_weights_there_is_no_operation_for_them(self):
     def operations(*data):
       model = compiled("dml")
@@ -406,7 +407,8 @@ class MetricsTest(FitTest):
     self.assertAlmostEqual(scores["accuracy"], expected["accuracy"], places=5)
 
   @parameterized.named_parameters(
-    ("accuracy", "accuracy"), ("crossentropy", "crossentropy")
+    ("accuracy", "accuracy"),
+    *long_tests.also(("crossentropy", "crossentropy")),
   )
   def test_names_that_take_labels_of_any_form(self, name):
     results = [
@@ -562,8 +564,8 @@ class SavingTest(FitTest):
 
   @parameterized.named_parameters(
     ("nct", "nct", {"temperature": 2.5, "target_variability_max": 0.2}),
-    ("standard", "standard", {}),
     *long_tests.also(
+      ("standard", "standard", {}),
       ("dml", "dml", {}),
       ("bootstrap", "bootstrap", {"bootstrap_type": "hard"}),
     ),
@@ -602,8 +604,10 @@ class SavingTest(FitTest):
 
   @parameterized.named_parameters(
     ("by_name", "adam"),
-    ("schedule", keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
     ("average", "ema"),
+    *long_tests.also(
+      ("schedule", keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
+    ),
   )
   def test_optimizers(self, optimizer):
     if optimizer == "ema":
@@ -619,7 +623,8 @@ class SavingTest(FitTest):
     self.assert_go_on_alike(model, self.saved(model))
 
   @parameterized.named_parameters(
-    ("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")
+    ("float16", "mixed_float16"),
+    *long_tests.also(("bfloat16", "mixed_bfloat16")),
   )
   def test_mixed_precision(self, policy):
     before = keras.mixed_precision.global_policy()
@@ -743,7 +748,9 @@ class CallbacksTest(FitTest):
     super().setUp()
     self.folder = self.make_folder()
 
-  @parameterized.named_parameters(*SOME_METHODS)
+  @parameterized.named_parameters(
+    ("nct", "nct"), *long_tests.also(*SOME_METHODS[1:])
+  )
   def test_checkpoints_and_files(self, method):
     model = compiled(method, run_eagerly=False, jit_compile=False)
     best = keras.callbacks.ModelCheckpoint(
@@ -783,7 +790,10 @@ class CallbacksTest(FitTest):
       served.serve(self.features), probabilities, atol=1e-6
     )
 
-  @parameterized.named_parameters(*SOME_METHODS)
+  @parameterized.named_parameters(
+    ("bootstrap", "bootstrap"),
+    *long_tests.also(SOME_METHODS[0], *SOME_METHODS[2:]),
+  )
   def test_compiled_by_xla(self, method):
     models = [
       compiled(method),

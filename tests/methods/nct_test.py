@@ -11,7 +11,7 @@ from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import nct, standard as standard_lib
 from nct_tf.models import label_scores
 from nct_tf.training import epoch_schedules
-from tests.support import linear_networks, virtual_devices
+from tests.support import linear_networks, long_tests, virtual_devices
 
 TEMPERATURE = 4.0
 
@@ -101,6 +101,7 @@ class ReplicasTest(absltest.TestCase):
     weights = [np.asarray(w) for w in model.get_weights()]
     return weights, history.history
 
+  @long_tests.only
   def test_one_and_two_give_the_same_weights_and_metrics(self):
     rng = np.random.default_rng(0)
     images = rng.integers(256, size=(29, 5, 5, 1), dtype=np.uint8)

@@ -137,6 +137,7 @@ class ToyMethodTest(parameterized.TestCase):
     )
     self.assertGreater(figure.stat().st_size, 10_000)
 
+  @long_tests.only
   def test_it_is_measured(self):
     config = self.directory.read_config().replace(
       batch_size=8, fake_image_size=8, fake_num_train_examples=16

@@ -179,7 +179,9 @@ class KerasTest(FilesTestCase):
     ):
       np.testing.assert_array_equal(one, two)
 
-  @parameterized.parameters("preact_resnet10", "simple_cnn", "mlp")
+  @parameterized.parameters(
+    "simple_cnn", "mlp", *long_tests.also("preact_resnet10")
+  )
   def test_own_weights(self, name):
     path = self.file("own.weights.h5")
     original = networks.create(name, (9, 8, 1), 3, 4)
