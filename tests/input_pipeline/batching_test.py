@@ -4,6 +4,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from nct_tf.input_pipeline import batching, noisy_dataset, sampling
+from tests.support import long_tests
 
 NUM_EXAMPLES = 23
 # Every image tells its number, every label too.
@@ -116,7 +117,7 @@ class ReplicasTest(parameterized.TestCase):
             whole[start + 2 * machine + local][1]["label"],
           )
 
-  @parameterized.parameters(0, 1, 4, 5, 7, 9)
+  @parameterized.parameters(1, 5, 9, *long_tests.also(0, 4, 7))
   def test_going_on_gives_what_would_have_come(self, first_step):
     whole = batches(augmentation="crop_flip")
     rest = batches(augmentation="crop_flip", first_step=first_step)
@@ -170,7 +171,7 @@ class BalancedSamplingTest(parameterized.TestCase):
     self.assertLen({tuple(epoch) for epoch in epochs.tolist()}, 12)
     self.assertLen(set(epochs.ravel().tolist()), NUM_EXAMPLES)
 
-  @parameterized.parameters(3, 5, 17)
+  @parameterized.parameters((5,), *long_tests.also((3,), (17,)))
   def test_going_on_gives_what_would_have_come(self, first_step):
     whole, rest = self.drawn(), self.drawn(first_step=first_step)
     for expected, actual in zip(whole[first_step:], rest, strict=True):
@@ -243,7 +244,7 @@ class BalancedSubsetTest(parameterized.TestCase):
     other = np.concatenate(self.drawn(num_epochs=1, seed=4))
     self.assertTrue((epochs[0] != other).any())
 
-  @parameterized.parameters(2, 3, 7)
+  @parameterized.parameters((3,), *long_tests.also((2,), (7,)))
   def test_going_on_gives_what_would_have_come(self, first_step):
     whole, rest = self.drawn(), self.drawn(first_step=first_step)
     for expected, actual in zip(whole[first_step:], rest, strict=True):

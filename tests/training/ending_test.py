@@ -17,6 +17,7 @@ from tests.support import interrupted_runs, long_tests, tiny_run
 
 _PATIENCE = 2
 _OPTIONS = {
+  "method": "standard",
   "num_epochs": 30,
   "early_stopping": _PATIENCE,
   "validation_fraction": 0.3,
@@ -89,7 +90,7 @@ class RunTest(parameterized.TestCase):
     self.assertBetween(result["train_accuracy_noisy"], 0, 1)
     self.assertRegex(
       result_lib.format_results([result], ["x"]),
-      rf"x +nct +{len(accuracies)} of 30 ",
+      rf"x +standard +{len(accuracies)} of 30 ",
     )
     last = checkpoints.Checkpoints(self.finished.checkpoints_dir).last()
     self.assertEqual(last.name, f"ckpt-{len(accuracies)}")
