@@ -559,6 +559,7 @@ class WholeTest(ScriptsTestCase):
     self.assertGreater(measured["warm_first_step_seconds"], 1)
     self.assertIn("end to end over the bare step", process.stdout)
 
+  @long_tests.only
   def test_benchmark_of_serving(self):
     process = self.succeed(
       "benchmark",
@@ -786,6 +787,7 @@ class ApplyDecisionsTest(ScriptsTestCase):
 
 
 class OtherDataTest(ScriptsTestCase):
+  @long_tests.only
   def test_data_that_have_changed_are_refused_in_one_line(self):
     top = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     folder, workdir = top / "pics", top / "run"
@@ -811,10 +813,8 @@ class OtherDataTest(ScriptsTestCase):
     folder.rename(moved)
     for script, *flags in (
       ("evaluate", cache),
-      *long_tests.also(
-        ("audit", "--folds=0", "--force", cache),
-        ("apply_decisions", f"--output={top / 'copy'}", cache),
-      ),
+      ("audit", "--folds=0", "--force", cache),
+      ("apply_decisions", f"--output={top / 'copy'}", cache),
     ):
       flags.append(f"--workdir={workdir}")
       self.assert_one_line(

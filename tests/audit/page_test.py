@@ -857,8 +857,7 @@ class BrowserTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ("phone", 375, 800),
-    ("dark", 1280, 900, "dark"),
-    *long_tests.also(("desktop", 1280, 900)),
+    *long_tests.also(("desktop", 1280, 900), ("dark", 1280, 900, "dark")),
   )
   def test_is_accessible(self, width, height, scheme="light"):
     self.resize(width, height)

@@ -202,6 +202,7 @@ class AuditingTest(absltest.TestCase):
     np.testing.assert_array_equal(again.audit.rank, result.audit.rank)
     self.assertTrue((self.directory.path / "audit_3_folds").exists())
 
+  @long_tests.only
   def test_it_warns_of_what_was_memorised_and_of_few_epochs(self):
     memorised = tiny_run.train(
       self.folder / "memorised",

@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from nct_tf import datasets, errors
 from nct_tf.datasets import image_dataset
+from tests.support import long_tests
 
 
 class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -351,7 +352,7 @@ class CacheTest(parameterized.TestCase):
       if path.is_file() and path.name != ".lock"
     }
 
-  @parameterized.parameters("disk", "none")
+  @parameterized.parameters(("disk",), *long_tests.also(("none",)))
   def test_a_damaged_file_is_made_anew(self, cache):
     self.load(cache).moments  # noqa: B018 It is kept, too.
     before = self.files()

@@ -604,8 +604,8 @@ class SavingTest(FitTest):
 
   @parameterized.named_parameters(
     ("by_name", "adam"),
-    ("average", "ema"),
     *long_tests.also(
+      ("average", "ema"),
       ("schedule", keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),
     ),
   )

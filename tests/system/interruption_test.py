@@ -59,6 +59,7 @@ class InterruptionTest(parameterized.TestCase):
     self.assertTrue(interrupted_runs.wait_for(process, history.exists))
     self.assert_saves_at(signal.SIGINT, process)
 
+  @long_tests.only
   def test_a_signal_before_the_first_step(self):
     process = self.start(*_LONG)
     flags = self.workdir / "flags.txt"

@@ -605,6 +605,7 @@ class VariantsTest(RunTestCase):
     model, _, _ = restoring.restore(directory)
     self.assertEqual(model.network1.get_weights()[0].dtype, np.float32)
 
+  @long_tests.only
   def test_trains_with_addons(self):
     if not addons.available():
       self.skipTest("needs tensorflow-addons")
