@@ -13,15 +13,13 @@ from nct_tf import config, datasets, errors
 from nct_tf.experiments import pages, reproduction, tables
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.methods import building
-from nct_tf.options import training as training_options
 from nct_tf.system import interruption
 from nct_tf.training import loop as loop_lib
 from nct_tf.workdir import layout
 from tests.support import long_tests
 
 _BATCH_SIZE = 4
-# Network and image's side -> its parameters, as the references have them or
-# sums of its layers.
+# Network and image's side -> the sum of its layers' trainable weights.
 _NUM_PARAMETERS = {
   ("cnn9", 28): 4_432_266,
   ("cnn9", 32): 4_434_570,
@@ -119,18 +117,8 @@ def graphs():
   kinds = {}
   for place, cell in cells().items():
     run = cell.config(0)
-    kind = dataclasses.replace(
-      run,
-      noise_type="none",
-      noise_rate=0.0,
-      noise_map=None,
-      noise_count=None,
-      method_options=run.method_options.of_equal_cost(),
-      learning_rate=1.0,
-      validation_fraction=0.0,
-      monitor_every_epochs=0,
-      **training_options.CONSTANT_RATES,
-    )
+    data = run.dataset.removeprefix("fashion_")
+    kind = (run.method, run.network, data, run.clip_norm)
     kinds.setdefault(kind, ("_".join(place), cell))
   return list(kinds.values())
 
@@ -175,7 +163,7 @@ class AllPublishedTest(parameterized.TestCase):
     run = dataclasses.replace(preset, batch_size=_BATCH_SIZE)
     dataset = datasets.load(
       "fake",
-      num_train_examples=2 * num_classes,
+      num_train_examples=10 * num_classes,
       num_test_examples=num_classes,
       height=side,
       num_channels=channels,
@@ -191,9 +179,10 @@ class AllPublishedTest(parameterized.TestCase):
     )
     for network in model.networks:
       if num_classes == 10 and (run.network, side) in _NUM_PARAMETERS:
-        self.assertEqual(
-          network.count_params(), _NUM_PARAMETERS[run.network, side]
-        )
+        sizes = [
+          math.prod(weight.shape) for weight in network.trainable_weights
+        ]
+        self.assertEqual(sum(sizes), _NUM_PARAMETERS[run.network, side])
     loop = loop_lib.TrainingLoop(model, interruption.Interruption())
     pipeline = batching.Batching.of_run(run, dataset.moments)
     batches = loop.iterate(functools.partial(pipeline.train, noisy.train))
