@@ -35,7 +35,10 @@ def last_accuracy(method):
 
 @long_tests.only
 class DigitsTest(parameterized.TestCase):
-  @parameterized.parameters(*sorted(set(methods.names()) - {"standard"}))
+  # Bootstrapping with 95 % of the label is too close to standard training.
+  @parameterized.parameters(
+    *sorted(set(methods.names()) - {"standard", "bootstrap"})
+  )
   def test_ends_above_standard_training(self, method):
     self.assertGreater(
       last_accuracy(method), last_accuracy("standard") + _MARGIN
