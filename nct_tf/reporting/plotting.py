@@ -34,6 +34,7 @@ _SETTINGS = (
   {"color": "#009E73", "linestyle": "-."},
   {"color": "#000000", "linestyle": ":"},
 )
+_MAX_COLUMNS = 5
 _COLUMN_INCHES = 3.6  # Of a run.
 # At the size of titles, 10 points.
 _CHARACTERS_PER_INCH = 12
@@ -42,44 +43,72 @@ _LEGEND_ROW_INCHES = 0.21
 
 
 def plot_memorisation(runs, path):
-  """Draws Figure 1 of the paper for one or more runs, side by side.
+  """Draws Figure 1 of the paper for one or more runs, five side by side.
 
   The upper row shows the mean cross entropy of the ensemble on the training
   examples, those with clean and those with wrong labels apart. It is measured
   against the given labels. The lower row shows the accuracy in the same way. A
-  run in which neither was measured has empty axes.
+  run in which neither was measured has empty axes. More runs have such a pair
+  of rows each five.
 
   Args:
     runs: sequence of triples: the run's name; dict, of `result.json`; dict, of
       `Workdir.read_history`.
     path: str or path of the PNG file.
   """
-  num_runs = len(runs)
-  width = 1 + _COLUMN_INCHES * num_runs
-  canvas = figure.Figure(figsize=(width, 5.6), dpi=150)
-  axes = canvas.subplots(2, num_runs, sharex="col", sharey="row", squeeze=False)
-  for column, (name, result, history) in enumerate(runs):
-    _plot_run(axes[:, column], result, history)
+  num_columns = min(len(runs), _MAX_COLUMNS)
+  num_pairs = -(-len(runs) // num_columns)
+  width = 1 + _COLUMN_INCHES * num_columns
+  size = (width, 0.4 + 5.2 * num_pairs)
+  canvas = figure.Figure(figsize=size, dpi=150, layout="constrained")
+  axes = canvas.subplots(2 * num_pairs, num_columns, squeeze=False)
+  for number, (name, result, history) in enumerate(runs):
+    pair, column = divmod(number, num_columns)
+    own = axes[2 * pair : 2 * pair + 2, column]
+    _plot_run(own, result, history)
     title = _title(result["method"])
-    if num_runs > 1:
+    if len(runs) > 1:
       title += f"\n{name}"
-    axes[0, column].set_title(_fit(title, _COLUMN_INCHES), fontsize=10)
-    axes[1, column].xaxis.set_major_locator(
-      ticker.MaxNLocator(nbins=6, integer=True)
-    )
-    axes[1, column].set_xlabel("epoch")
-  axes[0, 0].set_ylabel("cross entropy (nats)")
-  axes[1, 0].set_ylabel("accuracy on given labels")
-  axes[0, 0].set_ylim(bottom=-0.02 * axes[0, 0].get_ylim()[1])
-  axes[1, 0].set_ylim(-0.02, 1.02)
-  axes[1, 0].yaxis.set_major_formatter(ticker.PercentFormatter(1))
+    own[0].set_title(_fit(title, _COLUMN_INCHES), fontsize=10)
+  _align_pairs(axes[::2], axes[1::2], len(runs))
   canvas.suptitle(_fit(_describe(runs[0][1]), width), fontsize=10)
   handles, labels = axes[0, 0].get_legend_handles_labels()
   canvas.legend(
-    handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=10
+    handles,
+    labels,
+    loc="outside lower center",
+    ncols=2,
+    frameon=False,
+    fontsize=10,
   )
-  canvas.tight_layout(rect=(0, 0.05, 1, 1))
   _save(canvas, path)
+
+
+def _align_pairs(uppers, lowers, num_runs):
+  """Gives all runs' axes the same limits, and the outer ones labels.
+
+  Args:
+    uppers: axes [num_pairs, num_columns], of cross entropies.
+    lowers: likewise, of accuracies.
+    num_runs: int; the axes behind those are switched off.
+  """
+  highest = max(ax.get_ylim()[1] for ax in uppers.ravel()[:num_runs])
+  for ax in uppers.ravel():
+    ax.set_ylim(-0.02 * highest, highest)
+    ax.tick_params(labelbottom=False)
+  for ax in lowers.ravel():
+    ax.set_ylim(-0.02, 1.02)
+    ax.yaxis.set_major_formatter(ticker.PercentFormatter(1))
+    ax.set_xlabel("epoch")
+  for ax in (*uppers.ravel(), *lowers.ravel()):
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True))
+  for ax in (*uppers[:, 1:].ravel(), *lowers[:, 1:].ravel()):
+    ax.tick_params(labelleft=False)
+  for upper, lower in zip(uppers[:, 0], lowers[:, 0], strict=True):
+    upper.set_ylabel("cross entropy (nats)")
+    lower.set_ylabel("accuracy on given labels")
+  for ax in (*uppers.ravel()[num_runs:], *lowers.ravel()[num_runs:]):
+    ax.set_axis_off()
 
 
 def plot_schedules(path, num_epochs=200):
