@@ -128,12 +128,6 @@ def train(model, feed=None, average=None, **options):
   return learned, loop, recorder.calls
 
 
-@functools.cache
-def usual():
-  """As `train`, of the usual model and without anything that is tested."""
-  return train(create_model())
-
-
 def predictions(loop, feed=None):
   """Returns an evaluation's results, and all logits."""
   upto = (feed or feeding.Feeding()).upto_evaluation
@@ -204,7 +198,7 @@ class StepsTest(parameterized.TestCase):
     ("held", True), *long_tests.also(("sent", False))
   )
   def test_batches_made_ready_in_the_step_are_the_same(self, is_held):
-    expected, expected_loop, _ = usual()
+    expected, expected_loop, _ = train(create_model())
     images = EXAMPLES.images if is_held else list(EXAMPLES.images)
     feed = feeding.on_device(BATCHING, images, tf.distribute.get_strategy())
     self.assertEqual(feed.upto, batching.ROWS if is_held else batching.IMAGES)
@@ -215,7 +209,7 @@ class StepsTest(parameterized.TestCase):
     )
 
   def test_what_xla_cannot_compile_runs_without(self):
-    expected, _, _ = usual()
+    expected, _, _ = train(create_model())
     model = create_model(Uncompilable)
     with self.assertLogs(loop_lib.__name__, logging.WARNING) as logged:
       actual, _, _ = train(model, uses_xla=True)
