@@ -38,7 +38,8 @@ def format_table(table, cells, found, seeds):
   caption = f"**{_caption(table, len(seeds))}** {_explain_best(chosen_on)}"
   lines = _format_rows(table, cells, columns, found, len(seeds), has_paper)
   markdown = text_tables.format_markdown(lines, header, "ll")
-  return "\n\n".join([caption.rstrip(), *table.remarks, markdown])
+  remarks = table.remarks_on(cells)
+  return "\n\n".join([caption.rstrip(), *remarks, markdown])
 
 
 def _published(table):
@@ -168,7 +169,7 @@ def write_cell_page(folder, table, cell):
     "",
     _explain_best(chosen_on),
     "",
-    *(line for remark in table.remarks for line in (remark, "")),
+    *(line for remark in table.remarks_on([cell]) for line in (remark, "")),
     "```shell",
     *(_command(each, f"{table.folder}/{cell.name}") for each in directories),
     "```",

@@ -64,6 +64,7 @@ class Cell:
   accuracy: str
   paper: dict
   is_checked: bool = True
+  remark: str = ""
 
   def config(self, seed, **changes):
     """Returns the `TrainConfig` of a run of this cell.
@@ -126,6 +127,11 @@ class Table:
       return f"{self.title}, as published"
     name = f"{self.name.replace('table', 'Table ')}: {self.title}"
     return name if self.scale == "paper" else f"{name} ({self.scale} edition)"
+
+  def remarks_on(self, cells):
+    """Returns the paragraphs that concern some of its cells: list of str."""
+    of_rows = dict.fromkeys(cell.remark for cell in cells if cell.remark)
+    return [*of_rows, *self.remarks]
 
   def choose(self, names):
     """Returns the cells of those names, in that order; all if there is none.
@@ -277,4 +283,5 @@ def _cell(content, row_name, column_name, main_row):
     accuracy=row.get("accuracy", "ensemble"),
     paper=row.get("paper", {}).get(column_name, {}),
     is_checked=row.get("is_checked", True),
+    remark=row.get("remark", ""),
   )
