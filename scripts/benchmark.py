@@ -7,8 +7,7 @@ Examples:
     --fake_num_train_examples=60000 --mixed_precision=bfloat16
   python -m scripts.benchmark --suite=serving --network=preact_resnet18
   python -m scripts.benchmark --suite=scaling --strategy=mirrored
-  python -m scripts.benchmark --suite=methods --network=simple_cnn \
-    --methods=elr,co_teaching
+  python -m scripts.benchmark --suite=methods --methods=elr,co_teaching
   python -m scripts.benchmark --suite=audit --dataset=fashion_mnist \
     --noise_type=symmetric_exclusive --noise_rate=0.2
 

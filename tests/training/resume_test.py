@@ -141,6 +141,7 @@ class _KilledError(Exception):
 
 
 class DropoutTest(parameterized.TestCase):
+  @long_tests.only
   def test_a_run_killed_within_an_epoch_drops_what_it_would_have_dropped(self):
     options = {
       "method": "standard",
