@@ -11,10 +11,9 @@ Examples:
   python -m scripts.benchmark --suite=audit --dataset=fashion_mnist \
     --noise_type=symmetric_exclusive --noise_rate=0.2
 
-The images are random ones of --fake_image_size. Only --suite=training, which
-trains twice for a few epochs, and --suite=audit use those of --dataset. The
-audit trains six times, and needs cleanlab. The flags are those of
-scripts.train; those that do not affect the times are ignored.
+The images are random, but for --suite=training, which trains twice for a few
+epochs, and audit, which trains six times and needs cleanlab. The flags are
+those of scripts.train; those that do not affect the times are ignored.
 """
 
 import functools
