@@ -124,7 +124,9 @@ class Results:
     siblings = target.path.parent.glob(f"*/{figure.name}")
     if figure.exists() and not any(siblings):  # One a cell is enough to see.
       shutil.copyfile(figure, target.memorisation_file)
-    target.write_result(source.read_result())
+    # The run itself names its files by where they are on this machine.
+    result = {**source.read_result(), "dataset": run.config.dataset}
+    target.write_result(result)
     self._runs[config] = target.path
     pages.write_cell_page(target.path.parent, run.table, run.cell)
 
