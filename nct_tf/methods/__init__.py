@@ -2,7 +2,8 @@
 
 A method is a `models.classifier.Classifier`. Its options and what is said of it
 stand in `options.py`, `loss_options.py` or `selection_options.py`. Methods may
-import `models`, `networks`, `noise_estimation` and what they stand on, and each other's formulas.
+import `models`, `networks`, `noise_estimation` and what they stand on, and each
+other's formulas.
 """
 
 import importlib
