@@ -16,33 +16,54 @@ from nct_tf.methods import (
 )
 from nct_tf.options import fields
 
-# Name -> its options, and its class in the module of that name. The module
-# imports TensorFlow, so it is not loaded before the method is used.
+# Name -> its options, and the module of its class. The module imports
+# TensorFlow, so it is not loaded before the method is used. `make build_files`
+# takes the names of the modules from here.
 _METHODS = {
-  "nct": (options_lib.NCT, "ConcurrentModel"),
-  "standard": (options_lib.Standard, "StandardModel"),
-  "dml": (options_lib.DML, "MutualModel"),
-  "bootstrap": (options_lib.Bootstrap, "BootstrapModel"),
-  "mixup": (loss_options.Mixup, "MixupModel"),
-  "gce": (loss_options.GCE, "GCEModel"),
-  "sce": (loss_options.SCE, "SCEModel"),
-  "nce_rce": (loss_options.NCERCE, "NCERCEModel"),
+  "nct": (options_lib.NCT, "nct_tf.methods.nct", "ConcurrentModel"),
+  "standard": (
+    options_lib.Standard,
+    "nct_tf.methods.standard",
+    "StandardModel",
+  ),
+  "dml": (options_lib.DML, "nct_tf.methods.dml", "MutualModel"),
+  "bootstrap": (
+    options_lib.Bootstrap,
+    "nct_tf.methods.bootstrap",
+    "BootstrapModel",
+  ),
+  "mixup": (loss_options.Mixup, "nct_tf.methods.mixup", "MixupModel"),
+  "gce": (loss_options.GCE, "nct_tf.methods.gce", "GCEModel"),
+  "sce": (loss_options.SCE, "nct_tf.methods.sce", "SCEModel"),
+  "nce_rce": (loss_options.NCERCE, "nct_tf.methods.nce_rce", "NCERCEModel"),
   "forward_correction": (
     loss_options.ForwardCorrection,
+    "nct_tf.methods.forward_correction",
     "ForwardCorrectionModel",
   ),
-  "elr": (loss_options.ELR, "ELRModel"),
-  "decoupling": (selection_options.Decoupling, "DecouplingModel"),
-  "mentornet": (selection_options.MentorNet, "MentorNetModel"),
-  "co_teaching": (selection_options.CoTeaching, "CoTeachingModel"),
+  "elr": (loss_options.ELR, "nct_tf.methods.elr", "ELRModel"),
+  "decoupling": (
+    selection_options.Decoupling,
+    "nct_tf.methods.decoupling",
+    "DecouplingModel",
+  ),
+  "mentornet": (
+    selection_options.MentorNet,
+    "nct_tf.methods.mentornet",
+    "MentorNetModel",
+  ),
+  "co_teaching": (
+    selection_options.CoTeaching,
+    "nct_tf.methods.co_teaching",
+    "CoTeachingModel",
+  ),
   "co_teaching_plus": (
     selection_options.CoTeachingPlus,
+    "nct_tf.methods.co_teaching_plus",
     "CoTeachingPlusModel",
   ),
-  "jocor": (selection_options.JoCoR, "JoCoRModel"),
+  "jocor": (selection_options.JoCoR, "nct_tf.methods.jocor", "JoCoRModel"),
 }
-# Name of a method that was registered -> its class.
-_REGISTERED = {}
 
 
 def names():
@@ -52,7 +73,7 @@ def names():
 
 def all_options():
   """Returns the options of all methods: dict from name to `MethodOptions`."""
-  return {name: options for name, (options, _) in _METHODS.items()}
+  return {name: options for name, (options, _, _) in _METHODS.items()}
 
 
 def option_names():
@@ -95,10 +116,8 @@ def get_options(name):
 def get_model(name):
   """Returns the class of a method, a `Classifier`; see `get_options`."""
   errors.check_choice("method", name, names())
-  if name in _REGISTERED:
-    return _REGISTERED[name]
-  module = importlib.import_module(f"{__name__}.{name}")
-  return getattr(module, _METHODS[name][1])
+  _, module, attribute = _METHODS[name]
+  return getattr(importlib.import_module(module), attribute)
 
 
 def register(name, model):
@@ -106,7 +125,6 @@ def register(name, model):
 
   Args:
     name: str, of `--method`.
-    model: a subclass of `Classifier`.
+    model: a subclass of `Classifier`. It must be an attribute of its module.
   """
-  _METHODS[name] = (model.Options, model.__name__)
-  _REGISTERED[name] = model
+  _METHODS[name] = (model.Options, model.__module__, model.__name__)
