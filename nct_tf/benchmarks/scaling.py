@@ -76,6 +76,7 @@ def _create(config, dataset, strategy):
       dataset.image_shape,
       dataset.num_classes,
       len(dataset.train_labels),
+      **building.no_noise(dataset.num_classes),
     )
 
 

@@ -404,10 +404,15 @@ class Classifier(saving.Saved):
       InvalidInputError: if the method uses the truth, and there is none.
     """
     if self.options.uses and None in (true_noise_rate, true_transition):
+      told = [
+        f"`{name}`=true"
+        for name, value in vars(self.options).items()
+        if value == "true"
+      ]
       raise errors.InvalidInputError(
-        f"The method's options use {' and '.join(self.options.uses)}, which is "
-        "known only of labels that --noise_type made wrong, and of datasets "
-        "that have right labels besides"
+        f"Argument {', '.join(told)} uses {' and '.join(self.options.uses)}, "
+        "which is known only of labels that --noise_type made wrong, and of "
+        "datasets that have right labels besides"
       )
     # Of what `keras.Model.save` can write.
     arguments = {
