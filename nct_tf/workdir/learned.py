@@ -13,7 +13,8 @@ _MAX_LOSS = 2
 
 _REMEDY = (
   "Let --network, --image_size, --num_epochs and, with nct, "
-  "--target_variability_max be auto, give it more --time_budget_minutes, or try another --learning_rate"
+  "--target_variability_max be auto, give it more --time_budget_minutes, or "
+  "try another --learning_rate"
 )
 
 
