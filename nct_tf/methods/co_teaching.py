@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from nct_tf import metrics
 from nct_tf.methods import forget_rate, selection_options
 from nct_tf.models import classifier, selection
 
@@ -30,8 +31,8 @@ class CoTeachingModel(forget_rate.ForgettingModel):
     batch, learned = self.batch(targets)
     plain = classifier.plain_losses(logits, targets)
     chosen = self.choose(
-      [batch.join(each.loss[:, None])[:, 0] for each in plain],
-      batch.join(_disagree(logits))[:, 0] > 0,
+      [batch.join(each.loss) for each in plain],
+      batch.join(1 - metrics.agreement(*logits)) > 0,
       learned,
     )
     return [
@@ -67,9 +68,3 @@ def easiest(losses, among, rate):
   count = tf.reduce_sum(tf.cast(among, tf.float32))
   num_kept = selection.num_kept(rate, count)
   return [selection.smallest(each, num_kept, among) for each in losses]
-
-
-def _disagree(logits):
-  """Returns whether two networks disagree: float32 [batch, 1], 0 or 1."""
-  first, second = (tf.argmax(own, axis=1) for own in logits)
-  return tf.cast(first != second, tf.float32)[:, None]

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from nct_tf import metrics
 from nct_tf.methods import selection_options
 from nct_tf.models import classifier
 
@@ -28,8 +29,7 @@ class DecouplingModel(classifier.Classifier):
 
   def network_losses(self, logits, targets):
     """The cross entropies, weighted by whether the networks disagree."""
-    first, second = (tf.argmax(own, axis=1) for own in logits)
-    learned = first != second
+    learned = metrics.agreement(*logits) == 0
     learned |= tf.convert_to_tensor(self.uses_disagreement) == 0
     return [
       each._replace(

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from nct_tf.methods import selection_options
-from nct_tf.models import classifier, global_batch, held_out
+from nct_tf.models import classifier, held_out
 from nct_tf.noise_estimation import noise_estimate
 
 _logger = logging.getLogger(__name__)
@@ -114,13 +114,12 @@ class ForgettingModel(classifier.Classifier):
     Returns:
       a pair: `global_batch.GlobalBatch`; bool [rows].
     """
-    batch_size = (self.remembered or {}).get("batch_size")
-    batch = global_batch.GlobalBatch(targets, batch_size)
+    batch = self.global_batch(targets)
     learned = batch.is_there()
     if self.options.is_estimated:
-      is_held_out = self.example_state["held_out"].gather(targets)
+      is_held_out = self.example_state["held_out"].gather(targets)[:, 0]
       holds_out = tf.convert_to_tensor(self.holds_out)
-      learned &= batch.join(holds_out * is_held_out)[:, 0] == 0
+      learned &= batch.join(holds_out * is_held_out) == 0
     return batch, learned
 
 

@@ -32,7 +32,7 @@ class JoCoRModel(forget_rate.ForgettingModel):
     halves = self.evaluation_losses(logits, targets)
     whole = tf.add_n([half.loss + half.unlabelled for half in halves])
     (chosen,) = co_teaching.easiest(
-      [batch.join(whole[:, None])[:, 0]],
+      [batch.join(whole)],
       learned,
       tf.convert_to_tensor(self.forget_rate),
     )

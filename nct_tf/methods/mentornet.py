@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from nct_tf import distribution, losses, random_numbers
 from nct_tf.methods import selection_options
-from nct_tf.models import classifier, global_batch, selection
+from nct_tf.models import classifier, selection
 
 _DROPOUT_STREAM = 5  # Of random numbers, see `Classifier.step_seed`.
 _AVERAGE_DECAY = 0.5
@@ -41,10 +41,9 @@ class MentorNetModel(classifier.Classifier):
   def network_losses(self, logits, targets):
     """The cross entropy, weighted by the curriculum."""
     cross_entropy = losses.cross_entropy(logits[0], targets["label"])
-    batch_size = (self.remembered or {}).get("batch_size")
-    batch = global_batch.GlobalBatch(targets, batch_size)
+    batch = self.global_batch(targets)
     is_there = batch.is_there()
-    values = batch.join(tf.stop_gradient(cross_entropy)[:, None])[:, 0]
+    values = batch.join(tf.stop_gradient(cross_entropy))
     average = self._update_average(values, is_there)
     weights = curriculum(
       values - average,

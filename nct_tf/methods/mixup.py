@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from nct_tf import losses, random_numbers
 from nct_tf.methods import loss_options
-from nct_tf.models import classifier, global_batch
+from nct_tf.models import classifier
 
 _MIXUP_STREAM = 3  # Of random numbers, see `Classifier.step_seed`.
 
@@ -35,12 +35,10 @@ class MixupModel(classifier.Classifier):
       self.step_seed(_MIXUP_STREAM, targets)
     )
     share = symmetric_beta(self.options.mixup_alpha, share_seed)
-    batch = global_batch.GlobalBatch(
-      targets, (self.remembered or {}).get("batch_size")
-    )
+    batch = self.global_batch(targets)
     order = _random_order(batch, order_seed)
     images = tf.cast(images, tf.float32)
-    label = tf.cast(targets["label"], tf.float32)[:, None]
+    label = tf.cast(targets["label"], tf.float32)
 
     def of_other(values):
       return batch.share(tf.gather(batch.join(values), order))
@@ -48,7 +46,7 @@ class MixupModel(classifier.Classifier):
     mixed = share * images + (1 - share) * of_other(images)
     return mixed, {
       **targets,
-      "mixed_label": tf.cast(of_other(label)[:, 0], tf.int32),
+      "mixed_label": tf.cast(of_other(label), tf.int32),
       "label_share": tf.fill(tf.shape(targets["label"]), share),
     }
 

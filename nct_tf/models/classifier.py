@@ -19,6 +19,7 @@ from nct_tf import (
 from nct_tf.models import (
   compiled_networks,
   fit_metrics,
+  global_batch,
   saving,
   targets as targets_lib,
 )
@@ -472,6 +473,15 @@ class Classifier(saving.Saved):
     """
     seed = tf.constant([stream, self.seed], tf.int64)
     return random_numbers.fold_in(seed, self.step(targets))
+
+  def global_batch(self, targets):
+    """Returns the `global_batch.GlobalBatch` of a training step.
+
+    Args:
+      targets: dict of `unpack`.
+    """
+    batch_size = (self.remembered or {}).get("batch_size")
+    return global_batch.GlobalBatch(targets, batch_size)
 
   @property
   def networks(self):

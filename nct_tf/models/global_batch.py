@@ -61,8 +61,7 @@ class GlobalBatch:
     """Returns which rows of `join` are examples: bool [rows]."""
     if self._is_whole:
       return tf.ones([self._num_rows], tf.bool)
-    ones = tf.ones_like(self._position, tf.float32)
-    return self.join(ones[:, None])[:, 0] > 0
+    return self.join(tf.ones_like(self._position, tf.float32)) > 0
 
   def share(self, rows):
     """Returns this replica's share of rows: [share, ...]; undoes `join`."""
