@@ -168,15 +168,15 @@ def join_shares(share, position, batch_size):
   )
 
 
-def whole_variable(shape):
-  """Returns a float32 variable of zeros for sums over all replicas.
+def whole_variable(shape, dtype=tf.float32):
+  """Returns a variable of zeros for sums over all replicas.
 
   Each replica must add the sum over all replicas, so that its copy holds the
   whole sum. Reading the variable reads the first replica's copy. Call this in
   the scope of the strategy.
   """
   return tf.Variable(
-    tf.zeros(shape),
+    tf.zeros(shape, dtype),
     trainable=False,
     synchronization=tf.VariableSynchronization.ON_READ,
     aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,

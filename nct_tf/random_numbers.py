@@ -20,10 +20,10 @@ def fold_in(seed, number):
   )
 
 
-def split(seed):
-  """Returns two seeds of a seed: list of integer [2]."""
+def split(seed, count=2):
+  """Returns some seeds of a seed: list of integer [2]."""
   return tf.unstack(
-    tf.random.experimental.stateless_split(seed, num=2, alg=_PHILOX)
+    tf.random.experimental.stateless_split(seed, num=count, alg=_PHILOX)
   )
 
 

@@ -43,6 +43,7 @@ class Batching:
     crop_size: int, see `preprocessing.augment`; None for the whole image.
     sampling: str, one of `sampling.SAMPLERS`.
     num_examples_per_epoch: int, of the sampling `balanced_subset`.
+    num_views: int, as how many images each example is trained on in a step.
     seed: int.
   """
 
@@ -54,6 +55,7 @@ class Batching:
   crop_size: int | None = None
   sampling: str = "natural"
   num_examples_per_epoch: int | None = None
+  num_views: int = 1
   seed: int = 0
 
   @classmethod
@@ -75,6 +77,7 @@ class Batching:
       crop_size=config.crop_size,
       sampling=config.sampling,
       num_examples_per_epoch=config.num_examples_per_epoch,
+      num_views=config.method_options.NUM_VIEWS,
       seed=config.seed,
     )
 
@@ -172,21 +175,29 @@ class Batching:
       num_replicas: int, the number of all replicas.
 
     Returns:
-      a pair: float32 [share, *, *, channels]; `targets`.
+      a pair: float32 [share, *, *, channels], or [share, num_views, *, *,
+      channels] if there are several views; `targets`.
     """
     key = random_numbers.fold_in(
       tf.constant([_AUGMENTATION_STREAM, self.seed], tf.int64),
       targets["step"][0],
     )
-    images = preprocessing.augment(
-      images,
-      self.augmentation,
-      key,
-      # One replica's share is the batch.
-      None if num_replicas == 1 else targets["position"],
-      self.crop_size,
-    )
-    return preprocessing.normalize(images, self.mean, self.std), targets
+
+    def view(key):
+      augmented = preprocessing.augment(
+        images,
+        self.augmentation,
+        key,
+        # One replica's share is the batch.
+        None if num_replicas == 1 else targets["position"],
+        self.crop_size,
+      )
+      return preprocessing.normalize(augmented, self.mean, self.std)
+
+    if self.num_views == 1:
+      return view(key), targets
+    keys = random_numbers.split(key, self.num_views)
+    return tf.stack([view(each) for each in keys], axis=1), targets
 
   def finish_evaluation(self, images, targets):
     """Normalises a share of a batch of `evaluate`; see `finish`."""

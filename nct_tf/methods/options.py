@@ -23,6 +23,10 @@ class MethodOptions(fields.Options):
     ADVICE: str, a sentence on how far its probabilities can be trusted.
     REMEDY: str, what to change where it has memorised wrong labels.
     NUM_NETWORKS: int, 1 or 2.
+    NUM_VIEWS: int, as how many images a training step gets each example, which
+      are augmented independently. If there are several, they are float [batch,
+      NUM_VIEWS, ...], and the method's `prepare` is to make [rows, ...] of
+      them.
   """
 
   TITLE: ClassVar[str]
@@ -31,6 +35,7 @@ class MethodOptions(fields.Options):
   ADVICE: ClassVar[str]
   REMEDY: ClassVar[str] = "Train with --method=nct or fewer epochs"
   NUM_NETWORKS: ClassVar[int] = 1
+  NUM_VIEWS: ClassVar[int] = 1
 
   @classmethod
   def describe(cls):

@@ -18,6 +18,7 @@ from nct_tf import (
 )
 from nct_tf.models import (
   compiled_networks,
+  features as features_lib,
   fit_metrics,
   global_batch,
   saving,
@@ -60,11 +61,15 @@ class TrainingSet(NamedTuple):
     predict: a function without arguments that gives each network's logits for
       all training examples in their order, without augmentation: float32
       array [num_networks, num_examples, num_classes].
+    features: a function from an ascending integer array [count] of examples to
+      what the first network's last layer sees of them, without augmentation:
+      float32 array [count, channels]; see `models.features`.
   """
 
   num_epochs: int
   labels: np.ndarray
   predict: Callable
+  features: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,23 +81,27 @@ class Phase:
     num_epochs: int, at least 1.
     learning_rate: float, of the whole phase; None for the run's schedule.
     restart: bool, whether networks and optimizer begin the phase anew, with
-      the weights that the run began with. The run's schedule of the learning
-      rate counts from there, and ends with the next restart or the training.
+      the weights that the run began with.
+    anew: bool, whether the run's schedule of the learning rate begins anew with
+      the phase, as it does with a restart. It ends with the next such phase, or
+      with the training.
   """
 
   name: str
   num_epochs: int
   learning_rate: float | None = None
   restart: bool = False
+  anew: bool = False
 
 
 class Classifier(saving.Saved):
   """One or two networks that give logits, trained by a method.
 
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
-  what else it needs of `evaluation_losses`, `prepare`, `schedules`, `state`,
-  `between_epochs` and `phases`. Training, tables, cards, checkpoints, exports
-  and audits take what they need from there.
+  what else it needs of `evaluation_losses`, `prepare`, `training_losses`,
+  `schedules`, `state`, `before_training`, `between_epochs`, `phases`,
+  `begin_phase` and `auxiliary_layers`. Training, tables, cards, checkpoints,
+  exports and audits take what they need from there.
 
   Data are `(images, labels)`, with labels as integers [batch] or one-hot
   [batch, num_classes]; see `models.targets`. Instead of labels, they may have a
@@ -174,6 +183,7 @@ class Classifier(saving.Saved):
     self._fit_metrics = saving.Hidden(fit_metrics.FitMetrics())
     self.compile_arguments = saving.Hidden(None)
     self._compiled_networks = saving.Hidden(None)
+    self._features = saving.Hidden(None)
     self._label_scores = None
     self._remembered = saving.Hidden(None)
     self._example_state = saving.Hidden(_NothingRemembered())
@@ -216,6 +226,20 @@ class Classifier(saving.Saved):
     """
     raise NotImplementedError(f"{type(self).__name__} has no network_losses")
 
+  def training_losses(self, images, targets):
+    """Computes what a training step minimises; a gradient tape sees it.
+
+    Args:
+      images: float [batch, ...], which `prepare` made.
+      targets: dict, likewise.
+
+    Returns:
+      a pair: list of float32 [batch, num_classes], the logits of each network;
+      list of `NetworkLoss`, a network each.
+    """
+    logits = self.logits(images, training=True)
+    return logits, self.network_losses(logits, targets)
+
   def evaluation_losses(self, logits, targets):
     """Returns as `network_losses`, of a batch that nothing is learned from.
 
@@ -254,6 +278,15 @@ class Classifier(saving.Saved):
     del num_examples, num_classes, batch_size
     return {}
 
+  def before_training(self, training_set):
+    """Works on the whole training set, before the first step.
+
+    A run that goes on from within its first epoch does not call it again.
+
+    Args:
+      training_set: a `TrainingSet`.
+    """
+
   def between_epochs(self, epoch, training_set):
     """Works on the whole training set, such as on `example_state`.
 
@@ -272,6 +305,21 @@ class Classifier(saving.Saved):
       InvalidInputError: if there are too few for what the method does in them.
     """
     return [Phase("training", num_epochs)]
+
+  def begin_phase(self, number):
+    """Changes networks or what is remembered, where a phase begins.
+
+    It is called after the phase's restart, if any, and before its first step.
+    A run that goes on from the checkpoint before the phase calls it, too.
+
+    Args:
+      number: int, of the phase, from 0.
+    """
+
+  @property
+  def auxiliary_layers(self):
+    """Built Keras layers that are trained, but predict nothing: list."""
+    return []
 
   # What every method has.
 
@@ -349,8 +397,8 @@ class Classifier(saving.Saved):
     """
     images, targets = self.prepare(*self.unpack(data))
     with tf.GradientTape() as tape:
-      logits = self.logits(images, training=True)
-      values = per_example(self.network_losses(logits, targets), targets)
+      logits, network_losses = self.training_losses(images, targets)
+      values = per_example(network_losses, targets)
       objective = self.objective(values["loss"])
     self.minimize(tape, objective)
     return self.record_training(values, logits, targets)
@@ -489,6 +537,16 @@ class Classifier(saving.Saved):
     both = (self.network1, self.network2)
     return [network for network in both if network is not None]
 
+  def features(self, images):
+    """Returns what the first network's last layer sees: float32 [batch, ...].
+
+    Raises:
+      InvalidInputError: see `models.features.split`.
+    """
+    if self._features.value is None:
+      self._features = saving.Hidden(features_lib.split(self.network1)[0])
+    return tf.cast(self._features.value(images, training=False), tf.float32)
+
   @property
   def means(self):
     """The `metrics.Means` of the epoch."""
@@ -622,8 +680,8 @@ class Classifier(saving.Saved):
     if num_replicas > 1:
       gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     clipped = []
-    for network in self.networks:
-      part = gradients[len(clipped) :][: len(network.trainable_variables)]
+    for layer in [*self.networks, *self.auxiliary_layers]:
+      part = gradients[len(clipped) :][: len(layer.trainable_variables)]
       clipped += tf.clip_by_global_norm(part, self.clip_norm)[0]
     # The optimizer sums them over the replicas again.
     return [gradient / num_replicas for gradient in clipped]

@@ -17,15 +17,18 @@ class ExampleTable:
     num_columns: int.
     batch_size: int, the largest global batch; needed where there are several
       replicas.
+    dtype: of the numbers as they are kept. They are taken and given as float32.
   """
 
-  def __init__(self, num_examples, num_columns, batch_size=None):
+  def __init__(
+    self, num_examples, num_columns, batch_size=None, dtype=tf.float32
+  ):
     self._batch_size = batch_size
-    self._rows = distribution.whole_variable([num_examples, num_columns])
+    self._rows = distribution.whole_variable([num_examples, num_columns], dtype)
 
   @property
   def variable(self):
-    """The `tf.Variable`, float32 [num_examples, num_columns]."""
+    """The `tf.Variable` [num_examples, num_columns]."""
     return self._rows
 
   def gather(self, targets):
@@ -38,11 +41,12 @@ class ExampleTable:
       ValueError: if there is no `example`.
     """
     # With several replicas, `tf.gather` would read, and copy, the whole table.
-    return tf.raw_ops.ResourceGather(
+    rows = tf.raw_ops.ResourceGather(
       resource=self._rows.handle,
       indices=_example(targets),
       dtype=self._rows.dtype,
     )
+    return tf.cast(rows, tf.float32)
 
   def add(self, values, targets):
     """Adds to the rows of a batch.
@@ -58,7 +62,9 @@ class ExampleTable:
     values, example, _ = self._of_all_replicas(values, targets)
     # `assign_add` would take as long as there are examples.
     tf.raw_ops.ResourceScatterAdd(
-      resource=self._rows.handle, indices=example, updates=values
+      resource=self._rows.handle,
+      indices=example,
+      updates=tf.cast(values, self._rows.dtype),
     )
 
   def assign(self, values, targets):
@@ -68,7 +74,9 @@ class ExampleTable:
     values = tf.where(is_there[:, None], values, values[:1])
     example = tf.where(is_there, example, example[:1])
     tf.raw_ops.ResourceScatterUpdate(
-      resource=self._rows.handle, indices=example, updates=values
+      resource=self._rows.handle,
+      indices=example,
+      updates=tf.cast(values, self._rows.dtype),
     )
 
   def _of_all_replicas(self, values, targets):
@@ -99,7 +107,7 @@ class ExampleTable:
     )
 
   def get_state(self):
-    """Returns all rows: float32 array [num_examples, num_columns]."""
+    """Returns all rows: an array [num_examples, num_columns]."""
     return tf.convert_to_tensor(self._rows).numpy()
 
   def set_state(self, state):

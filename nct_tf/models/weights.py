@@ -14,24 +14,37 @@ def network_weights(model):
     `tf.Variable`s in Keras' order; of its moving statistics, the first
     replica's.
   """
-  strategy = model.distribute_strategy
+  return {
+    f"network{number}": _of_layer(model, network)
+    for number, network in enumerate(model.networks, start=1)
+  }
+
+
+def trained_weights(model):
+  """Returns as `network_weights`, and those of the auxiliary layers."""
+  auxiliary = {
+    f"auxiliary{number}": _of_layer(model, layer)
+    for number, layer in enumerate(model.auxiliary_layers, start=1)
+  }
+  return network_weights(model) | auxiliary
+
+
+def _of_layer(model, layer):
+  """Returns a layer's variables, as a checkpoint holds them: list."""
 
   def weight(variable):
     if variable.trainable:
       # As a whole: the slots of tensorflow-addons' optimizers hang on it.
       return distribution.tensorflow_variable(variable)
-    return distribution.local_components(strategy, variable)[0]
+    return distribution.local_components(model.distribute_strategy, variable)[0]
 
-  return {
-    f"network{number}": [weight(variable) for variable in network.weights]
-    for number, network in enumerate(model.networks, start=1)
-  }
+  return [weight(variable) for variable in layer.weights]
 
 
 def spread_to_replicas(model):
   """Gives all replicas the first one's moving statistics."""
-  for network in model.networks:
-    for variable in network.non_trainable_variables:
+  for layer in [*model.networks, *model.auxiliary_layers]:
+    for variable in layer.non_trainable_variables:
       first, *others = distribution.local_components(
         model.distribute_strategy, variable
       )

@@ -40,17 +40,24 @@ class Evaluation(keras.callbacks.Callback):
 
 
 class BetweenEpochs(keras.callbacks.Callback):
-  """Lets a method work on the training set at the end of an epoch.
+  """Lets a method work on the training set before and between epochs.
 
   Args:
-    model: a `Classifier`, whose `between_epochs` is called.
+    model: a `Classifier`, whose `before_training` and `between_epochs` are
+      called.
     training_set: see there.
+    state: `state.TrainingState`, which tells whether training has begun.
   """
 
-  def __init__(self, model, training_set):
+  def __init__(self, model, training_set, state):
     super().__init__()
     self.classifier = model
     self.training_set = training_set
+    self.state = state
+
+  def on_train_begin(self, logs=None):
+    if self.state.position == checkpoints.Position(0):
+      self.classifier.before_training(self.training_set)
 
   def on_epoch_end(self, epoch, logs=None):
     self.classifier.between_epochs(epoch, self.training_set)

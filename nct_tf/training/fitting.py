@@ -108,10 +108,12 @@ def fit(model, config, data, directory, interruption):
     # the checkpoint, which holds it.
     callback_list = [
       *_evaluations(config, data.noisy, measuring, ending),
-      phases_lib.PhaseBegin(phases, state),
+      phases_lib.PhaseBegin(model, phases, state),
       *_schedules(model, config, phases),
       callbacks.NanGuard(records.saved),
-      callbacks.BetweenEpochs(model, measuring.training_set(config.num_epochs)),
+      callbacks.BetweenEpochs(
+        model, measuring.training_set(config.num_epochs), state
+      ),
     ]
     if is_chief:
       callback_list += [
@@ -213,10 +215,10 @@ def _schedules(model, config, phases):
     rate = phases.learning_rate(epoch)
     if rate is not None:
       return rate
-    return config.learning_rate_at(*phases.training(epoch))
+    return config.learning_rate_at(*phases.in_schedule(epoch))
 
   def momentum(epoch):
-    return config.momentum_at(*phases.training(epoch))
+    return config.momentum_at(*phases.in_schedule(epoch))
 
   def decoupled_decay(epoch):
     return config.weight_decay * learning_rate(epoch) / config.learning_rate

@@ -9,11 +9,13 @@ where they are short.
 """
 
 import logging
+import sys
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tqdm
 
 from nct_tf import distribution
 from nct_tf.models import weights
@@ -203,33 +205,42 @@ class TrainingLoop:
     self.model.reset_metrics()
     for number in range(1, num_steps + 1):
       logs = self._steps.test(batches)
-      is_agreed = number % _BATCHES_PER_AGREEMENT == 0 or number == num_steps
-      if (is_agreed or not self._is_multi_worker) and self._wants_stop():
-        raise StopRequested
+      self._stop_if_agreed(number, num_steps)
     return {name: float(value) for name, value in logs.items()}
 
-  def make_predictor(self, batches, sizes):
-    """Returns a function that predicts in one pass over data.
+  def make_predictor(self, batches, sizes, name="predict"):
+    """Returns a function that computes something in one pass over data.
 
     Args:
-      batches: an iterator of `iterate` over `Batching.evaluate`.
+      batches: an iterator of `iterate` over `Batching.evaluate`, which begins
+        anew with each pass.
       sizes: list of int, the size of each batch of the pass.
+      name: str, of a function of `steps.Steps`: `predict` or `features`.
 
     Returns:
-      a function without arguments that returns each network's logits: float32
-      array [num_networks, num_examples, num_classes].
+      a function without arguments that returns what that does of all examples:
+      float32 array [num_networks, num_examples, ...]. It raises `StopRequested`
+      between two batches.
     """
 
     def predict():
       self._prepare_evaluation()
+      compute = getattr(self._steps, name)
       parts = []
-      for size in sizes:
-        parts.append(self._steps.predict(batches, max(sizes))[:size])
+      for number, size in enumerate(_with_progress(sizes), start=1):
+        parts.append(compute(batches, max(sizes))[:size])
         if len(parts) > 1:  # The device has the next batch meanwhile.
           parts[-2] = parts[-2].numpy()
+        self._stop_if_agreed(number, len(sizes))
       return np.concatenate(parts).transpose(1, 0, 2)
 
     return predict
+
+  def _stop_if_agreed(self, number, num_batches):
+    """Raises `StopRequested` after a batch of a pass, if all machines do."""
+    is_agreed = number % _BATCHES_PER_AGREEMENT == 0 or number == num_batches
+    if (is_agreed or not self._is_multi_worker) and self._wants_stop():
+      raise StopRequested
 
   def _prepare_evaluation(self):
     """Has XLA compile evaluation, unless it has been done."""
@@ -326,6 +337,18 @@ class TrainingLoop:
     if self._is_multi_worker:
       (wish,) = self._sum([wish])
     return bool(wish)
+
+
+def _with_progress(sizes):
+  """Shows how far a pass over the batches is, if it takes a while."""
+  return tqdm.tqdm(
+    sizes,
+    desc="training set",
+    leave=False,
+    delay=2,
+    # A terminal is redrawn. In a log file each update is one more line.
+    mininterval=0.2 if sys.stderr.isatty() else 20,
+  )
 
 
 def _sums_in_networks(model):

@@ -4,6 +4,8 @@ import contextlib
 import functools
 import math
 
+import numpy as np
+
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.models import classifier
 from nct_tf.workdir import history as history_lib
@@ -72,7 +74,16 @@ class Measuring:
       # A pass may repeat the examples, see `Batching.evaluate`.
       return self._predictor()[:, : len(train)]
 
-    return classifier.TrainingSet(num_epochs, train.given_labels, predict)
+    def features(chosen):
+      examples = train.where(np.isin(np.arange(len(train)), chosen))
+      compute = self._loop.make_predictor(
+        self._batches(examples), self._sizes(examples), "features"
+      )
+      return compute()[0, : len(examples)]
+
+    return classifier.TrainingSet(
+      num_epochs, train.given_labels, predict, features
+    )
 
   @functools.cached_property
   def _predictor(self):

@@ -30,12 +30,12 @@ class Phases:
         f"be that of all phases ({named}). Received: num_epochs={num_epochs}"
       )
     *self._begins, _ = [0, *itertools.accumulate(lengths)]
-    restarts = [
+    anew = [
       begin
       for begin, phase in zip(self._begins, self._phases, strict=True)
-      if begin and phase.restart
+      if begin and (phase.restart or phase.anew)
     ]
-    self._trainings = list(itertools.pairwise([0, *restarts, num_epochs]))
+    self._schedules = list(itertools.pairwise([0, *anew, num_epochs]))
 
   def __len__(self):
     return len(self._phases)
@@ -48,24 +48,28 @@ class Phases:
     """Returns the learning rate of an epoch's phase; None for the run's."""
     return self._phases[self.number(epoch)].learning_rate
 
-  def training(self, epoch):
-    """Returns where an epoch is between two restarts.
+  def in_schedule(self, epoch):
+    """Returns where an epoch is in the run's schedule of the learning rate.
 
     Returns:
-      int, its number from 0 since the last restart, or the start; int, how many
-      epochs there are from there to the next one, or the end.
+      int, its number from 0 since the schedule last began; int, how many epochs
+      there are from there to where it begins anew, or to the end.
     """
-    begin, end = [span for span in self._trainings if epoch >= span[0]][-1]
+    begin, end = [span for span in self._schedules if epoch >= span[0]][-1]
     return epoch - begin, end - begin
 
   @property
-  def longest_training(self):
-    """The most epochs between two restarts, the start and the end included."""
-    return max(end - begin for begin, end in self._trainings)
+  def longest_schedule(self):
+    """The most epochs of the run's schedule, before it begins anew or ends."""
+    return max(end - begin for begin, end in self._schedules)
+
+  def begins(self, epoch):
+    """Returns whether a phase begins with an epoch."""
+    return epoch in self._begins
 
   def restarts(self, epoch):
     """Returns whether an epoch begins with a restart."""
-    return epoch in self._begins and self._phases[self.number(epoch)].restart
+    return self.begins(epoch) and self._phases[self.number(epoch)].restart
 
   @property
   def any_restart(self):
@@ -74,24 +78,30 @@ class Phases:
 
 
 class PhaseBegin(keras.callbacks.Callback):
-  """Restarts networks and optimizer where a phase says so, and logs `phase`.
+  """Begins phases: restarts networks and optimizer, asks the method; logs them.
 
   A run that goes on from the checkpoint before a restart does the restart
   again, with the same weights.
 
   Args:
+    model: a `Classifier`, whose `begin_phase` is called.
     phases: `Phases`.
     state: `state.TrainingState`, whose start was kept.
   """
 
-  def __init__(self, phases, state):
+  def __init__(self, model, phases, state):
     super().__init__()
+    self.classifier = model
     self.phases = phases
     self.state = state
 
   def on_epoch_begin(self, epoch, logs=None):
-    if self.phases.restarts(epoch) and not self.state.position.step:
+    if self.state.position.step:
+      return
+    if self.phases.restarts(epoch):
       self.state.restart()
+    if self.phases.begins(epoch):
+      self.classifier.begin_phase(self.phases.number(epoch))
 
   def on_epoch_end(self, epoch, logs=None):
     if len(self.phases) > 1:

@@ -172,7 +172,7 @@ def _run(config, directory, strategy, interruption):
     config.early_stopping, len(data.noisy.validation), phases
   )
   config.check_decay_epochs(
-    phases_lib.Phases(phases, config.num_epochs).longest_training
+    phases_lib.Phases(phases, config.num_epochs).longest_schedule
   )
   pretrained_sha256 = _load_pretrained(config, data, model, goes_on)
   if is_chief:

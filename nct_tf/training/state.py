@@ -61,7 +61,7 @@ class TrainingState:
       position=self._position,
       means=self._means,
       seconds=self._seconds,
-      **weights.network_weights(model),
+      **weights.trained_weights(model),
       **({"average": average.weights} if average else {}),
       **{name: first for name, (first, *_) in self._remembered.items()},
     )
@@ -129,11 +129,11 @@ class TrainingState:
 
   def _trained(self):
     """Returns the variables that training changes: list of `tf.Variable`."""
-    networks = weights.network_weights(self._model).values()
+    layers = weights.trained_weights(self._model).values()
     optimizer = self._model.optimizer.variables
     if callable(optimizer) and not isinstance(optimizer, list):
       optimizer = optimizer()  # Of tensorflow-addons.
-    return [variable for network in networks for variable in network] + [
+    return [variable for layer in layers for variable in layer] + [
       distribution.tensorflow_variable(variable) for variable in optimizer
     ]
 

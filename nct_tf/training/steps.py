@@ -36,6 +36,8 @@ class Steps:
     predict: a function of an iterator and the size of the largest global batch
       that returns the logits of a batch: float32 tensor [batch, num_networks,
       num_classes]; of several replicas, [largest, ...] with zeros at the end.
+    features: likewise, of the first network's features: float32 tensor [batch,
+      1, channels].
   """
 
   def __init__(
@@ -68,7 +70,8 @@ class Steps:
     elif uses_xla:
       self.train = self._make_train(replica_step, networks)
     self.test = self._make_test(networks)
-    self.predict = self._make_predict(networks)
+    self.predict = self._make_predict(model.logits, networks)
+    self.features = self._make_predict(lambda images: [model.features(images)])
 
   def made_anew(self, uses_xla):
     """Returns the same, traced anew, which goes on from where this one is."""
@@ -141,24 +144,25 @@ class Steps:
 
     return test
 
-  def _make_predict(self, networks):
+  def _make_predict(self, compute, networks=None):
+    """Returns a function that computes a list of [batch, ...] of a batch."""
     strategy = self._strategy
 
     def replica_step(batch, largest):
       images, targets = self._finish_evaluation(*batch)
-      logits = tf.stack(self._model.logits(images), axis=1)
+      values = tf.stack(compute(images), axis=1)
       if strategy.num_replicas_in_sync > 1:
-        shape = logits.shape[1:]
-        flat = tf.reshape(logits, [-1, shape.num_elements()])
+        shape = values.shape[1:]
+        flat = tf.reshape(values, [-1, shape.num_elements()])
         flat = distribution.join_shares(flat, targets["position"], largest)
-        logits = tf.reshape(flat, [largest, *shape])
-      return logits
+        values = tf.reshape(flat, [largest, *shape])
+      return values
 
     @tf.function(autograph=False)
     def predict(batches, largest):
       with self._model.computing_with(networks):
-        logits = strategy.run(replica_step, args=(next(batches), largest))
-      return strategy.experimental_local_results(logits)[0]
+        values = strategy.run(replica_step, args=(next(batches), largest))
+      return strategy.experimental_local_results(values)[0]
 
     return predict
 

@@ -6,6 +6,8 @@
 import dataclasses
 import sys
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import losses, methods
@@ -54,10 +56,21 @@ class ToyModel(classifier.Classifier):
   Options = ToyOptions
   PARTS = ("cross_entropy", "weight")
 
+  def __init__(self, *networks, **kwargs):
+    super().__init__(*networks, **kwargs)
+    self.gauge = keras.layers.Dense(1, name="gauge")
+    self.gauge.build([None, networks[0].output_shape[-1]])
+
+  @property
+  def auxiliary_layers(self):
+    return [self.gauge]
+
   def state(self, num_examples, num_classes, batch_size):
     return {
       "hardness": example_table.ExampleTable(num_examples, 2, batch_size),
       "confidence": tf.Variable(0.0, trainable=False),
+      "size": tf.Variable(0.0, trainable=False),
+      "phase": tf.Variable(-1.0, trainable=False),
     }
 
   def prepare(self, images, targets):
@@ -77,6 +90,13 @@ class ToyModel(classifier.Classifier):
       for number, each in enumerate(values)
     ]
 
+  def training_losses(self, images, targets):
+    logits, network_losses = super().training_losses(images, targets)
+    error = self.gauge(tf.stop_gradient(logits[0]))[:, 0] - 1
+    size = tf.convert_to_tensor(self.example_state["size"])
+    first, second = network_losses
+    return logits, [first._replace(unlabelled=error**2 * size), second]
+
   def evaluation_losses(self, logits, targets):
     values = [losses.cross_entropy(own, targets["label"]) for own in logits]
     return [self._network_loss(each, tf.ones_like(each)) for each in values]
@@ -91,6 +111,13 @@ class ToyModel(classifier.Classifier):
 
   def schedules(self, num_epochs):
     return {"strength": lambda epoch: epoch / num_epochs}
+
+  def before_training(self, training_set):
+    features = training_set.features(np.arange(0, len(training_set.labels), 2))
+    self.example_state["size"].assign(np.abs(features).mean())
+
+  def begin_phase(self, number):
+    self.example_state["phase"].assign(number)
 
   def between_epochs(self, epoch, training_set):
     probabilities = tf.nn.softmax(training_set.predict().mean(axis=0))

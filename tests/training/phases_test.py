@@ -26,7 +26,7 @@ class PhasesTest(parameterized.TestCase):
     )
     self.assertTrue(all_phases.any_restart)
     self.assertEqual(
-      [all_phases.training(epoch) for epoch in range(7)],
+      [all_phases.in_schedule(epoch) for epoch in range(7)],
       [(0, 3), (1, 3), (2, 3), (0, 3), (1, 3), (2, 3), (3, 3)],
     )
     self.assertFalse(phases.Phases([BEGIN, SLOW], 3).any_restart)
@@ -34,11 +34,20 @@ class PhasesTest(parameterized.TestCase):
   def test_trainings_end_where_the_next_one_begins(self):
     first = classifier.Phase("first", 1, restart=True)
     one = phases.Phases([first, BEGIN, AGAIN], 6)
-    self.assertEqual(one.longest_training, 3)
+    self.assertEqual(one.longest_schedule, 3)
     self.assertEqual(
-      [one.training(epoch)[0] for epoch in range(4)], [0, 1, 2, 0]
+      [one.in_schedule(epoch)[0] for epoch in range(4)], [0, 1, 2, 0]
     )
-    self.assertEqual(phases.Phases([BEGIN, SLOW], 3).longest_training, 3)
+    self.assertEqual(phases.Phases([BEGIN, SLOW], 3).longest_schedule, 3)
+
+  def test_a_schedule_may_begin_anew_without_a_restart(self):
+    anew = classifier.Phase("anew", 2, anew=True)
+    both = phases.Phases([BEGIN, anew], 4)
+    self.assertFalse(both.any_restart)
+    self.assertEqual(
+      [both.in_schedule(epoch) for epoch in range(4)],
+      [(0, 2), (1, 2), (0, 2), (1, 2)],
+    )
 
   @parameterized.parameters(
     ([BEGIN, SLOW], 4),
