@@ -1,8 +1,8 @@
 """The training methods: name -> method. A method is one file here.
 
 A method is a `models.classifier.Classifier`. Its options and what is said of it
-stand in `options.py`, `loss_options.py` or `selection_options.py`. Methods may
-import `models`, `networks`, `noise_estimation` and what they stand on, and each
+stand in `options.py` or in one of the `..._options.py`. Methods may import
+`models`, `networks`, `noise_estimation` and what they stand on, and each
 other's formulas.
 """
 

@@ -1,8 +1,9 @@
 """The methods' options, and what cards, tables and `--help` say of them.
 
-A class each, in three modules: here, in `loss_options` and in
-`selection_options`. None imports TensorFlow. An option's name is that of its
-flag. Methods may share a name where they mean the same by it.
+A class each, in five modules: here, in `loss_options`, `selection_options`,
+`correction_options` and `meta_options`. None imports TensorFlow. An option's
+name is that of its flag. Methods may share a name where they mean the same by
+it.
 """
 
 import dataclasses
