@@ -65,8 +65,7 @@ class BareStep:
       num_examples or len(dataset.train_labels),
       **building.no_noise(dataset.num_classes),
     )
-    for each in epoch_schedules.model_schedules(self.model, config.num_epochs):
-      each.on_epoch_begin(config.num_epochs - 1)
+    epoch_schedules.set_last_epoch(self.model, config.num_epochs)
     with contextlib.suppress(AttributeError):  # tensorflow-addons' have none.
       self.model.optimizer.build(self.model.trainable_variables)
     self._uses_xla = devices.use_xla(config.jit_compile)

@@ -273,7 +273,8 @@ def _path(scale, number):
 def _cell(content, row_name, column_name, main_row):
   row = content["rows"][row_name]
   column = content["columns"][column_name]
-  flags = {**content["flags"], **column["flags"], **row["flags"]}
+  of_column = row.get("column_flags", {}).get(column_name, {})
+  flags = {**content["flags"], **column["flags"], **row["flags"], **of_column}
   return Cell(
     name=column_name if row_name == main_row else f"{column_name}_{row_name}",
     row=row["title"],

@@ -86,13 +86,21 @@ class ForgettingModel(classifier.Classifier):
       result["noise_rate"] = tf.Variable(truth, trainable=False)
     return result
 
+  def _estimates(self, num_epochs):
+    """Returns the epochs after which the noise rate is estimated: a range."""
+    if not self.options.is_estimated:
+      return range(0)
+    first = self._warmup_epochs(num_epochs) - 1
+    return range(first, self._last_estimate(num_epochs) + 1)
+
+  def passes(self, num_epochs):
+    """One for each estimate of the noise rate."""
+    return len(self._estimates(num_epochs))
+
   def between_epochs(self, epoch, training_set):
     """Estimates the noise rate, while examples are held out for it."""
-    if not self.options.is_estimated:
-      return
-    first = self._warmup_epochs(training_set.num_epochs) - 1
-    last = self._last_estimate(training_set.num_epochs)
-    if not first <= epoch <= last:
+    estimates = self._estimates(training_set.num_epochs)
+    if epoch not in estimates:
       return
     is_held_out = held_out.which(self.example_state["held_out"])
     logits = classifier.ensemble_logits(list(training_set.predict()))
@@ -102,7 +110,7 @@ class ForgettingModel(classifier.Classifier):
       self.seed,
     ).noise_rate
     self.example_state["noise_rate"].assign(noise_rate.value)
-    if epoch == last:
+    if epoch == estimates[-1]:
       _tell(epoch, noise_rate, is_held_out.sum())
 
   def batch(self, targets):

@@ -115,6 +115,10 @@ class ForwardCorrectionModel(classifier.Classifier):
     _say_condition(f"Transition matrix ({source})", transition)
     return transition
 
+  def passes(self, num_epochs):
+    """One after each epoch of the first phase."""
+    return self._num_plain(num_epochs) if self.options.is_estimated else 0
+
   def between_epochs(self, epoch, training_set):
     """Estimates the matrix, in the first phase."""
     num_plain = self._num_plain(training_set.num_epochs)

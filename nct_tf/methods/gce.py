@@ -84,6 +84,13 @@ class GCEModel(classifier.Classifier):
       return {}
     return {"pruned": example_table.ExampleTable(num_examples, 1, batch_size)}
 
+  def passes(self, num_epochs):
+    """One each time that examples are pruned."""
+    if self.options.gce_truncation is None:
+      return 0
+    prunes = self.schedules(num_epochs)["prunes"]
+    return sum(map(prunes, range(num_epochs)))
+
   def between_epochs(self, epoch, training_set):
     """Decides which examples are pruned."""
     if self.options.gce_truncation is None:

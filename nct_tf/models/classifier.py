@@ -100,7 +100,7 @@ class Classifier(saving.Saved):
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
   what else it needs of `evaluation_losses`, `prepare`, `training_losses`,
   `schedules`, `state`, `before_training`, `between_epochs`, `phases`,
-  `begin_phase` and `auxiliary_layers`. Training, tables, cards, checkpoints,
+  `begin_phase`, `passes` and `auxiliary_layers`. Training, tables, cards, checkpoints,
   exports and audits take what they need from there.
 
   Data are `(images, labels)`, with labels as integers [batch] or one-hot
@@ -297,6 +297,18 @@ class Classifier(saving.Saved):
       epoch: int, that which has ended, from 0.
       training_set: a `TrainingSet`.
     """
+
+  def passes(self, num_epochs):
+    """Returns how often it goes over the whole training set between epochs.
+
+    In the whole training: a float, as a part of the training set is a part of a
+    pass. Estimates of cost go by it.
+
+    Args:
+      num_epochs: int, of the whole training.
+    """
+    del num_epochs
+    return 0
 
   def phases(self, num_epochs):
     """Returns the list of `Phase` that the epochs of a training fall into.

@@ -13,7 +13,7 @@ from nct_tf.input_pipeline import batching
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
 from nct_tf.system import devices, interruption
-from nct_tf.training import feeding, loop as loop_lib
+from nct_tf.training import epoch_schedules, feeding, loop as loop_lib
 
 # How long training is timed, and evaluating, unless the caller says.
 SECONDS = 5.0
@@ -25,6 +25,8 @@ def estimate(
   config, dataset, noisy, num_train=None, num_evaluated=None, seconds=SECONDS
 ):
   """Makes some steps of a training, and estimates how long all of it takes.
+
+  The steps are those of the last epoch, when a method does all that it does.
 
   Args:
     config: a `TrainConfig`.
@@ -43,7 +45,8 @@ def estimate(
     counts as three forward passes;
     `step_seconds`, the median time of a step, the input pipeline included;
     `steps_per_epoch`;
-    `evaluation_seconds`, of all evaluations after an epoch;
+    `evaluation_seconds`, of all evaluations after an epoch, and of what the
+    method goes over between epochs;
     `epoch_seconds`;
     `hours`, of the whole training;
     `memory_bytes`, the peak memory of this process.
@@ -60,6 +63,7 @@ def estimate(
       len(noisy.train),
       **building.no_noise(dataset.num_classes),
     )
+  epoch_schedules.set_last_epoch(model, config.num_epochs)
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)
   pipeline = batching.Batching.of_run(config, dataset.moments)
@@ -74,6 +78,9 @@ def estimate(
   if num_train is None:
     num_train = pipeline.examples_per_epoch(noisy.train)
     num_evaluated = len(noisy.validation) + len(noisy.test)
+  num_evaluated += (
+    num_train * model.passes(config.num_epochs) / config.num_epochs
+  )
   if config.monitor_every_epochs:
     num_evaluated += num_train / config.monitor_every_epochs
   num_steps = batching.steps_per_epoch(num_train, config.batch_size)

@@ -44,6 +44,17 @@ def model_schedules(model, num_epochs):
   return _callbacks(model, model.schedules(num_epochs))
 
 
+def set_last_epoch(model, num_epochs):
+  """Gives what a method schedules the values of a training's last epoch.
+
+  Args:
+    model: a `models.classifier.Classifier`.
+    num_epochs: int, of the whole training.
+  """
+  for each in model_schedules(model, num_epochs):
+    each.on_epoch_begin(num_epochs - 1)
+
+
 def _callbacks(model, schedules):
   """Returns an `EpochSchedule` for each weight of a model that has one."""
   return [

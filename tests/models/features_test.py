@@ -9,9 +9,7 @@ from nct_tf.models import features
 
 
 class FeaturesTest(parameterized.TestCase):
-  @parameterized.parameters(
-    ("simple_cnn",), ("preact_resnet10",), ("lenet5",)
-  )
+  @parameterized.parameters(("simple_cnn",), ("preact_resnet10",), ("lenet5",))
   def test_the_last_layer_of_the_features_gives_the_logits(self, name):
     options = {} if name == "lenet5" else {"width": 8}
     network = networks.create(name, [28, 28, 1], 5, **options)
