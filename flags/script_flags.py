@@ -363,7 +363,11 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
   TITLE = "reproduce"
 
-  table: int | None = fields.option(None, "The paper's table.", low=1, high=6)
+  table: str | None = fields.option(
+    None,
+    "The paper's table; or methods, with --scale=cpu: all methods, by noise.",
+    choices=tables.NAMES,
+  )
   published: str | None = fields.option(
     None,
     "The method whose published settings are run, with the networks, the "

@@ -24,7 +24,7 @@ class ResultsTest(absltest.TestCase):
         flag.removeprefix("--").split("=")
         for flag in command.replace("\\\n", " ").split()
       )
-      table = tables.load(int(flags["table"]), flags["scale"])
+      table = tables.load(flags["table"], flags["scale"])
       cells = table.choose(flags.get("cell", "").split(",") * ("cell" in flags))
       found = results.of_cells(cells, (0, 1, 2))
       printed = pages.format_table(table, cells, found, (0, 1, 2))

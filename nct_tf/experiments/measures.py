@@ -68,7 +68,8 @@ def measure_run(accuracy, result, history):
     history: dict of `Workdir.read_history`.
 
   Returns:
-    dict from measure to fraction; None for a measure that the run lacks.
+    dict from measure to fraction, or seconds for `time`; None for a measure
+    that the run lacks.
   """
   column = "ensemble_accuracy"
   is_ensemble = accuracy == "ensemble"
@@ -86,11 +87,30 @@ def measure_run(accuracy, result, history):
     "top1": values[-1],
     "top5": result.get("top5_accuracy"),
     "memorised": result["train_accuracy_noisy"] if is_ensemble else None,
+    "found": result.get("wrong_label_average_precision"),
+    "time": result.get("seconds"),
   }
   for split, figures in (result.get("extra_tests") or {}).items():
     measures[f"{split}_top1"] = figures["accuracy"]
     measures[f"{split}_top5"] = figures["top5_accuracy"]
   return measures
+
+
+def relative_to(statistics, baselines):
+  """Returns measures as multiples of another cell's: dict of `Statistic`.
+
+  Args:
+    statistics: dict of `measure`.
+    baselines: dict of `measure`, of the cell that they are compared with. What
+      it lacks is left out.
+  """
+  return {
+    name: dataclasses.replace(
+      each, mean=each.mean / baselines[name].mean, std=None
+    )
+    for name, each in statistics.items()
+    if name in baselines
+  }
 
 
 def _statistic(values):

@@ -50,10 +50,7 @@ def _published(table):
 def _format_rows(table, cells, columns, found, num_seeds, has_paper):
   """Returns the rows that are not empty: lists of str."""
   by_place = {(cell.row, cell.column): cell for cell in cells}
-  measured = {
-    cell.name: measures_lib.measure(cell, table.measures, found[cell.name])
-    for cell in cells
-  }
+  measured = _measure(table, cells, found)
   decimals = _paper_decimals(cells)
   rows = []
   for title in dict.fromkeys(cell.row for cell in cells):
@@ -63,13 +60,33 @@ def _format_rows(table, cells, columns, found, num_seeds, has_paper):
         cell = by_place.get((title, column))
         statistic = measured[cell.name].get(measure) if cell else None
         folders = found[cell.name] if cell else ()
-        figures.append(_format_own(statistic, folders, num_seeds))
+        scale = 1 if measure in tables.RELATIVE else 100
+        figures.append(_format_own(statistic, folders, num_seeds, scale))
         if has_paper:
           figures.append(_format_paper(cell, measure, decimals))
       if any(figures):
         name = title + _remark(by_place, title)
         rows.append([name, tables.MEASURES[measure], *figures])
   return rows
+
+
+def _measure(table, cells, found):
+  """Returns dict from cell's name to dict from measure to `Statistic`."""
+  measured = {
+    cell.name: measures_lib.measure(cell, table.measures, found[cell.name])
+    for cell in cells
+  }
+  baselines = {
+    cell.column: measured[cell.name]
+    for cell in cells
+    if cell.config(0).method == tables.BASELINE
+  }
+  for cell in cells:
+    own = measured[cell.name]
+    times = {name: own.pop(name) for name in tables.RELATIVE if name in own}
+    baseline = baselines.get(cell.column, {})
+    own |= measures_lib.relative_to(times, baseline)
+  return measured
 
 
 def _remark(cells, title):
@@ -110,12 +127,12 @@ def _explain_best(splits):
   return f"Best: of the epoch that is best on the {names} split."
 
 
-def _format_own(statistic, folders, num_seeds):
+def _format_own(statistic, folders, num_seeds, scale):
   if statistic is None:
     return ""
-  text = f"{100 * statistic.mean:.1f}"
+  text = f"{scale * statistic.mean:.1f}"
   if statistic.std is not None:
-    text += f" ± {100 * statistic.std:.1f}"
+    text += f" ± {scale * statistic.std:.1f}"
   if statistic.num_seeds != num_seeds:
     text += f" ({statistic.num_seeds})"
   return f"[{text}]({os.path.relpath(folders[0].parent)}/)"

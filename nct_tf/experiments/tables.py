@@ -2,7 +2,8 @@
 
 A table is a file. Those under `presets/` are the paper's, in one of two scales:
 `paper` has the paper's settings and figures; `cpu` is the same at a size that
-two cores can train. Those under `published/` are the settings that other
+two cores can train. There is also `methods`, which is not the paper's: all
+methods, by noise. Those under `published/` are the settings that other
 methods were published with, a file for each method. A column is a dataset with
 its label noise, and a row is a method. So a cell is a method on data.
 """
@@ -17,7 +18,8 @@ from nct_tf.options import fields
 
 SCALES = ("paper", "cpu")
 PUBLISHED = "published"  # Stands in place of a scale.
-NUMBERS = (1, 2, 3, 4, 5, 6)
+# The paper's by their numbers, and that of all methods.
+NAMES = ("1", "2", "3", "4", "5", "6", "methods")
 # What may stand in a table: name -> its title.
 MEASURES = {
   "best": "Best",
@@ -29,7 +31,12 @@ MEASURES = {
   "ilsvrc12_top1": "ILSVRC12 top-1",
   "ilsvrc12_top5": "ILSVRC12 top-5",
   "memorised": "Memorised",
+  "found": "Wrong labels found",
+  "time": "Time",
 }
+# Those that are multiples of what the baseline has in the same column.
+RELATIVE = ("time",)
+BASELINE = "standard"  # A method.
 # Whose accuracy a cell may tell. The first network stands for "one of two".
 ACCURACIES = ("ensemble", "network1")
 
@@ -99,7 +106,8 @@ class Table:
   """A table of experiments.
 
   Attributes:
-    name: str, such as `table1`, or of published settings the method.
+    name: str, such as `table1` or `methods`, or of published settings the
+      method.
     scale: str, of `SCALES`, or `PUBLISHED`.
     title: str.
     measures: tuple of str, of `MEASURES`: what is told of each cell.
@@ -125,7 +133,7 @@ class Table:
     """What it is called, and of what it is: str."""
     if self.scale == PUBLISHED:
       return f"{self.title}, as published"
-    name = f"{self.name.replace('table', 'Table ')}: {self.title}"
+    name = f"{self.name.replace('table', 'Table ').capitalize()}: {self.title}"
     return name if self.scale == "paper" else f"{name} ({self.scale} edition)"
 
   def remarks_on(self, cells):
@@ -145,17 +153,17 @@ class Table:
 
 
 def available(scale):
-  """Returns the numbers of the tables of a scale: tuple of int."""
+  """Returns which of `NAMES` there are at a scale: tuple of str."""
   errors.check_choice("scale", scale, SCALES)
-  return tuple(number for number in NUMBERS if _path(scale, number).exists())
+  return tuple(name for name in NAMES if _path(scale, name).exists())
 
 
 @functools.cache
-def load(number, scale="paper"):
+def load(name, scale="paper"):
   """Reads a table.
 
   Args:
-    number: int, the paper's.
+    name: str, of `NAMES`.
     scale: str, of `SCALES`.
 
   Returns:
@@ -164,9 +172,8 @@ def load(number, scale="paper"):
   Raises:
     InvalidInputError: if there is no such table at that scale.
   """
-  numbers = tuple(map(str, available(scale)))
-  errors.check_choice("table", str(number), numbers)
-  return _read(_path(scale, number), scale, _MAIN_ROW)
+  errors.check_choice("table", name, available(scale))
+  return _read(_path(scale, name), scale, _MAIN_ROW)
 
 
 def available_published():
@@ -266,8 +273,9 @@ def data_shapes():
   return json.loads(text)
 
 
-def _path(scale, number):
-  return _FOLDER / scale / f"table{number}.json"
+def _path(scale, name):
+  stem = f"table{name}" if name.isdecimal() else name
+  return _FOLDER / scale / f"{stem}.json"
 
 
 def _cell(content, row_name, column_name, main_row):

@@ -5,6 +5,7 @@ ones better than the last epoch does.
 """
 
 import numpy as np
+from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
 from nct_tf.models import example_table
@@ -81,3 +82,21 @@ class LabelScores:
     return np.divide(
       sums, counts, out=np.full_like(sums, np.nan), where=counts > 0
     )
+
+
+def average_precision(scores, is_wrong):
+  """Returns how well scores rank the wrong labels first: float in [0, 1].
+
+  Args:
+    scores: float [num_examples], see `LabelScores.means`. An example that was
+      never trained on stands last.
+    is_wrong: bool [num_examples].
+
+  Returns:
+    the area below precision over recall; None if no label is wrong.
+  """
+  if not np.any(is_wrong):
+    return None
+  return float(
+    sklearn_metrics.average_precision_score(is_wrong, np.nan_to_num(scores))
+  )

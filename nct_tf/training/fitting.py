@@ -40,7 +40,9 @@ def fit(model, config, data, directory, interruption):
     dict of the last accuracies that the history has not: `extra_tests`, dict
     from the name of each of the data's further test splits to a dict of float:
     `accuracy`, and `top5_accuracy` where there are more than five classes;
-    `test_parts`, likewise of the parts of the test split.
+    `test_parts`, likewise of the parts of the test split;
+    `wrong_label_average_precision`, see `label_scores.average_precision`, where
+    there are label scores.
 
   Raises:
     InvalidInputError: if the method's phases do not fit the epochs.
@@ -151,6 +153,10 @@ def fit(model, config, data, directory, interruption):
       interruption.deferred = False
     if scores and is_chief:
       directory.write_label_scores(scores.means())
+  if scores:
+    accuracies["wrong_label_average_precision"] = (
+      label_scores.average_precision(scores.means(), ~data.noisy.train.is_clean)
+    )
   return accuracies
 
 

@@ -1,7 +1,7 @@
 """Each preset trains two steps, on random images of its dataset's shape.
 
 `make test-long` takes all of them; otherwise, of the small network, one for
-each method.
+each of two methods.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from nct_tf.training import loop as loop_lib
 from tests.support import long_tests
 
 _BATCH_SIZE = 4
+_METHODS = ("nct", "standard")
 _LARGE = ("resnet50", "inception_resnet_v2", "preact_resnet18")
 
 
@@ -32,7 +33,7 @@ def presets():
         kinds.setdefault(_kind(run), (number, scale, name))
   of_methods = {}
   for kind, place in kinds.items():
-    if kind.network not in _LARGE:
+    if kind.network not in _LARGE and kind.method in _METHODS:
       of_methods.setdefault(kind.method, place)
   taken = kinds.values() if long_tests.IS_ON else of_methods.values()
   return [
