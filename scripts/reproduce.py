@@ -17,7 +17,14 @@ from scripts import cli, next_steps
 
 def main(options):
   with cli.silence():
-    from nct_tf.experiments import costs, figures, pages, reproduction, tables
+    from nct_tf.experiments import (
+      costs,
+      figures,
+      pages,
+      ranking,
+      reproduction,
+      tables,
+    )
 
   scale, seeds, figure = options.scale, options.seeds, options.figure
   if figure is not None:
@@ -53,6 +60,10 @@ def main(options):
   reproduction.run_all(runs, results, options.jobs)
   if figure is None:
     found = results.of_cells(elsewhere, seeds)
+    if table.name == tables.METHODS:
+      path = results.folder / f"{table.folder}.png"
+      ranking.draw(cells, found, path)
+      print(f"{ranking.format_ranking(cells, found)}\n\nPicture: {path}\n")
     print(pages.format_table(table, cells, found, seeds))
     firsts = dict.fromkeys(str(folders[0]) for folders in found.values())
     next_steps.say("compare", f"--workdirs={','.join(firsts)}")

@@ -18,8 +18,9 @@ from nct_tf.options import fields
 
 SCALES = ("paper", "cpu")
 PUBLISHED = "published"  # Stands in place of a scale.
+METHODS = "methods"
 # The paper's by their numbers, and that of all methods.
-NAMES = ("1", "2", "3", "4", "5", "6", "methods")
+NAMES = ("1", "2", "3", "4", "5", "6", METHODS)
 # What may stand in a table: name -> its title.
 MEASURES = {
   "best": "Best",

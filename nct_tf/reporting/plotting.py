@@ -1,5 +1,6 @@
 """Figures of runs, from their files."""
 
+import itertools
 import math
 import pathlib
 
@@ -35,6 +36,10 @@ _SETTINGS = (
   {"color": "#000000", "linestyle": ":"},
 )
 _MAX_COLUMNS = 5
+_RANKING_COLUMNS = 3
+# Rows that a ranking marks.
+_OWN_METHOD = "NCT"
+_BASELINE = "Standard"
 _COLUMN_INCHES = 3.6  # Of a run.
 # At the size of titles, 10 points.
 _CHARACTERS_PER_INCH = 12
@@ -203,6 +208,63 @@ def _plot_random_label_errors(ax, measurements, quantity, noises):
   ax.set_xticks(range(len(noises)), noises)
   ax.set_xlim(-0.5, len(noises) - 0.5)
   ax.set_xlabel("label noise in training")
+  _tidy(ax)
+
+
+def plot_ranking(accuracies, path):
+  """Draws the accuracies of methods, side by side for each kind of noise.
+
+  Each panel has its own axis; a dashed line is at standard training.
+
+  Args:
+    accuracies: dict from method to dict from noise to a pair of fractions:
+      mean, standard deviation. The first method stands on top.
+    path: str or path of the PNG file.
+  """
+  titles = list(accuracies)
+  noises = list(dict.fromkeys(itertools.chain(*accuracies.values())))
+  num_columns = min(len(noises), _RANKING_COLUMNS)
+  num_rows = -(-len(noises) // num_columns)
+  canvas = figure.Figure(
+    figsize=(2.2 + 2.4 * num_columns, num_rows * (0.8 + 0.2 * len(titles))),
+    layout="constrained",
+  )
+  all_axes = canvas.subplots(
+    num_rows, num_columns, sharey=True, squeeze=False
+  ).flat
+  for ax, noise in zip(all_axes, noises, strict=False):
+    _plot_ranked(ax, titles, [row.get(noise) for row in accuracies.values()])
+    ax.set_title(noise, fontsize="medium")
+  for ax in list(all_axes)[len(noises) :]:
+    ax.set_visible(False)
+  canvas.supxlabel(
+    "accuracy after the last epoch in percent", fontsize="medium"
+  )
+  _save(canvas, path)
+
+
+def _plot_ranked(ax, titles, pairs):
+  """Draws the accuracies of one kind of noise; a pair may be None."""
+  for place, (title, pair) in enumerate(zip(titles, pairs, strict=True)):
+    if pair is None:
+      continue
+    mean, deviation = (100 * value for value in pair)
+    is_own = title == _OWN_METHOD
+    ax.errorbar(
+      mean,
+      place,
+      xerr=deviation,
+      color=_COLORS[1] if is_own else _COLORS[0],
+      marker="D" if is_own else "o",
+      markersize=5,
+      capsize=2,
+    )
+    if title == _BASELINE:
+      ax.axvline(mean, color="gray", linestyle="--", linewidth=1, zorder=0)
+  ax.set_yticks(range(len(titles)), titles)
+  ax.set_ylim(len(titles) - 0.5, -0.5)
+  ax.grid(axis="y", color="0.9", linewidth=0.8)
+  ax.set_axisbelow(True)
   _tidy(ax)
 
 
