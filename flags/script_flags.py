@@ -418,25 +418,37 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
 @dataclasses.dataclass(frozen=True)
 class Tune(fields.Options):
-  """Which values are tried."""
+  """What is chosen among, and how."""
 
   TITLE = "tune"
 
-  target_variability_values: tuple[float, ...] = fields.option(
-    (0.0, 0.1, 0.3, 0.5, 0.7, 0.9),
-    "Values of --target_variability_max to try. If not given, the paper's are "
-    "tried.",
-    low=0,
-    high=1,
+  methods: tuple[str, ...] = fields.option(
+    (),
+    "Methods to choose among. If not given, it is --method alone.",
+    choices=methods.names,
   )
-
-  def __post_init__(self):
-    super().__post_init__()
-    if not self.target_variability_values:
-      raise errors.InvalidInputError(
-        "Argument `target_variability_values` must be numbers in [0, 1]. "
-        "Received: none"
-      )
+  sweep: tuple[str, ...] | None = fields.option(
+    None,
+    "Values of an option to choose among, as OPTION=VALUE,VALUE. It may be an "
+    "option of training, or of a method; methods that do not have it are tried "
+    "once. May be given several times, for all combinations. If neither this "
+    "nor --methods is given, nct is tried with the paper's values of "
+    "target_variability_max.",
+    repeated=True,
+  )
+  halving: bool = fields.option(
+    False,
+    "Stop the worse half after a quarter of the epochs, and again after half "
+    "of them. That saves half of the time, and may stop a method that learns "
+    "slowly, or that begins anew later on.",
+  )
+  jobs: int = fields.option(
+    1, "How many trainings run at once, sharing the processors.", low=1
+  )
+  train_best: bool = fields.option(
+    False,
+    "Train the best once more, on all examples, into best/ of --workdir.",
+  )
 
 
 @dataclasses.dataclass(frozen=True)

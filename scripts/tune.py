@@ -1,31 +1,36 @@
-r"""Chooses the largest target variability rate on held-out noisy labels.
+r"""Chooses among methods and values of options, on held-out noisy labels.
 
-Takes the flags of scripts.train, and trains once for each value. The test split
-has no influence on the choice.
+Takes the flags of scripts.train, and trains once for each combination of
+--methods and --sweep. The test split has no influence on the choice.
 
-Example:
-  python -m scripts.tune --dataset=digits --network=simple_cnn --width=16 \
-    --augmentation=none --noise_type=symmetric_inclusive --noise_rate=0.5 \
-    --num_epochs=50 --validation_fraction=0.2 --workdir=runs/tuning
+Examples:
+  python -m scripts.tune --dataset=folder:pictures --validation_fraction=0.2 \
+    --methods=standard,nct,elr,co_teaching --jobs=2 --workdir=runs/tuning
+  python -m scripts.tune --dataset=digits --augmentation=none \
+    --noise_type=symmetric_inclusive --noise_rate=0.5 --num_epochs=50 \
+    --network=simple_cnn --width=16 --validation_fraction=0.2 \
+    --sweep=target_variability_max=0,0.3,0.5 --workdir=runs/tuning
 """
 
 from flags import script_flags
 from nct_tf import config as config_lib
 from scripts import cli, next_steps
 
-_OPTION = "target_variability_max"
-
 
 def main(config, options):
   with cli.silence():
     from nct_tf.experiments import tuning
+    from nct_tf.training import run
 
-  values = options.target_variability_values
-  config = tuning.resolve(config, _OPTION, values)
-  scores = tuning.tune(config, _OPTION, values)
-  print(tuning.format_tuning(_OPTION, scores))
-  best = tuning.with_best(config, _OPTION, scores)
-  next_steps.say("train", *best.to_flags())
+  candidates = tuning.resolve(config, options.methods, options.sweep or ())
+  choice = tuning.tune(candidates, options.halving, options.jobs)
+  print(tuning.format_choice(choice))
+  best = tuning.with_best(config, choice)
+  if options.train_best:
+    run.train_and_evaluate(best)
+    next_steps.after_training(best)
+  else:
+    next_steps.say("train", *best.to_flags())
 
 
 if __name__ == "__main__":

@@ -195,7 +195,11 @@ class BadFlagsTest(ScriptsTestCase):
     ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),
     ("plot", ("--figure=2", "--output=a.pdf"), "must end in .png"),
     ("tune", ("--workdir=unused",), "`validation_fraction` must be above 0"),
-    ("tune", ("--target_variability_values=2",), r"numbers in \[0, 1\]"),
+    (
+      "tune",
+      ("--workdir=unused", "--validation_fraction=0.2", "--sweep=width"),
+      "OPTION=VALUE",
+    ),
     (
       "benchmark",
       ("--suite=serving", "--compare=torch"),

@@ -3,16 +3,12 @@
 from concurrent import futures
 import dataclasses
 import logging
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
-import threading
 
 from nct_tf import config as config_lib, datasets, errors, units
 from nct_tf.evaluation import information_compression
-from nct_tf.experiments import pages, tables
+from nct_tf.experiments import children, pages, tables
 from nct_tf.system import (
   child_process,
   command_line,
@@ -53,11 +49,6 @@ class Run:
     """The command that trains it: list of str."""
     flags = self.config.to_flags()
     return [command_line.python(), "-m", "scripts.train", *flags]
-
-  @property
-  def log_file(self):
-    """The file of what it prints: `pathlib.Path`, beside its workdir."""
-    return pathlib.Path(f"{self.config.workdir}.log")
 
 
 def plan(table, cells, seeds, runs_dir, **circumstances):
@@ -152,13 +143,13 @@ def run_all(runs, results, num_jobs=1):
   )
   _download(pending)
   failed = []
-  children = _Children(num_jobs)
+  jobs = children.Children(num_jobs)
   with (
     interruption.catch(),
     futures.ThreadPoolExecutor(num_jobs) as pool,
-    children,
+    jobs,
   ):
-    tasks = {pool.submit(children.train, run): run for run in pending}
+    tasks = {pool.submit(jobs.train, run.config): run for run in pending}
     for task in futures.as_completed(tasks):
       run, code = tasks[task], task.result()
       if code == 0:
@@ -171,8 +162,8 @@ def run_all(runs, results, num_jobs=1):
         _logger.warning("%s failed", run.name)
   if failed:
     raise errors.InvalidInputError(
-      f"{len(failed)} runs failed; {failed[0].log_file} ends with: "
-      f"{_last_line(failed[0].log_file)}"
+      f"{len(failed)} runs failed; {children.log_file(failed[0].config)} ends "
+      f"with: {children.last_line(failed[0].config)}"
     )
 
 
@@ -226,64 +217,9 @@ def _is_finished(run, results):
   return True
 
 
-class _Children:
-  """Trainings in processes of their own, which end with this context.
-
-  Args:
-    num_jobs: int, how many of them share the processors.
-  """
-
-  def __init__(self, num_jobs):
-    self._environment = dict(os.environ)
-    if num_jobs > 1:
-      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
-      for kind in ("INTRAOP", "INTEROP"):
-        self._environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
-    self._lock = threading.Lock()
-    self._is_over = False
-    self._processes = []
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *_):
-    with self._lock:
-      self._is_over = True
-      for process in self._processes:
-        process.terminate()
-
-  def train(self, run):
-    """Trains in a process, and waits for its end. Any thread may call this.
-
-    Args:
-      run: a `Run`.
-
-    Returns:
-      int, the exit code; `RESTART_CODE` for a run that does not start any more.
-    """
-    run.log_file.parent.mkdir(parents=True, exist_ok=True)
-    with open(run.log_file, "w", encoding="utf-8") as log:
-      with self._lock:
-        if self._is_over:
-          return errors.RESTART_CODE
-        process = subprocess.Popen(
-          [sys.executable, *run.command[1:]],
-          stdout=log,
-          stderr=subprocess.STDOUT,
-          env=self._environment,
-        )
-        self._processes.append(process)
-      return process.wait()
-
-
 def _describe(results, run):
   result = layout.Workdir(results.find(run.config)).read_result()
   return (
     f"best {result['best_accuracy']:.1%}, last {result['last_accuracy']:.1%}, "
     + units.seconds(result["seconds"])
   )
-
-
-def _last_line(path):
-  lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-  return next((line for line in reversed(lines) if line.strip()), "nothing")

@@ -1,117 +1,338 @@
-"""Choosing an option on held-out noisy labels."""
+"""Choosing among trainings on held-out examples with noisy labels."""
 
+from concurrent import futures
+import dataclasses
+import logging
+import math
 import pathlib
 
-from nct_tf import errors
+import numpy as np
+
+from nct_tf import errors, units
+from nct_tf.evaluation import prediction
+from nct_tf.experiments import candidates as candidates_lib, children
+from nct_tf.input_pipeline import run_data
+from nct_tf.options import fields
 from nct_tf.reporting import text_tables
-from nct_tf.training import automatic, run as run_lib
-from nct_tf.workdir import layout
+from nct_tf.system import interruption
+from nct_tf.training import automatic
+from nct_tf.workdir import layout, restoring
+
+_logger = logging.getLogger(__name__)
 
 NUM_EPOCHS_AVERAGED = 10
+# After these shares of the epochs, the worse half is stopped.
+_HALVINGS = (0.25, 0.5)
+_NORMAL_95 = 1.96  # So many standard errors make a 95 % interval.
 
 
-def resolve(config, name, values):
-  """Returns a config with values for what is `auto`, the same for all runs.
+@dataclasses.dataclass(frozen=True)
+class Trial:
+  """How good a candidate is.
 
-  Args:
-    config: see `tune`. If its runs have begun, their values are taken.
-    name: str, see there.
-    values: sequence, see there.
-
-  Raises:
-    InvalidInputError: see there.
+  Attributes:
+    candidate: a `candidates.Candidate`.
+    num_epochs: int, how many it was trained.
+    score: float, its accuracy on the held-out examples against their noisy
+      labels, the mean of the last ten of these epochs.
+    seconds: float, how long it took.
+    behind: a pair of floats, the 95 % interval of how much better the best
+      candidate is on the held-out examples; None for the best itself, and for
+      one that was stopped.
   """
-  runs = list(_runs(config, name, values).values())
-  folders = [layout.Workdir(run.workdir) for run in runs]
-  begun = [folder.flags_file.exists() for folder in folders]
-  one = begun.index(True) if any(begun) else 0
-  resolved = automatic.resolve(runs[one], folders[one])
-  return resolved.replace(workdir=config.workdir)
+
+  candidate: candidates_lib.Candidate
+  num_epochs: int
+  score: float
+  seconds: float
+  behind: tuple[float, float] | None = None
 
 
-def tune(config, name, values):
-  """Trains once for each value, and compares them on held-out examples.
+@dataclasses.dataclass(frozen=True)
+class Choice:
+  """What was found.
 
-  A value's score is the mean accuracy of the ensemble on the held-out examples
-  against their noisy labels, over the last ten epochs: the paper's measure of
-  what stays. The test split takes no part.
+  Attributes:
+    trials: tuple of `Trial`, the best first, stopped ones last.
+    num_held_out: int, the examples that they were compared on.
+  """
+
+  trials: tuple[Trial, ...]
+  num_held_out: int
+
+  @property
+  def best(self):
+    """The `candidates.Candidate` of the highest score."""
+    return self.trials[0].candidate
+
+  @property
+  def rivals(self):
+    """The `Trial`s that the held-out examples cannot tell from the best."""
+    return [each for each in self.trials if each.behind and each.behind[0] <= 0]
+
+
+def resolve(config, methods=(), sweeps=()):
+  """Lists the candidates, with the same value for what is `auto`.
 
   Args:
     config: a `TrainConfig` with a `workdir`, the folder of all runs, and a
-      `validation_fraction`; nothing of it is `auto`, see `resolve`. A run that
-      was interrupted goes on.
-    name: str, an option of the method or of the training.
-    values: sequence of its values.
+      `validation_fraction`. If its runs have begun, their values are taken.
+    methods: see `candidates.create`.
+    sweeps: see there.
 
   Returns:
-    dict from value to score, in the order of `values`; the best value is the
-    first of the highest.
+    list of `candidates.Candidate`.
 
   Raises:
-    InvalidInputError: if nothing is held out, if the method has no such option,
-      or if the option cannot have one of the values.
+    InvalidInputError: if nothing is held out; see also `candidates.create`.
   """
-  runs = _runs(config, name, values)
-  return {value: _score(run) for value, run in runs.items()}
-
-
-def _runs(config, name, values):
-  """Returns the config of each value's run: dict."""
   if not config.validation_fraction:
     raise errors.InvalidInputError(
-      "Argument `validation_fraction` must be above 0, so that values are "
+      "Argument `validation_fraction` must be above 0, so that candidates are "
       "compared without the test split. Received: validation_fraction=0"
     )
-  return {
-    value: config.replace(
-      **{name: value},
-      workdir=str(pathlib.Path(config.workdir, f"{name}_{value}")),
-    )
-    for value in values
+  found = candidates_lib.create(config, methods, sweeps)
+  folders = [layout.Workdir(each.config.workdir) for each in found]
+  begun = [folder.flags_file.exists() for folder in folders]
+  one = begun.index(True) if any(begun) else 0
+  resolved = automatic.resolve(found[one].config, folders[one])
+  common = {
+    name: getattr(resolved, name)
+    for name in fields.options_of(resolved)
+    if name not in ("method", "workdir")
   }
+  return [
+    # A method's own options may be `auto`, too.
+    dataclasses.replace(each, config=automatic.resolve(each.config, folder))
+    for each, folder in zip(
+      candidates_lib.create(config.replace(**common), methods, sweeps),
+      folders,
+      strict=True,
+    )
+  ]
 
 
-def _score(run):
-  run_lib.train_and_evaluate(run)
-  history = layout.Workdir(run.workdir).read_history()
-  return float(history["val_ensemble_accuracy"][-NUM_EPOCHS_AVERAGED:].mean())
+def tune(candidates, is_halved=False, num_jobs=1):
+  """Trains the candidates, and compares them on held-out examples.
 
-
-def with_best(config, name, scores):
-  """Returns the `TrainConfig` of a run with the best value, on all examples.
+  Each is scored by its mean accuracy on the held-out examples, against their
+  noisy labels, over its last ten epochs: the paper's measure of what stays. The
+  test split takes no part. A training that was interrupted goes on.
 
   Args:
-    config: the `TrainConfig` that `tune` was given. What it held out is trained
-      on, too, so nothing can stop that run early.
-    name: str, the option that was tuned.
-    scores: dict of `tune`.
+    candidates: list of `candidates.Candidate`, see `resolve`.
+    is_halved: bool, whether the worse half is stopped after a quarter of the
+      epochs, and again after half of them.
+    num_jobs: int, how many train at a time.
+
+  Returns:
+    a `Choice`.
+
+  Raises:
+    InvalidInputError: if a training failed.
+    TrainingInterrupted: if this process was asked to stop.
   """
-  return config.replace(
-    **{name: _best(scores)},
+  num_epochs = candidates[0].config.num_epochs
+  stages = [
+    max(1, round(share * num_epochs)) for share in _HALVINGS * is_halved
+  ]
+  left, stopped = list(candidates), []
+  for stage in [*stages, num_epochs]:
+    _train_all(left, stage, num_jobs)
+    trials = sorted(
+      (_trial(each, stage) for each in left), key=lambda each: -each.score
+    )
+    num_kept = len(left) if stage == num_epochs else math.ceil(len(left) / 2)
+    if num_kept < len(left):
+      _logger.info(
+        "After %d of %d epochs %d of %d go on",
+        stage,
+        num_epochs,
+        num_kept,
+        len(left),
+      )
+    stopped = trials[num_kept:] + stopped
+    left = [each.candidate for each in trials[:num_kept]]
+  finished = _compare(trials)
+  return Choice((*finished, *stopped), _num_held_out(trials[0].candidate))
+
+
+def _train_all(candidates, num_epochs, num_jobs):
+  """Trains candidates up to an epoch, or to their end."""
+  jobs = children.Children(num_jobs)
+  failed = []
+  with (
+    interruption.catch(),
+    futures.ThreadPoolExecutor(num_jobs) as pool,
+    jobs,
+  ):
+    tasks = {
+      pool.submit(_train, jobs, each, num_epochs): each for each in candidates
+    }
+    for task in futures.as_completed(tasks):
+      candidate, code = tasks[task], task.result()
+      if _num_epochs(candidate) >= num_epochs:
+        trial = _trial(candidate, num_epochs)
+        _logger.info(
+          "%s: %s after %d epochs",
+          candidate.name,
+          text_tables.percent(trial.score),
+          num_epochs,
+        )
+      elif code == errors.RESTART_CODE:
+        raise errors.TrainingInterrupted(f"{candidate.name} was stopped")
+      else:
+        failed.append(candidate)
+        _logger.warning("%s failed", candidate.name)
+  if failed:
+    raise errors.InvalidInputError(
+      f"{len(failed)} trainings failed; {children.log_file(failed[0].config)} "
+      f"ends with: {children.last_line(failed[0].config)}"
+    )
+
+
+def _train(jobs, candidate, num_epochs):
+  """Trains a candidate up to an epoch, unless it has come so far."""
+  config = candidate.config
+  is_last = num_epochs == config.num_epochs
+  if layout.Workdir(config.workdir).find_run(config) == "finished":
+    return 0
+  if not is_last and _num_epochs(candidate) >= num_epochs:
+    return 0
+  return jobs.train(
+    config, None if is_last else lambda: _num_epochs(candidate) >= num_epochs
+  )
+
+
+def _num_epochs(candidate):
+  """Returns how many epochs a candidate's history has."""
+  directory = layout.Workdir(candidate.config.workdir)
+  if not directory.history_file.exists():
+    return 0
+  return len(directory.read_history().get("epoch", ()))
+
+
+def _trial(candidate, num_epochs):
+  history = layout.Workdir(candidate.config.workdir).read_history()
+  scores = history["val_ensemble_accuracy"][:num_epochs]
+  return Trial(
+    candidate,
+    num_epochs,
+    float(scores[-NUM_EPOCHS_AVERAGED:].mean()),
+    float(history["seconds"][:num_epochs].sum()),
+  )
+
+
+def _num_held_out(candidate):
+  return len(run_data.load(candidate.config).noisy.validation)
+
+
+def _compare(trials):
+  """Returns finished trials with `behind`, the best of which comes first."""
+  best, *others = trials
+  expected = _is_right(best.candidate)
+  return [
+    best,
+    *(
+      dataclasses.replace(
+        each,
+        behind=interval_of_difference(
+          best.score - each.score, expected, _is_right(each.candidate)
+        ),
+      )
+      for each in others
+    ),
+  ]
+
+
+def _is_right(candidate):
+  """Returns which held-out labels a finished candidate predicts: bool array."""
+  directory = layout.Workdir(candidate.config.workdir)
+  model, config, result = restoring.restore(directory)
+  held_out = run_data.load(config).noisy.validation
+  logits = prediction.predict(model, config, result, held_out)
+  predicted = prediction.probabilities(logits).argmax(axis=1)
+  return predicted == held_out.given_labels
+
+
+def interval_of_difference(difference, first, second):
+  """Returns the 95 % interval of a difference of two accuracies.
+
+  Both are measured on the same examples, so only those count which one gets
+  right and the other does not.
+
+  Args:
+    difference: float, the first accuracy minus the second.
+    first: bool array [num_examples], what one gets right at the end.
+    second: bool array, likewise.
+  """
+  changes = first.astype(np.float64) - second
+  error = _NORMAL_95 * math.sqrt(changes.var() / len(changes))
+  return difference - error, difference + error
+
+
+def with_best(config, choice):
+  """Returns the `TrainConfig` of a run of the best candidate, on all examples.
+
+  Args:
+    config: the `TrainConfig` with the folder of all runs.
+    choice: a `Choice`. What was held out is trained on, too, so nothing can
+      stop that run early.
+  """
+  return choice.best.config.replace(
     validation_fraction=0.0,
     early_stopping=None,
     workdir=str(pathlib.Path(config.workdir, "best")),
   )
 
 
-def _best(scores):
-  return max(scores, key=scores.get)
-
-
-def format_tuning(name, scores):
-  """Returns a table of what `tune` found, and the best value's flag.
+def format_choice(choice):
+  """Returns a table of what `tune` found, and what it means, as text.
 
   Args:
-    name: str, the option that was tuned.
-    scores: dict of `tune`.
+    choice: a `Choice`.
   """
   rows = [
-    (value, text_tables.percent(score)) for value, score in scores.items()
+    (
+      each.candidate.name,
+      each.num_epochs,
+      text_tables.percent(each.score),
+      _format_behind(each, choice),
+      units.seconds(each.seconds),
+    )
+    for each in choice.trials
   ]
+  header = ("candidate", "epochs", "held-out accuracy", "behind the best")
   return "\n".join(
     [
-      text_tables.format_table(rows, (name, "held-out accuracy")),
-      "held-out accuracy: on noisy labels, the mean of the last ten epochs",
-      f"--{name}={_best(scores)}",
+      text_tables.format_table(rows, (*header, "time")),
+      f"held-out accuracy: on {choice.num_held_out:,} noisy labels, the mean "
+      f"of the last {NUM_EPOCHS_AVERAGED} epochs",
+      "behind the best: in points, the 95 % interval. The held-out labels are "
+      "as noisy as the others, so differences look smaller than they are, and "
+      "who has learned what is wrong in the same way looks better than it is",
+      _verdict(choice),
     ]
+  )
+
+
+def _format_behind(trial, choice):
+  if trial.candidate == choice.best:
+    return ""
+  if trial.behind is None:
+    return "stopped"
+  low, high = trial.behind
+  return f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+
+def _verdict(choice):
+  """Returns a sentence on how sure the choice is."""
+  name = choice.best.name
+  rivals = [each.candidate.name for each in choice.rivals]
+  if not rivals:
+    return f"{name} is the best, by more than chance explains"
+  return (
+    f"No clear winner: {name} is ahead, but {choice.num_held_out:,} held-out "
+    f"examples cannot tell it from {', '.join(rivals)}. More of them can, or "
+    "take the one that costs least"
   )

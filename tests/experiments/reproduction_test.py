@@ -131,8 +131,8 @@ class ReproductionTest(absltest.TestCase):
     )
     self.assertNotIn(str(self.folder), (cell / "seed0/flags.txt").read_text())
     # What had ended without being kept is kept.
-    self.assertTrue(digits.log_file.exists())
-    self.assertFalse(standard.log_file.exists())
+    self.assertTrue(os.path.exists(children.log_file(digits.config)))
+    self.assertFalse(os.path.exists(children.log_file(standard.config)))
     self.assertIsNotNone(self.results().find(standard.config))
 
     page = (cell / "README.md").read_text()
@@ -184,7 +184,7 @@ class ReproductionTest(absltest.TestCase):
         over.set()
         thread.join()
     # Its training has ended too, and saved where it stood.
-    log = run.log_file.read_text()
+    log = pathlib.Path(children.log_file(run.config)).read_text()
     self.assertIn("the same command goes on from there", log)
     self.assertFalse(workdir.result_file.exists())
 

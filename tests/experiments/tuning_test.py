@@ -1,3 +1,6 @@
+"""Tests of the choice among trainings."""
+
+import dataclasses
 import pathlib
 import tempfile
 from unittest import mock
@@ -6,12 +9,12 @@ from absl.testing import absltest
 import numpy as np
 
 from nct_tf import config as config_lib, errors
-from nct_tf.experiments import tuning
+from nct_tf.experiments import candidates, tuning
 from nct_tf.training import cost
-from nct_tf.workdir import history
+from nct_tf.workdir import layout
 from tests.support import long_tests, tiny_run
 
-_OPTION = "target_variability_max"
+_SWEEP = "target_variability_max=0.3,1.0"
 
 
 class TuningTest(absltest.TestCase):
@@ -29,40 +32,41 @@ class TuningTest(absltest.TestCase):
       **changes,
     )
 
+  @long_tests.only
   def test_scores_are_of_held_out_noisy_labels(self):
-    first = tuning.tune(self.config(), _OPTION, [0.3])
-    result = self.folder / "runs" / f"{_OPTION}_0.3" / "result.json"
-    before = result.stat().st_mtime_ns
-    scores = tuning.tune(self.config(), _OPTION, [0.3, 1.0])
-    # It goes on where it was interrupted: what has ended is not trained again.
-    self.assertEqual(scores[0.3], first[0.3])
-    self.assertEqual(result.stat().st_mtime_ns, before)
-    for value, score in scores.items():
-      columns = history.History(
-        self.folder / "runs" / f"{_OPTION}_{value}" / "history.csv"
-      ).columns()
+    config = self.config()
+    choice = tuning.tune(tuning.resolve(config, sweeps=[_SWEEP]))
+    best, worst = choice.trials
+    for trial in choice.trials:
+      workdir = layout.Workdir(trial.candidate.config.workdir)
+      columns = workdir.read_history()
       # There is a test split beside, which is not looked at.
       self.assertIn("test_ensemble_accuracy", columns)
       np.testing.assert_allclose(
-        score, columns["val_ensemble_accuracy"][2:].mean()
+        trial.score, columns["val_ensemble_accuracy"][2:].mean()
       )
     # Where all labels are random in the end, nothing is learned.
-    self.assertEqual(max(scores, key=scores.get), 0.3)
-    self.assertIn(
-      "--target_variability_max=0.3", tuning.format_tuning(_OPTION, scores)
+    self.assertEqual(best.candidate.name, "nct target_variability_max=0.3")
+    self.assertEqual(choice.num_held_out, 100)
+    low, high = worst.behind
+    np.testing.assert_allclose((low + high) / 2, best.score - worst.score)
+    self.assertEqual(choice.rivals, [worst] * (low <= 0))
+    self.assertContainsSubset(
+      ["--target_variability_max=0.3", f"--workdir={self.folder}/runs/best"],
+      tuning.with_best(config, choice).to_flags(),
     )
+    # What has ended is not trained again.
+    result = pathlib.Path(best.candidate.config.workdir, "result.json")
+    before = result.stat().st_mtime_ns
+    again = tuning.tune(tuning.resolve(config, sweeps=[_SWEEP]))
+    self.assertEqual(again, choice)
+    self.assertEqual(result.stat().st_mtime_ns, before)
 
-  def test_what_cannot_be_tuned_is_refused(self):
+  def test_nothing_held_out_is_refused(self):
     with self.assertRaisesRegex(
       errors.InvalidInputError, "`validation_fraction` must be above 0"
     ):
-      tuning.tune(tiny_run.tiny_config(workdir="unused"), _OPTION, [0.3])
-    with self.assertRaisesRegex(errors.InvalidInputError, f"{_OPTION}.*nct"):
-      tuning.tune(self.config(method="standard"), _OPTION, [0.3])
-    # A bad value is refused before the good one before it is tried.
-    with self.assertRaisesRegex(errors.InvalidInputError, _OPTION):
-      tuning.tune(self.config(), _OPTION, [0.3, 1.5])
-    self.assertFalse((self.folder / "runs").exists())
+      tuning.resolve(tiny_run.tiny_config(workdir="unused"), sweeps=[_SWEEP])
 
   def test_what_is_auto_is_chosen_once_for_all_runs(self):
     rng = np.random.default_rng(0)
@@ -77,27 +81,58 @@ class TuningTest(absltest.TestCase):
       cost, "estimate", return_value={"epoch_seconds": 0.1}
     )
     with estimate:
-      resolved = tuning.resolve(config, _OPTION, [0.3, 0.5])
-    self.assertEmpty(resolved.automatic_options)
-    self.assertEqual(resolved.workdir, config.workdir)
-    self.assertIn("--network=simple_cnn", resolved.to_flags())
+      first, _ = tuning.resolve(config, sweeps=[_SWEEP])
+    self.assertEmpty(first.config.automatic_options)
+    self.assertIn("--network=simple_cnn", first.config.to_flags())
     # Runs that have begun tell what was chosen for them.
-    begun = self.folder / "runs" / f"{_OPTION}_0.5"
-    begun.mkdir(parents=True)
-    run = resolved.replace(width=5, target_variability_max=0.5)
-    (begun / "flags.txt").write_text(run.to_flagfile())
-    again = tuning.resolve(config, _OPTION, [0.3, 0.5])
-    self.assertEqual(again.width, 5)
-    best = tuning.with_best(again, _OPTION, {0.3: 0.9, 0.5: 0.8})
-    self.assertContainsSubset(
-      ["--width=5", "--target_variability_max=0.3"], best.to_flags()
+    begun = first.config.replace(width=5)
+    pathlib.Path(begun.workdir).mkdir(parents=True)
+    pathlib.Path(begun.workdir, "flags.txt").write_text(begun.to_flagfile())
+    again = tuning.resolve(config, sweeps=[_SWEEP])
+    self.assertEqual([each.config.width for each in again], [5, 5])
+
+  def test_only_examples_count_that_one_alone_gets_right(self):
+    first = np.array([1, 1, 1, 0] * 25, bool)
+    low, high = tuning.interval_of_difference(0.25, first, first)
+    self.assertEqual((low, high), (0.25, 0.25))
+    second = np.array([1, 1, 0, 0] * 25, bool)
+    low, high = tuning.interval_of_difference(0.25, first, second)
+    error = 1.96 * np.sqrt(0.25 * 0.75 / 100)
+    np.testing.assert_allclose([low, high], [0.25 - error, 0.25 + error])
+
+  def test_who_cannot_be_told_from_the_best_is_named(self):
+    first, other = candidates.create(self.config(), ["gce", "elr"])
+    second = tuning.Trial(other, 12, 0.79, 2.0, behind=(-0.02, 0.04))
+    choice = tuning.Choice(
+      (
+        tuning.Trial(first, 12, 0.8, 3.0),
+        second,
+      ),
+      100,
     )
+    text = tuning.format_choice(choice)
+    self.assertRegex(text, r"No clear winner: gce is ahead.*tell it from elr")
+    self.assertIn("-2.0 to +4.0", text)
+    trials = (
+      choice.trials[0],
+      dataclasses.replace(second, behind=(0.01, 0.07)),
+    )
+    text = tuning.format_choice(tuning.Choice(trials, 100))
+    self.assertIn("gce is the best, by more than chance explains", text)
 
   @long_tests.only
-  def test_an_option_of_training_of_any_method(self):
-    config = self.config(num_epochs=4, method="standard")
-    scores = tuning.tune(config, "learning_rate", [0.1, 1e-9])
-    self.assertEqual(max(scores, key=scores.get), 0.1)
+  def test_the_worse_half_is_stopped(self):
+    config = self.config(num_epochs=16, method="standard")
+    sweeps = ["learning_rate=0.1,0.05,1e-9,1e-8"]
+    choice = tuning.tune(
+      tuning.resolve(config, sweeps=sweeps), is_halved=True, num_jobs=2
+    )
+    self.assertEqual([t.num_epochs for t in choice.trials], [16, 8, 4, 4])
+    for trial in choice.trials[2:]:
+      self.assertIn("e-0", trial.candidate.name)
+      directory = layout.Workdir(trial.candidate.config.workdir)
+      self.assertFalse(directory.result_file.exists())
+    self.assertIn("stopped", tuning.format_choice(choice))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+"""What is chosen among: methods, and values of their options."""
+
+import dataclasses
+import itertools
+import pathlib
+
+from nct_tf import config as config_lib, errors, methods as methods_lib
+from nct_tf.options import fields
+
+# What is tried if nothing is said: the one parameter that the paper tunes, at
+# its values.
+DEFAULT_METHOD = "nct"
+DEFAULT_SWEEP = ("target_variability_max=0,0.1,0.3,0.5,0.7,0.9",)
+# What all candidates must share, as they are compared on the same examples.
+_SHARED = (
+  "validation_fraction",
+  "num_folds",
+  "fold",
+  "seed",
+  "early_stopping",
+  "workdir",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+  """A training among which is chosen.
+
+  Attributes:
+    name: str, its method and what else tells it from the others.
+    config: its `TrainConfig`, with a workdir of its own.
+  """
+
+  name: str
+  config: config_lib.TrainConfig
+
+
+def create(config, methods=(), sweeps=()):
+  """Lists all combinations of methods and values.
+
+  Args:
+    config: the `TrainConfig` that they have in common; its `workdir` is the
+      folder of their workdirs.
+    methods: sequence of str; empty for the config's own.
+    sweeps: sequence of str `OPTION=VALUE,VALUE,...`, options of training, which
+      all methods get, or of methods, which those get that have them. If both
+      are empty, the paper's values of NCT's one parameter.
+
+  Returns:
+    list of `Candidate`, at least two.
+
+  Raises:
+    InvalidInputError: if an option does not exist, cannot have a value, is of
+      none of the methods, or if there is nothing to choose among.
+  """
+  if not methods and not sweeps and config.method == DEFAULT_METHOD:
+    sweeps = DEFAULT_SWEEP
+  methods = tuple(dict.fromkeys(methods)) or (config.method,)
+  values = dict(_parse(sweep, methods) for sweep in sweeps)
+  if len(values) < len(sweeps):
+    raise errors.InvalidInputError(
+      "Argument `sweep` must name each option once. Received: "
+      + " ".join(sweeps)
+    )
+  result = []
+  for method in methods:
+    of_method = config.replace(method=method)
+    own = {
+      name: each
+      for name, each in values.items()
+      if not methods_lib.having(name) or method in methods_lib.having(name)
+    }
+    for chosen in itertools.product(*own.values()):
+      changes = dict(zip(own, chosen, strict=True))
+      result.append(_candidate(of_method, changes, config.workdir))
+  if len(result) < 2:
+    raise errors.InvalidInputError(
+      "Arguments `methods` and `sweep` must leave at least two trainings to "
+      f"choose among. Received: {result[0].name} alone"
+    )
+  return result
+
+
+def _candidate(config, changes, folder):
+  texts = [f"{name}={fields.format_value(v)}" for name, v in changes.items()]
+  path = pathlib.Path(folder, "_".join([config.method, *texts]))
+  return Candidate(
+    " ".join([config.method, *texts]),
+    config.replace(**changes, workdir=str(path)),
+  )
+
+
+def _parse(sweep, methods):
+  """Returns an option's name, and the list of its values, of a text."""
+  name, _, text = sweep.partition("=")
+  kind = _types().get(name)
+  takers = methods_lib.having(name)
+  if kind is None or name in _SHARED or not text:
+    raise errors.InvalidInputError(
+      "Argument `sweep` must be OPTION=VALUE,VALUE, with an option of training "
+      f"or of a method, but for {', '.join(_SHARED)}. Received: sweep={sweep}"
+    )
+  if takers and not set(takers) & set(methods):
+    raise errors.InvalidInputError(
+      f"Argument `sweep` must name an option of {', '.join(methods)}. "
+      f"Received: {name}, which belongs to {', '.join(takers)}"
+    )
+  try:
+    # An option of several values cannot be told from several values of it.
+    values = [fields.parse_value(kind, part) for part in text.split(",")]
+  except ValueError as error:
+    raise errors.InvalidInputError(
+      f"Argument `sweep` must have values that `{name}` may have: {error}. "
+      f"Received: sweep={sweep}"
+    ) from error
+  return name, list(dict.fromkeys(values))
+
+
+def _types():
+  """Returns the types of all options that may be swept: dict by name."""
+  groups = [config_lib.TrainConfig, *methods_lib.all_options().values()]
+  result = {}
+  for group in groups:
+    result |= fields.types_of(group)
+  return {
+    name: kind
+    for name, kind in result.items()
+    if name not in config_lib.circumstances() | {"method"}
+  }

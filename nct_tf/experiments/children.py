@@ -1,0 +1,90 @@
+"""Trainings in processes of their own, some at a time."""
+
+import os
+import subprocess
+import sys
+import threading
+
+from nct_tf import errors
+
+_POLL_SECONDS = 0.2
+
+
+class Children:
+  """Trainings in processes, all of which end with this context.
+
+  Args:
+    num_jobs: int, how many of them share the processors.
+  """
+
+  def __init__(self, num_jobs):
+    self._environment = dict(os.environ)
+    if num_jobs > 1:
+      num_threads = max(1, len(os.sched_getaffinity(0)) // num_jobs)
+      for kind in ("INTRAOP", "INTEROP"):
+        self._environment[f"TF_NUM_{kind}_THREADS"] = str(num_threads)
+    self._lock = threading.Lock()
+    self._is_over = False
+    self._processes = []
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    with self._lock:
+      self._is_over = True
+      for process in self._processes:
+        process.terminate()
+
+  def train(self, config, is_enough=None):
+    """Trains in a process, and waits for its end. Any thread may call this.
+
+    What the process prints goes to `log_file(config)`.
+
+    Args:
+      config: a `TrainConfig`.
+      is_enough: a function without arguments that says whether the process is
+        to be asked to stop; None for never.
+
+    Returns:
+      int, the exit code; `RESTART_CODE` for a run that was stopped, or does not
+      start any more.
+    """
+    path = log_file(config)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as log:
+      with self._lock:
+        if self._is_over:
+          return errors.RESTART_CODE
+        process = subprocess.Popen(
+          [sys.executable, "-m", "scripts.train", *config.to_flags()],
+          stdout=log,
+          stderr=subprocess.STDOUT,
+          env=self._environment,
+        )
+        self._processes.append(process)
+      return _wait(process, is_enough)
+
+
+def _wait(process, is_enough):
+  if is_enough is None:
+    return process.wait()
+  while True:
+    try:
+      return process.wait(_POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+      if is_enough():
+        process.terminate()  # It saves its state, and ends.
+        return process.wait()
+
+
+def log_file(config):
+  """Returns the file of what a training prints, beside its workdir: str."""
+  return f"{config.workdir}.log"
+
+
+def last_line(config):
+  """Returns the last line that a training has printed: str."""
+  with open(log_file(config), encoding="utf-8", errors="replace") as file:
+    lines = file.read().split("\n")
+  return next((line for line in reversed(lines) if line.strip()), "nothing")
