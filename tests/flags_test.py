@@ -635,12 +635,7 @@ class ScriptOptionsTest(parameterized.TestCase):
     ("output", script_flags.Plot, {"output": "a.pdf"}, "must end in .png"),
     ("no_seed", script_flags.Plot, {"seeds": ()}, "at least one seed"),
     ("bad_seed", script_flags.Reproduce, {"seeds": (0, -1)}, "=-1"),
-    (
-      "no_rate",
-      script_flags.Tune,
-      {"target_variability_values": ()},
-      r"must be numbers in \[0, 1\]",
-    ),
+    ("unknown_method", script_flags.Tune, {"methods": ("x",)}, "`methods`.*x"),
     (
       "two_servers",
       script_flags.Predict,

@@ -7,8 +7,8 @@ images apart, and the worse random labels can be fitted on them.
 import keras
 import numpy as np
 
-from nct_tf import errors
 from nct_tf.input_pipeline import batching, noisy_dataset
+from nct_tf.models import features as features_lib
 from nct_tf.workdir import restoring, run_dataset
 
 _LABELS_SEED = 0
@@ -67,13 +67,7 @@ def measure(directory, num_examples=10_000, num_epochs=50):
 
 def _features(network, dataset, index, crop_size):
   """Returns float32 array [num_examples, num_features]."""
-  head = network.layers[-1]
-  if not isinstance(head, keras.layers.Dense):
-    raise errors.InvalidInputError(
-      f"The network {network.name} must end in a dense layer. Received: "
-      f"{type(head).__name__}"
-    )
-  body = keras.Model(network.inputs, head.input)
+  body, _ = features_lib.split(network)
   labels = dataset.train_labels[index]
   examples = noisy_dataset.Examples(dataset.train_images, labels, labels, index)
   mean, std = dataset.moments
