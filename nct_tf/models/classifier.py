@@ -560,6 +560,15 @@ class Classifier(saving.Saved):
     return tf.cast(self._features.value(images, training=False), tf.float32)
 
   @property
+  def sums_in_networks(self):
+    """Whether the networks sum values up over replicas: synchronized norms."""
+    return self.distribute_strategy.num_replicas_in_sync > 1 and any(
+      getattr(layer, "synchronized", False)
+      for network in self.networks
+      for layer in network.layers
+    )
+
+  @property
   def means(self):
     """The `metrics.Means` of the epoch."""
     return self._means
@@ -573,10 +582,17 @@ class Classifier(saving.Saved):
   def _own_metrics(self):
     return self._means.trackers + list(self.validation_metrics)
 
-  def logits(self, images, training=False):
-    """Returns each network's logits: a list of float32 [batch, num_classes]."""
-    compute = self._compiled_networks.value or self._compute_logits
-    return compute(images, training)
+  def logits(self, images, training=False, is_filled=True):
+    """Returns each network's logits: a list of float32 [batch, num_classes].
+
+    Args:
+      images: float [batch, ...].
+      training: bool, whether batch norm uses the batch's own statistics.
+      is_filled: see `compiled_networks.CompiledNetworks`.
+    """
+    if self._compiled_networks.value is None:
+      return self._compute_logits(images, training)
+    return self._compiled_networks.value(images, training, is_filled)
 
   def _compute_logits(self, images, training):
     return [

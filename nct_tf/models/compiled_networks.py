@@ -12,7 +12,7 @@ class CompiledNetworks:
 
   XLA compiles anew for each size of a batch. Batches of an evaluation are
   filled up to one size. Those of training are not, as batch norm would see the
-  filling.
+  filling; nor are those that a training step predicts, which may be larger.
 
   Args:
     compute: a function from images and `training`, a bool, to a list of float32
@@ -26,10 +26,16 @@ class CompiledNetworks:
       training: _compile(compute, training) for training in (False, True)
     }
 
-  def __call__(self, images, training):
-    """Returns each network's logits: list of float32 [batch, num_classes]."""
-    if training:
-      return self._compiled[True](images)
+  def __call__(self, images, training, is_filled=True):
+    """Returns each network's logits: list of float32 [batch, num_classes].
+
+    Args:
+      images: float [batch, ...].
+      training: bool.
+      is_filled: bool, whether the batch is filled up, if it is not of training.
+    """
+    if training or not is_filled:
+      return self._compiled[training](images)
     num_images = tf.shape(images)[0]
     missing = self._evaluation_size - num_images
     filled = tf.pad(images, [[0, missing]] + [[0, 0]] * (images.shape.rank - 1))

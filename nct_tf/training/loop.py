@@ -76,7 +76,7 @@ class TrainingLoop:
     self.model = model
     self.strategy = model.distribute_strategy
     self._interruption = interruption
-    if uses_xla and _sums_in_networks(model):
+    if uses_xla and model.sums_in_networks:
       uses_xla = False
       _logger.warning(
         "Goes on without XLA: synchronized batch norm sums values up over the "
@@ -348,15 +348,6 @@ def _with_progress(sizes):
     delay=2,
     # A terminal is redrawn. In a log file each update is one more line.
     mininterval=0.2 if sys.stderr.isatty() else 20,
-  )
-
-
-def _sums_in_networks(model):
-  """Returns whether the networks sum values up over replicas."""
-  return model.distribute_strategy.num_replicas_in_sync > 1 and any(
-    getattr(layer, "synchronized", False)
-    for network in model.networks
-    for layer in network.layers
   )
 
 
