@@ -76,6 +76,33 @@ class TrainingDatasetTest(parameterized.TestCase):
     self.assertTrue((first != second).any())
 
 
+class ViewsTest(absltest.TestCase):
+  """Each example as several images, augmented independently."""
+
+  SETTINGS = {"num_views": 2, "augmentation": "crop_flip", "num_epochs": 1}
+
+  def test_views_are_augmented_independently(self):
+    for images, targets in batches(**self.SETTINGS):
+      self.assertEqual(images.shape, (len(targets["label"]), 2, 6, 6, 1))
+      self.assertTrue((images[:, 0] != images[:, 1]).any())
+
+  def test_without_augmentation_they_are_the_image(self):
+    views = training_dataset(EXAMPLES, num_views=2)
+    images, targets = next(iter(views.as_numpy_iterator()))
+    np.testing.assert_array_equal(images[:, 0], images[:, 1])
+    np.testing.assert_allclose(images[:, 0, 0, 0, 0], targets["label"])
+
+  def test_shares_of_a_run_that_goes_on_are_the_same(self):
+    rest = batches(**self.SETTINGS)[3:]
+    shares = batches(
+      **self.SETTINGS, first_step=3, replicas=range(2), num_replicas=2
+    )
+    self.assertLen(shares, 2 * len(rest))
+    for number, (expected, _) in enumerate(rest):
+      parts = [part for part, _ in shares[2 * number : 2 * number + 2]]
+      np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
 class ReplicasTest(parameterized.TestCase):
   """Every replica gets what the whole batch has at its positions."""
 
