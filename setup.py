@@ -31,6 +31,7 @@ _REQUIREMENTS = [
   "scikit-learn",
   "tabulate",
   "tensorflow-datasets==4.9.10",
+  "threadpoolctl",
   "tqdm",
   # tensorflow-datasets imports it, but asks for it on old Pythons only.
   "importlib_resources",

@@ -10,6 +10,7 @@ import importlib
 
 from nct_tf import errors
 from nct_tf.methods import (
+  correction_options,
   loss_options,
   options as options_lib,
   selection_options,
@@ -63,6 +64,11 @@ _METHODS = {
     "CoTeachingPlusModel",
   ),
   "jocor": (selection_options.JoCoR, "nct_tf.methods.jocor", "JoCoRModel"),
+  "dividemix": (
+    correction_options.DivideMix,
+    "nct_tf.methods.dividemix",
+    "DivideMixModel",
+  ),
 }
 
 

@@ -2,5 +2,106 @@
 
 import dataclasses
 
+from nct_tf import errors
 from nct_tf.methods import options
+from nct_tf.methods.selection_options import ESTIMATED
 from nct_tf.options import fields
+
+
+@dataclasses.dataclass(frozen=True)
+class DivideMix(options.MethodOptions):
+  """Options of DivideMix."""
+
+  TITLE = "DivideMix"
+  SUMMARY = (
+    "Two networks tell each other which labels look right; of the other "
+    "examples they guess the labels together, and they learn from mixed "
+    "images. The prediction is that of their ensemble."
+  )
+  REFERENCE = "Li, Socher, Hoi, ICLR 2020"
+  ADVICE = options.NEVER_SURE
+  REMEDY = "Train with a shorter --dividemix_warmup_epochs or fewer epochs"
+  NUM_NETWORKS = 2
+  NUM_VIEWS = 2
+
+  dividemix_warmup_epochs: int | None = fields.option(
+    None,
+    "How long all labels are learned from before. If not given, it is 10 % of "
+    "--num_epochs.",
+    unit="epochs",
+    low=1,
+  )
+  confidence_penalty: float = fields.option(
+    0.0,
+    "Weight of the penalty on sure predictions in the warm-up. The authors "
+    "take 1 with asymmetric noise.",
+    low=0,
+  )
+  clean_threshold: float = fields.option(
+    0.5,
+    "A label is learned from if the probability that it is right is above.",
+    low=0,
+    high=1,
+    high_open=True,
+  )
+  loss_history_epochs: int = fields.option(
+    1,
+    "Of how many epochs the losses are averaged that tell right labels from "
+    "wrong ones. The authors take 5 with 90 % of wrong labels.",
+    unit="epochs",
+    low=1,
+  )
+  sharpening_temperature: float = fields.option(
+    0.5,
+    "Temperature of the guessed labels (T); below 1 they get sharper.",
+    low=0,
+    low_open=True,
+  )
+  mixup_alpha: float = fields.option(
+    4.0,
+    "The share of an image is drawn from Beta(alpha, alpha).",
+    low=0,
+    low_open=True,
+  )
+  lambda_u: str = fields.option(
+    ESTIMATED,
+    "Weight of the guessed labels: a number, or estimated, from the share of "
+    "labels that look wrong: 0 up to 40 %, 25 from 50 % on, and in proportion "
+    "between. The authors choose 0 to 150 by the true share.",
+  )
+  lambda_u_rampup_epochs: int | None = fields.option(
+    None,
+    "How long that weight rises from 0. If not given, it is 5 % of "
+    "--num_epochs.",
+    unit="epochs",
+    low=1,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.lambda_u != ESTIMATED:
+      _check_lambda_u(self.lambda_u)
+
+  def of_equal_cost(self):
+    """Only how long the warm-up is, and what is kept, costs something."""
+    return dataclasses.replace(
+      self,
+      confidence_penalty=0.0,
+      clean_threshold=0.5,
+      sharpening_temperature=0.5,
+      mixup_alpha=4.0,
+      lambda_u=ESTIMATED,
+      lambda_u_rampup_epochs=None,
+    )
+
+
+def _check_lambda_u(text):
+  try:
+    is_weight = 0 <= float(text) < float("inf")
+  except ValueError:
+    is_weight = False
+  if not is_weight:
+    raise errors.InvalidInputError(
+      "Argument `lambda_u` must be estimated, or a number that is at least 0. "
+      f"Received: {text}"
+    )

@@ -36,7 +36,7 @@ class MixupModel(classifier.Classifier):
     )
     share = symmetric_beta(self.options.mixup_alpha, share_seed)
     batch = self.global_batch(targets)
-    order = _random_order(batch, order_seed)
+    order = random_order(batch, order_seed)
     images = tf.cast(images, tf.float32)
     label = tf.cast(targets["label"], tf.float32)
 
@@ -84,10 +84,14 @@ def mixed_cross_entropy(logits, labels, mixed_labels, share):
   ) * losses.cross_entropy(logits, mixed_labels)
 
 
-def _random_order(batch, seed):
+def random_order(batch, seed):
   """Returns the rows of a global batch in random order: int32 [rows].
 
   Rows that are no examples stay behind those that are.
+
+  Args:
+    batch: a `global_batch.GlobalBatch`.
+    seed: integer [2], a stateless seed.
   """
   keys = random_numbers.uniform([batch.num_rows], seed)
   keys = tf.where(batch.is_there(), keys, tf.ones_like(keys))

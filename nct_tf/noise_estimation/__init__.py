@@ -1,4 +1,4 @@
-"""How many labels are wrong, by networks' predictions: NumPy alone.
+"""How many labels are wrong, and which: NumPy and scikit-learn alone.
 
 It may import `nct_tf`'s own modules.
 """

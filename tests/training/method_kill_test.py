@@ -49,6 +49,13 @@ class MethodKillTest(parameterized.TestCase):
     ("mentornet", "mentornet", ("--num_epochs=11",), (0, 5, 10)),
     ("elr", "elr", (), (3,)),
     ("mixup", "mixup", (), (3,)),
+    # In the warm-up, just after it, and while guessed labels count.
+    (
+      "dividemix",
+      "dividemix",
+      ("--dividemix_warmup_epochs=2", "--loss_history_epochs=2"),
+      (1, 2, 5),
+    ),
   )
   def test_ends_as_if_undisturbed(self, method, options, epochs):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

@@ -1,5 +1,6 @@
 """A method's steps are the same with several replicas, and with XLA."""
 
+import dataclasses
 import functools
 
 from absl.testing import absltest, parameterized
@@ -32,6 +33,7 @@ OPTIONS = {
   "co_teaching": {},
   "co_teaching_plus": {},
   "jocor": {},
+  "dividemix": {"loss_history_epochs": 2, "lambda_u": "25"},
 }
 # As in the middle of a training.
 WEIGHTS = {
@@ -42,6 +44,8 @@ WEIGHTS = {
   "dropout_rate": 0.2,
   "corrects": 1.0,
   "prunes": 0.0,
+  "divides": 1.0,
+  "guessed_weight": 25.0,
 }
 
 rng = np.random.default_rng(0)
@@ -52,6 +56,14 @@ EXAMPLES = noisy_dataset.Examples(
   LABELS,
   np.arange(NUM_EXAMPLES),
 )
+# What is kept of the examples: method -> name -> rows.
+KEPT = {
+  "gce": {"pruned": np.arange(NUM_EXAMPLES)[:, None] % 3 == 0},
+  "dividemix": {
+    "probability_right": rng.uniform(size=(NUM_EXAMPLES, 2)),
+    "is_labelled": rng.uniform(size=(NUM_EXAMPLES, 2)) < 0.6,
+  },
+}
 BATCHING = batching.Batching(
   batch_size=BATCH_SIZE,
   num_epochs=2,
@@ -89,15 +101,21 @@ def train(method, num_replicas=1, uses_xla=False):
   model.track(scores)
   for name in model.schedules(1):
     getattr(model, name).assign(WEIGHTS[name])
-  if method == "gce":
-    pruned = np.float32(np.arange(NUM_EXAMPLES) % 3 == 0)[:, None]
-    model.example_state["pruned"].set_state(pruned)
+  for name, rows in KEPT.get(method, {}).items():
+    model.example_state[name].set_state(np.float32(rows))
+  batches = BATCHING
+  if model_class.Options.NUM_VIEWS > 1:
+    batches = dataclasses.replace(
+      BATCHING,
+      num_views=model_class.Options.NUM_VIEWS,
+      augmentation="crop_flip",
+    )
   loop = loop_lib.TrainingLoop(
     model, interruption.Interruption(), uses_xla=uses_xla
   )
   loop.train(
     lambda first_step: loop.iterate(
-      functools.partial(BATCHING.train, EXAMPLES, first_step=first_step)
+      functools.partial(batches.train, EXAMPLES, first_step=first_step)
     ),
     NUM_STEPS,
     ending.Ending(2),
@@ -139,7 +157,8 @@ class MethodStepsTest(parameterized.TestCase):
   @parameterized.parameters(
     ("mixup",),
     ("co_teaching_plus",),
-    *long_tests.also(*_others("mixup", "co_teaching_plus")),
+    ("dividemix",),
+    *long_tests.also(*_others("mixup", "co_teaching_plus", "dividemix")),
   )
   def test_two_replicas_learn_what_one_does(self, method):
     self.check(method, num_replicas=NUM_REPLICAS)
