@@ -47,7 +47,11 @@ REMEMBERING_METHODS = [
   for name in (
     "elr",
     *long_tests.also(
-      "co_teaching", "co_teaching_plus", "jocor", "forward_correction"
+      "co_teaching",
+      "co_teaching_plus",
+      "jocor",
+      "forward_correction",
+      "dividemix",
     ),
   )
 ]
