@@ -270,6 +270,10 @@ class DivideMixModel(classifier.Classifier):
       result["loss_history"] = table(2 * number)
     return result
 
+  def passes(self, num_epochs):
+    """One after each epoch from the end of the warm-up on, but the last."""
+    return num_epochs - self._warmup_epochs(num_epochs)
+
   def between_epochs(self, epoch, training_set):
     """Divides the training set, from the end of the warm-up on."""
     first = self._warmup_epochs(training_set.num_epochs) - 1
