@@ -31,23 +31,16 @@ class MixupModel(classifier.Classifier):
 
   def prepare(self, images, targets):
     """Mixes the images of the batch."""
-    share_seed, order_seed = random_numbers.split(
-      self.step_seed(_MIXUP_STREAM, targets)
+    pairs = Pairs(
+      self.global_batch(targets),
+      self.options.mixup_alpha,
+      self.step_seed(_MIXUP_STREAM, targets),
     )
-    share = symmetric_beta(self.options.mixup_alpha, share_seed)
-    batch = self.global_batch(targets)
-    order = random_order(batch, order_seed)
-    images = tf.cast(images, tf.float32)
-    label = tf.cast(targets["label"], tf.float32)
-
-    def of_other(values):
-      return batch.share(tf.gather(batch.join(values), order))
-
-    mixed = share * images + (1 - share) * of_other(images)
-    return mixed, {
+    share = tf.fill(tf.shape(targets["label"]), pairs.share)
+    return pairs.mix(images, share), {
       **targets,
-      "mixed_label": tf.cast(of_other(label), tf.int32),
-      "label_share": tf.fill(tf.shape(targets["label"]), share),
+      "mixed_label": pairs.labels_of_other(targets["label"]),
+      "label_share": share,
     }
 
   def network_losses(self, logits, targets):
@@ -84,14 +77,51 @@ def mixed_cross_entropy(logits, labels, mixed_labels, share):
   ) * losses.cross_entropy(logits, mixed_labels)
 
 
-def random_order(batch, seed):
+class Pairs:
+  """Who is mixed with whom in a batch, and a share for all of it.
+
+  The other ones are the global batch in random order.
+
+  Args:
+    batch: `global_batch.GlobalBatch`.
+    alpha: float above 0, of `symmetric_beta`.
+    seed: integer [2], a stateless seed.
+
+  Attributes:
+    share: float32 scalar, the share of the own example.
+  """
+
+  def __init__(self, batch, alpha, seed):
+    share_seed, order_seed = random_numbers.split(seed)
+    self.share = symmetric_beta(alpha, share_seed)
+    self._batch = batch
+    self._order = _random_order(batch, order_seed)
+
+  def of_other(self, values):
+    """Returns what the other ones have: float32 [batch, ...], like `values`."""
+    return self._batch.share(tf.gather(self._batch.join(values), self._order))
+
+  def labels_of_other(self, labels):
+    """Returns the other ones' labels: int32 [batch]."""
+    return tf.cast(self.of_other(tf.cast(labels, tf.float32)), tf.int32)
+
+  def mix(self, values, share):
+    """Returns values that are mixed from two: float32 [batch, ...].
+
+    Args:
+      values: float [batch, ...].
+      share: float32 [batch], that of the own ones.
+    """
+    values = tf.cast(values, tf.float32)
+    ones = tf.ones([tf.rank(values) - 1], tf.int32)
+    share = tf.reshape(share, tf.concat([tf.shape(share), ones], axis=0))
+    return share * values + (1 - share) * self.of_other(values)
+
+
+def _random_order(batch, seed):
   """Returns the rows of a global batch in random order: int32 [rows].
 
   Rows that are no examples stay behind those that are.
-
-  Args:
-    batch: a `global_batch.GlobalBatch`.
-    seed: integer [2], a stateless seed.
   """
   keys = random_numbers.uniform([batch.num_rows], seed)
   keys = tf.where(batch.is_there(), keys, tf.ones_like(keys))
