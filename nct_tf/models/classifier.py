@@ -100,8 +100,8 @@ class Classifier(saving.Saved):
   A method is a subclass. It sets `Options`, overrides `network_losses`, and
   what else it needs of `evaluation_losses`, `prepare`, `training_losses`,
   `schedules`, `state`, `before_training`, `between_epochs`, `phases`,
-  `begin_phase`, `passes` and `auxiliary_layers`. Training, tables, cards, checkpoints,
-  exports and audits take what they need from there.
+  `begin_phase`, `begin_epoch`, `passes` and `auxiliary_layers`. Training,
+  tables, cards, checkpoints, exports and audits take what they need from there.
 
   Data are `(images, labels)`, with labels as integers [batch] or one-hot
   [batch, num_classes]; see `models.targets`. Instead of labels, they may have a
@@ -326,6 +326,18 @@ class Classifier(saving.Saved):
 
     Args:
       number: int, of the phase, from 0.
+    """
+
+  def begin_epoch(self, epoch):
+    """Changes networks where an epoch begins, by what is remembered.
+
+    It is called after `begin_phase`, if any, and before the epoch's first step.
+    A run that goes on from the checkpoint before the epoch calls it, too. What
+    `between_epochs` did to the networks would be in the last epoch's
+    checkpoint, whose evaluation it has not seen.
+
+    Args:
+      epoch: int, from 0.
     """
 
   @property

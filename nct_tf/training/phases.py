@@ -84,7 +84,7 @@ class PhaseBegin(keras.callbacks.Callback):
   again, with the same weights.
 
   Args:
-    model: a `Classifier`, whose `begin_phase` is called.
+    model: a `Classifier`, whose `begin_phase` and `begin_epoch` are called.
     phases: `Phases`.
     state: `state.TrainingState`, whose start was kept.
   """
@@ -102,6 +102,7 @@ class PhaseBegin(keras.callbacks.Callback):
       self.state.restart()
     if self.phases.begins(epoch):
       self.classifier.begin_phase(self.phases.number(epoch))
+    self.classifier.begin_epoch(epoch)
 
   def on_epoch_end(self, epoch, logs=None):
     if len(self.phases) > 1:
