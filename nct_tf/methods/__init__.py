@@ -69,6 +69,12 @@ _METHODS = {
     "nct_tf.methods.dividemix",
     "DivideMixModel",
   ),
+  "m_correction": (
+    correction_options.MCorrection,
+    "nct_tf.methods.m_correction",
+    "MCorrectionModel",
+  ),
+  "d2l": (correction_options.D2L, "nct_tf.methods.d2l", "D2LModel"),
 }
 
 

@@ -1,5 +1,7 @@
 """The weights of a classifier's networks, as checkpoints hold them."""
 
+import numpy as np
+
 from nct_tf import distribution
 
 
@@ -50,3 +52,42 @@ def spread_to_replicas(model):
       )
       for other in others:
         other.assign(first)
+
+
+def to_vector(model):
+  """Returns the first network's weights, one after the other: float32 array.
+
+  Moving statistics are among them, but no integers, such as how often a layer
+  has drawn random numbers.
+
+  Args:
+    model: a `Classifier`.
+  """
+  return np.concatenate(
+    [np.ravel(variable.numpy()) for variable in _first_network(model)]
+  ).astype(np.float32)
+
+
+def vector_size(model):
+  """Returns the length of the vector of `to_vector`."""
+  return sum(
+    variable.shape.num_elements() for variable in _first_network(model)
+  )
+
+
+def from_vector(model, vector):
+  """Gives the first network the weights of `to_vector`, on all replicas."""
+  begin = 0
+  for variable in _first_network(model):
+    end = begin + variable.shape.num_elements()
+    variable.assign(vector[begin:end].reshape(variable.shape))
+    begin = end
+  spread_to_replicas(model)
+
+
+def _first_network(model):
+  return [
+    variable
+    for variable in _of_layer(model, model.network1)
+    if variable.dtype.is_floating
+  ]

@@ -56,6 +56,15 @@ class MethodKillTest(parameterized.TestCase):
       ("--dividemix_warmup_epochs=2", "--loss_history_epochs=2"),
       (1, 2, 5),
     ),
+    # Mixup, dynamic mixup, and the correction.
+    (
+      "m_correction",
+      "m_correction",
+      ("--m_correction_type=soft", "--dynamic_mixup_epochs=2"),
+      (1, 3, 6),
+    ),
+    # Before labels may be mixed, and after that.
+    ("d2l", "d2l", ("--d2l_init_epochs=1",), (1, 6)),
   )
   def test_ends_as_if_undisturbed(self, method, options, epochs):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

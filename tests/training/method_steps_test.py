@@ -34,6 +34,8 @@ OPTIONS = {
   "co_teaching_plus": {},
   "jocor": {},
   "dividemix": {"loss_history_epochs": 2, "lambda_u": "25"},
+  "m_correction": {"m_correction_type": "soft", "mixup_epochs": 2},
+  "d2l": {"d2l_init_epochs": 1},
 }
 # As in the middle of a training.
 WEIGHTS = {
@@ -46,6 +48,23 @@ WEIGHTS = {
   "prunes": 0.0,
   "divides": 1.0,
   "guessed_weight": 25.0,
+  "stage": 2.0,
+  "temperature": 0.5,
+  "wrong_share": 0.4,
+  "alpha": 0.6,
+  "lid": 2.0,
+}
+# Likewise, of what is remembered.
+STATE = {
+  "gce": {"pruned": np.arange(NUM_EXAMPLES)[:, None] % 3 == 0},
+  "m_correction": {
+    "wrong_probabilities": np.linspace(0, 1, 100),
+    "loss_bounds": [0.5, 2.0],
+  },
+  "dividemix": {
+    "probability_right": np.linspace(0, 1, 2 * NUM_EXAMPLES).reshape(-1, 2),
+    "is_labelled": np.arange(2 * NUM_EXAMPLES).reshape(-1, 2) % 5 < 3,
+  },
 }
 
 rng = np.random.default_rng(0)
@@ -56,14 +75,6 @@ EXAMPLES = noisy_dataset.Examples(
   LABELS,
   np.arange(NUM_EXAMPLES),
 )
-# What is kept of the examples: method -> name -> rows.
-KEPT = {
-  "gce": {"pruned": np.arange(NUM_EXAMPLES)[:, None] % 3 == 0},
-  "dividemix": {
-    "probability_right": rng.uniform(size=(NUM_EXAMPLES, 2)),
-    "is_labelled": rng.uniform(size=(NUM_EXAMPLES, 2)) < 0.6,
-  },
-}
 BATCHING = batching.Batching(
   batch_size=BATCH_SIZE,
   num_epochs=2,
@@ -101,8 +112,8 @@ def train(method, num_replicas=1, uses_xla=False):
   model.track(scores)
   for name in model.schedules(1):
     getattr(model, name).assign(WEIGHTS[name])
-  for name, rows in KEPT.get(method, {}).items():
-    model.example_state[name].set_state(np.float32(rows))
+  for name, value in STATE.get(method, {}).items():
+    model.example_variables[name].assign(np.float32(value))
   batches = BATCHING
   if model_class.Options.NUM_VIEWS > 1:
     batches = dataclasses.replace(
@@ -127,8 +138,9 @@ def train(method, num_replicas=1, uses_xla=False):
   predictions = np.random.default_rng(1).normal(
     size=(len(model.networks), NUM_EXAMPLES, NUM_CLASSES)
   )
+  predictions = predictions.astype(np.float32)
   training_set = classifier.TrainingSet(
-    20, LABELS, lambda: predictions.astype(np.float32)
+    20, LABELS, lambda: predictions, lambda chosen: predictions[0, chosen]
   )
   model.between_epochs(1, training_set)
   schedules = {name: each(7) for name, each in model.schedules(20).items()}
