@@ -81,7 +81,8 @@ class MCorrection(options.MethodOptions):
   )
   mixup_alpha: float = fields.option(
     32.0,
-    "The share of an image is drawn from Beta(alpha, alpha).",
+    "The share of an image is drawn from Beta(alpha, alpha). With a large one, "
+    "such as 32, nearly all are halves.",
     low=0,
     low_open=True,
   )

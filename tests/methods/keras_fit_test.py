@@ -52,6 +52,7 @@ REMEMBERING_METHODS = [
       "jocor",
       "forward_correction",
       "dividemix",
+      "m_correction",
     ),
   )
 ]
