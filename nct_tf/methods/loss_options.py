@@ -32,8 +32,8 @@ class Mixup(options.MethodOptions):
   mixup_alpha: float = fields.option(
     1.0,
     "The share of an image is drawn from Beta(alpha, alpha). With a large one, "
-    "such as 32, nearly all are halves, which suits noisy labels. If not given, "
-    "it is 1, with m_correction 32.",
+    "such as 32, nearly all are halves, which suits noisy labels. If not "
+    "given, it is 1; for m_correction it is 32.",
     low=0,
     low_open=True,
   )

@@ -1,6 +1,5 @@
 from absl.testing import absltest, parameterized
 import numpy as np
-import tensorflow as tf
 
 from nct_tf import errors
 from nct_tf.methods import d2l
