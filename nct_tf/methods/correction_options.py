@@ -9,6 +9,99 @@ from nct_tf.options import fields
 
 
 @dataclasses.dataclass(frozen=True)
+class MCorrection(options.MethodOptions):
+  """Options of M-correction."""
+
+  TITLE = "M-correction"
+  SUMMARY = (
+    "One network learns from mixed images. Labels are bootstrapped with its "
+    "own predictions, the more, the likelier its loss says they are wrong."
+  )
+  REFERENCE = "Arazo, Ortego, Albert, O'Connor, McGuinness, ICML 2019"
+  ADVICE = options.NEVER_SURE
+  REMEDY = "Train with a shorter --mixup_epochs or fewer epochs"
+
+  m_correction_type: str = fields.option(
+    "hard",
+    "hard (the authors' M-DYR-H) corrects a label towards the likeliest class. "
+    "soft (MD-DYR-SH) corrects it towards softened predictions that become "
+    "sharp, and mixes images by how right their labels seem; it is for many "
+    "wrong labels, or many classes.",
+    choices=("hard", "soft"),
+  )
+  mixup_alpha: float = fields.option(
+    32.0,
+    "The share of an image is drawn from Beta(alpha, alpha). With a large one, "
+    "such as 32, nearly all are halves.",
+    low=0,
+    low_open=True,
+  )
+  mixup_epochs: int | None = fields.option(
+    None,
+    "How long plain mixup comes first. If not given, 35 % of --num_epochs, as "
+    "the authors' 105 of 300.",
+    unit="epochs",
+    low=1,
+  )
+  dynamic_mixup_epochs: int | None = fields.option(
+    None,
+    "Of soft: how long after that images alone are mixed by how right their "
+    "labels seem. If not given, a sixtieth of --num_epochs.",
+    unit="epochs",
+    low=1,
+  )
+  sharpening_epochs: int | None = fields.option(
+    None,
+    "Of soft: how long the temperature of predictions then falls from 1 to "
+    "0.001. If not given, up to two thirds of --num_epochs.",
+    unit="epochs",
+    low=1,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.is_soft:
+      return
+    for name in ("dynamic_mixup_epochs", "sharpening_epochs"):
+      if getattr(self, name) is not None:
+        raise errors.InvalidInputError(
+          f"Argument `{name}` belongs to m_correction_type=soft. Received: "
+          f"{name}={getattr(self, name)}, m_correction_type=hard"
+        )
+
+  @property
+  def is_soft(self):
+    """Whether labels are corrected towards soft predictions."""
+    return self.m_correction_type == "soft"
+
+  def of_equal_cost(self):
+    """When each stage begins costs something, a share does not."""
+    return dataclasses.replace(self, mixup_alpha=1.0, sharpening_epochs=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class D2L(options.MethodOptions):
+  """Options of D2L."""
+
+  TITLE = "D2L"
+  SUMMARY = (
+    "One network learns with cross entropy until the dimension of its features "
+    "rises. From then on, labels are mixed with its own predictions."
+  )
+  REFERENCE = "Ma et al., ICML 2018"
+  ADVICE = options.SURE_OF_ITSELF
+  REMEDY = "Train with a shorter --d2l_init_epochs or fewer epochs"
+
+  d2l_init_epochs: int | None = fields.option(
+    None,
+    "After how many epochs, and five more, labels may begin to be mixed. If "
+    "not given, a third of --num_epochs, as the authors' 40 of 120.",
+    unit="epochs",
+    low=0,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
 class DivideMix(options.MethodOptions):
   """Options of DivideMix."""
 
@@ -59,30 +152,7 @@ class DivideMix(options.MethodOptions):
   )
   mixup_alpha: float = fields.option(
     4.0,
-class MCorrection(options.MethodOptions):
-  """Options of M-correction."""
-
-  TITLE = "M-correction"
-  SUMMARY = (
-    "One network learns from mixed images. Labels are bootstrapped with its "
-    "own predictions, the more, the likelier its loss says they are wrong."
-  )
-  REFERENCE = "Arazo, Ortego, Albert, O'Connor, McGuinness, ICML 2019"
-  ADVICE = options.NEVER_SURE
-  REMEDY = "Train with a shorter --mixup_epochs or fewer epochs"
-
-  m_correction_type: str = fields.option(
-    "hard",
-    "hard (the authors' M-DYR-H) corrects a label towards the likeliest class. "
-    "soft (MD-DYR-SH) corrects it towards softened predictions that become "
-    "sharp, and mixes images by how right their labels seem; it is for many "
-    "wrong labels, or many classes.",
-    choices=("hard", "soft"),
-  )
-  mixup_alpha: float = fields.option(
-    32.0,
-    "The share of an image is drawn from Beta(alpha, alpha). With a large one, "
-    "such as 32, nearly all are halves.",
+    "The share of an image is drawn from Beta(alpha, alpha).",
     low=0,
     low_open=True,
   )
@@ -96,24 +166,6 @@ class MCorrection(options.MethodOptions):
     None,
     "How long that weight rises from 0. If not given, it is 5 % of "
     "--num_epochs.",
-  mixup_epochs: int | None = fields.option(
-    None,
-    "How long plain mixup comes first. If not given, 35 % of --num_epochs, as "
-    "the authors' 105 of 300.",
-    unit="epochs",
-    low=1,
-  )
-  dynamic_mixup_epochs: int | None = fields.option(
-    None,
-    "Of soft: how long after that images alone are mixed by how right their "
-    "labels seem. If not given, a sixtieth of --num_epochs.",
-    unit="epochs",
-    low=1,
-  )
-  sharpening_epochs: int | None = fields.option(
-    None,
-    "Of soft: how long the temperature of predictions then falls from 1 to "
-    "0.001. If not given, up to two thirds of --num_epochs.",
     unit="epochs",
     low=1,
   )
@@ -146,42 +198,3 @@ def _check_lambda_u(text):
       "Argument `lambda_u` must be estimated, or a number that is at least 0. "
       f"Received: {text}"
     )
-    if self.is_soft:
-      return
-    for name in ("dynamic_mixup_epochs", "sharpening_epochs"):
-      if getattr(self, name) is not None:
-        raise errors.InvalidInputError(
-          f"Argument `{name}` belongs to m_correction_type=soft. Received: "
-          f"{name}={getattr(self, name)}, m_correction_type=hard"
-        )
-
-  @property
-  def is_soft(self):
-    """Whether labels are corrected towards soft predictions."""
-    return self.m_correction_type == "soft"
-
-  def of_equal_cost(self):
-    """When each stage begins costs something, a share does not."""
-    return dataclasses.replace(self, mixup_alpha=1.0, sharpening_epochs=None)
-
-
-@dataclasses.dataclass(frozen=True)
-class D2L(options.MethodOptions):
-  """Options of D2L."""
-
-  TITLE = "D2L"
-  SUMMARY = (
-    "One network learns with cross entropy until the dimension of its features "
-    "rises. From then on, labels are mixed with its own predictions."
-  )
-  REFERENCE = "Ma et al., ICML 2018"
-  ADVICE = options.SURE_OF_ITSELF
-  REMEDY = "Train with a shorter --d2l_init_epochs or fewer epochs"
-
-  d2l_init_epochs: int | None = fields.option(
-    None,
-    "After how many epochs, and five more, labels may begin to be mixed. If "
-    "not given, a third of --num_epochs, as the authors' 40 of 120.",
-    unit="epochs",
-    low=0,
-  )

@@ -122,6 +122,11 @@ class D2LModel(classifier.Classifier):
     self._measure(0, training_set)
     self._keep_weights()
 
+  def passes(self, num_epochs):
+    """That of the examples that are measured, before each epoch."""
+    num_examples = self.remembered["num_examples"]
+    return num_epochs * _num_measured(num_examples) / num_examples
+
   def between_epochs(self, epoch, training_set):
     """Measures the features that the next epoch begins with."""
     has_turned = self.recall("turning_point") >= 0
@@ -179,7 +184,7 @@ def _mean_dimension(rng, training_set):
   """Returns the mean LID of random examples: float, 0 if there is none."""
   num_examples = len(training_set.labels)
   size = min(num_examples, _BATCH_SIZE)
-  count = size * min(num_examples // size, _NUM_BATCHES)
+  count = _num_measured(num_examples)
   chosen = np.sort(rng.permutation(num_examples)[:count])
   features = training_set.features(chosen)[rng.permutation(count)]
   dimensions = np.concatenate(
@@ -190,6 +195,12 @@ def _mean_dimension(rng, training_set):
   )
   known = dimensions[np.isfinite(dimensions)]
   return float(known.mean()) if len(known) else 0.0
+
+
+def _num_measured(num_examples):
+  """Returns how many examples are measured: ten batches, or what there is."""
+  size = min(num_examples, _BATCH_SIZE)
+  return size * min(num_examples // size, _NUM_BATCHES)
 
 
 def intrinsic_dimension(features, num_neighbours):

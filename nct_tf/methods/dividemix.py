@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import distribution, losses as losses_lib, random_numbers
+from nct_tf import distribution, losses as losses_lib
 from nct_tf.methods import mixup
 from nct_tf.methods.correction_options import ESTIMATED, DivideMix
 from nct_tf.models import class_prior, classifier, example_table, global_batch
@@ -78,29 +78,23 @@ class DivideMixModel(classifier.Classifier):
     is_labelled = self.example_state["is_labelled"].gather(targets)
     is_labelled = tf.where(divides, is_labelled, tf.ones_like(is_labelled))
     soft_labels = self._soft_labels(images, targets, is_labelled, divides)
-    share_seed, order_seed = random_numbers.split(
-      self.step_seed(_DIVIDEMIX_STREAM, targets)
+    pairs = mixup.Pairs(
+      self._batch_of_views(targets),
+      self.options.mixup_alpha,
+      self.step_seed(_DIVIDEMIX_STREAM, targets),
     )
-    share = mixup.symmetric_beta(self.options.mixup_alpha, share_seed)
+    share = tf.maximum(pairs.share, 1 - pairs.share)
     # In the warm-up nothing is mixed.
-    share = tf.where(divides, tf.maximum(share, 1 - share), 1.0)
-    batch = self._batch_of_views(targets)
-    order = mixup.random_order(batch, order_seed)
-
-    def of_other(values):
-      return batch.share(tf.gather(batch.join(values), order))
-
-    def mix(values):
-      return share * values + (1 - share) * of_other(values)
-
-    labels = tf.cast(_for_views(targets["label"]), tf.float32)[:, None]
-    return mix(images), {
+    share = tf.fill(tf.shape(targets["label"]), tf.where(divides, share, 1.0))
+    of_views = _for_views(share)
+    mixed_label = pairs.labels_of_other(_for_views(targets["label"]))
+    return pairs.mix(images, of_views), {
       **targets,
-      "soft_labels": tf.split(mix(soft_labels), 2, axis=1),
+      "soft_labels": tf.split(pairs.mix(soft_labels, of_views), 2, axis=1),
       "is_labelled": tf.unstack(is_labelled, axis=1),
       # Of the first view, which is measured.
-      "mixed_label": _first_view(tf.cast(of_other(labels)[:, 0], tf.int32)),
-      "label_share": tf.fill(tf.shape(targets["label"]), share),
+      "mixed_label": _first_view(mixed_label),
+      "label_share": share,
     }
 
   def _views(self, images):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from nct_tf import losses
 from nct_tf.methods import correction_options, mixup
-from nct_tf.models import class_prior, classifier, compiled_networks
+from nct_tf.models import class_prior, classifier
 from nct_tf.noise_estimation import beta_mixture
 
 _logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class MCorrectionModel(classifier.Classifier):
     """
 
     def look():
-      (logits,) = self.logits(images)
+      (logits,) = self.logits(images, is_filled=False)
       loss = losses.cross_entropy(logits, targets["label"])
       wrong = self._wrong_probability(loss)
       (logits,) = self.logits(images, training=True)
@@ -110,7 +110,7 @@ class MCorrectionModel(classifier.Classifier):
         tf.one_hot(labels, num_classes),
       )
 
-    if compiled_networks.sum_over_replicas(self):
+    if self.sums_in_networks:
       return look()
     return tf.cond(stage > _MIXUP, look, skip)
 
@@ -220,6 +220,10 @@ class MCorrectionModel(classifier.Classifier):
         tf.zeros([beta_mixture.NUM_BINS]), trainable=False
       ),
     }
+
+  def passes(self, num_epochs):
+    """One before each epoch that needs the mixture."""
+    return num_epochs - self._begins(num_epochs)[0]
 
   def between_epochs(self, epoch, training_set):
     """Fits the mixture to all examples' losses, if the next epoch needs it."""

@@ -95,7 +95,7 @@ class Pairs:
     share_seed, order_seed = random_numbers.split(seed)
     self.share = symmetric_beta(alpha, share_seed)
     self._batch = batch
-    self._order = _random_order(batch, order_seed)
+    self._order = random_order(batch, order_seed)
 
   def of_other(self, values):
     """Returns what the other ones have: float32 [batch, ...], like `values`."""
@@ -118,7 +118,7 @@ class Pairs:
     return share * values + (1 - share) * self.of_other(values)
 
 
-def _random_order(batch, seed):
+def random_order(batch, seed):
   """Returns the rows of a global batch in random order: int32 [rows].
 
   Rows that are no examples stay behind those that are.
