@@ -515,6 +515,14 @@ class Classifier(saving.Saved):
       for name, value in self.example_state.items()
     }
 
+  @property
+  def keeps_on_host(self):
+    """Whether the host keeps a table of `example_state`."""
+    return any(
+      getattr(value, "is_on_host", False)
+      for value in self.example_state.values()
+    )
+
   def recall(self, name):
     """Returns a variable of `example_state` as a NumPy array; not in a step."""
     return tf.convert_to_tensor(self.example_variables[name]).numpy()
@@ -679,7 +687,7 @@ class Classifier(saving.Saved):
       float32 scalar.
     """
     context = tf.distribute.get_replica_context()
-    objective = tf.reduce_sum(loss) / _global_batch_size(loss)
+    objective = tf.reduce_sum(loss) / global_batch_size(loss)
     if self.losses:
       objective += tf.add_n(self.losses) / context.num_replicas_in_sync
     return loss_scaling.scale_loss(self.optimizer, objective)
@@ -866,7 +874,7 @@ def _total(network_loss, sample_weight):
   if network_loss.weight is None:
     return loss
   weight = tf.stop_gradient(network_loss.weight)
-  batch_size = _global_batch_size(loss)
+  batch_size = global_batch_size(loss)
   total = tf.maximum(
     distribution.sum_over_replicas(tf.reduce_sum(weight)),
     network_loss.floor * batch_size,
@@ -874,7 +882,12 @@ def _total(network_loss, sample_weight):
   return tf.math.divide_no_nan(batch_size * weight * loss, total)
 
 
-def _global_batch_size(values):
+def global_batch_size(values):
+  """Returns how many examples all replicas have: float32 scalar.
+
+  Args:
+    values: a tensor [batch], of this replica's share.
+  """
   return distribution.sum_over_replicas(tf.cast(tf.size(values), tf.float32))
 
 

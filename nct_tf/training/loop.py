@@ -82,6 +82,11 @@ class TrainingLoop:
         "Goes on without XLA: synchronized batch norm sums values up over the "
         "replicas within the networks"
       )
+    if uses_xla and model.keeps_on_host:
+      _logger.info(
+        "XLA compiles the networks, not whole steps: it cannot reach the table "
+        "of the examples on the host"
+      )
     self._steps = steps_lib.Steps(
       model, finish, finish_evaluation, average, uses_xla
     )

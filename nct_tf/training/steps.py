@@ -2,8 +2,9 @@
 
 With XLA, a step of one device is one compiled program. Several devices sum
 values up in the middle of a step, which XLA cannot compile under every
-strategy. There, and in evaluation, the networks alone are compiled, forward and
-backward: they are nearly all of a step.
+strategy; nor can it reach tables that the host keeps. There, and in evaluation,
+the networks alone are compiled, forward and backward: they are nearly all of a
+step.
 """
 
 import tensorflow as tf
@@ -63,7 +64,9 @@ class Steps:
     replica_step = _replica_step(model, finish or _as_they_are)
     self.train_uncompiled = self._make_train(replica_step)
     self.train = self.train_uncompiled
-    if uses_xla and distribution.is_default(self._strategy):
+    is_one_program = not model.keeps_on_host
+    is_one_program &= distribution.is_default(self._strategy)
+    if uses_xla and is_one_program:
       self.train = self._make_train(
         tf.function(replica_step, autograph=False, jit_compile=True)
       )

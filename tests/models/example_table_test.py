@@ -1,9 +1,12 @@
+from unittest import mock
+
 from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow as tf
 
 from nct_tf import distribution
 from nct_tf.models import example_table
+from nct_tf.system import devices
 from tests.support import virtual_devices
 
 NUM_EXAMPLES = 7
@@ -81,6 +84,45 @@ class ExampleTableTest(parameterized.TestCase):
     kinds = {each.type for each in graph.get_operations()}
     self.assertIn("ResourceGather", kinds)
     self.assertNotIn("ReadVariableOp", kinds)
+
+  @parameterized.parameters(
+    ("GPU", 1000, 251, True),
+    ("GPU", 1000, 250, False),
+    ("GPU", None, 10**15, False),
+    ("CPU", 1000, 10**15, False),
+  )
+  def test_is_on_the_host_where_it_does_not_fit(
+    self, kind, memory, num_bytes, expected
+  ):
+    found = [devices.Device("TPU"), devices.Device(kind, memory=memory)]
+    self.assertEqual(example_table.belongs_on_host(num_bytes, found), expected)
+
+  def test_steps_reach_a_table_on_the_host(self):
+    small = devices.Device("GPU", memory=8)
+    tables = [example_table.ExampleTable(NUM_EXAMPLES, 2)]
+    with (
+      mock.patch.object(devices, "find", return_value=[small]),
+      tf.device("CPU:1"),  # What computes, where the host is CPU:0.
+      self.assertLogs(example_table.__name__) as logged,
+    ):
+      tables.append(example_table.ExampleTable(NUM_EXAMPLES, 2))
+    self.assertEqual([t.is_on_host for t in tables], [False, True])
+    self.assertIn("56 B: it is on the host", logged.output[0])
+    self.assertRegex(tables[1].variable.device, "CPU:0$")
+    for table in tables:
+
+      @tf.function(autograph=False)
+      def step(example, table=table):
+        with tf.device("CPU:1"):
+          targets = {"example": example}
+          rows = table.gather(targets)
+          table.assign(rows / 2 + 0.1, targets)
+          table.add(tf.ones_like(rows), targets)
+
+      for batch in BATCHES:
+        step(tf.constant(batch))
+    np.testing.assert_array_equal(*(t.get_state() for t in tables))
+    self.assertTrue(tables[0].get_state().any())
 
   def test_a_state_is_taken_back(self):
     table = example_table.ExampleTable(3, 1)
