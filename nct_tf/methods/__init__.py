@@ -63,6 +63,7 @@ _METHODS = {
     "nct_tf.methods.co_teaching_plus",
     "CoTeachingPlusModel",
   ),
+  "incv": (selection_options.INCV, "nct_tf.methods.incv", "INCVModel"),
   "jocor": (selection_options.JoCoR, "nct_tf.methods.jocor", "JoCoRModel"),
   "dividemix": (
     correction_options.DivideMix,
@@ -75,6 +76,12 @@ _METHODS = {
     "MCorrectionModel",
   ),
   "d2l": (correction_options.D2L, "nct_tf.methods.d2l", "D2LModel"),
+  "pencil": (correction_options.Pencil, "nct_tf.methods.pencil", "PencilModel"),
+  "joint_optim": (
+    correction_options.JointOptim,
+    "nct_tf.methods.joint_optim",
+    "JointOptimModel",
+  ),
 }
 
 

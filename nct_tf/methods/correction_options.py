@@ -9,6 +9,123 @@ from nct_tf.options import fields
 
 
 @dataclasses.dataclass(frozen=True)
+class Pencil(options.MethodOptions):
+  """Options of PENCIL."""
+
+  TITLE = "PENCIL"
+  SUMMARY = (
+    "One network learns from soft labels, which begin as the given ones and "
+    "are learned as its weights are, by gradient descent."
+  )
+  REFERENCE = "Yi, Wu, CVPR 2019"
+  ADVICE = options.NEVER_SURE
+  REMEDY = "Train with a larger --pencil_label_rate or --learning_rate"
+
+  pencil_alpha: float = fields.option(
+    0.4,
+    "Weight of the labels' cross entropy with the given ones, which holds them "
+    "back.",
+    low=0,
+  )
+  pencil_beta: float = fields.option(
+    0.1,
+    "Weight of the predictions' entropy, divided by the number of classes.",
+    low=0,
+  )
+  pencil_label_rate: float = fields.option(
+    600.0,
+    "Learning rate of the labels (lambda), whose gradient is that of a mean "
+    "over batch and classes: with 128 images and 10 classes, a label moves by "
+    "0.47 times its distance from the prediction.",
+    low=0,
+  )
+  pencil_label_scale: float = fields.option(
+    10.0,
+    "Logit of the given class at first (K); that of the others is 0.",
+    low=0,
+    low_open=True,
+  )
+  pencil_begin_epochs: int | None = fields.option(
+    None,
+    "How long the network learns from the given labels. If not given, it is "
+    "7/32 of --num_epochs, as published.",
+    unit="epochs",
+    low=1,
+  )
+  pencil_correction_epochs: int | None = fields.option(
+    None,
+    "How long the labels are learned after that; then they stay. If not given, "
+    "it is 13/32 of --num_epochs, as published.",
+    unit="epochs",
+    low=1,
+  )
+  pencil_learning_rate: float | None = fields.option(
+    None,
+    "Constant learning rate until the labels stay. If not given, it is that of "
+    "the run's schedule.",
+    low=0,
+    low_open=True,
+  )
+  pencil_final_learning_rate: float | None = fields.option(
+    None,
+    "Learning rate of the epochs in which the labels stay, multiplied by 0.1 "
+    "after a third and after two thirds of them. If not given, it is that of "
+    "the run's schedule, which begins anew there if there is a "
+    "pencil_learning_rate.",
+    low=0,
+    low_open=True,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class JointOptim(options.MethodOptions):
+  """Options of joint optimisation."""
+
+  TITLE = "Joint optimisation"
+  SUMMARY = (
+    "One network learns at a high learning rate, while the labels become the "
+    "mean of its predictions of ten epochs. Then it starts again, and learns "
+    "from these."
+  )
+  REFERENCE = "Tanaka et al., CVPR 2018"
+  ADVICE = options.NEVER_SURE
+  REMEDY = "Train with a larger --joint_learning_rate or --learning_rate"
+
+  joint_alpha: float = fields.option(
+    1.2,
+    "Weight of the divergence of the batch's mean prediction from classes that "
+    "are equally frequent.",
+    low=0,
+  )
+  joint_beta: float = fields.option(
+    0.8,
+    "Weight of the predictions' entropy.",
+    low=0,
+  )
+  joint_first_epochs: int | None = fields.option(
+    None,
+    "How long labels are corrected before the network starts again. If not "
+    "given, it is 5/8 of --num_epochs, as published.",
+    unit="epochs",
+    low=1,
+  )
+  joint_replace_epochs: int | None = fields.option(
+    None,
+    "After how many epochs the labels are first replaced. If not given, it is "
+    "35 % of the epochs before the start again, as published.",
+    unit="epochs",
+    low=1,
+  )
+  joint_learning_rate: float | None = fields.option(
+    None,
+    "Constant learning rate until the network starts again. If not given, it "
+    "is that of the run's schedule, which begins anew there in any case.",
+    low=0,
+    low_open=True,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
 class MCorrection(options.MethodOptions):
   """Options of M-correction."""
 

@@ -16,6 +16,15 @@ _LEFT_OUT = (
 )
 
 
+def _rampup_epochs():
+  return fields.option(
+    10,
+    "How long the share rises from 0 (T_k).",
+    unit="epochs",
+    low=1,
+  )
+
+
 @dataclasses.dataclass(frozen=True)
 class ForgetRate(options.MethodOptions):
   """Options of methods that leave the examples with the largest losses out."""
@@ -35,12 +44,7 @@ class ForgetRate(options.MethodOptions):
     unit="epochs",
     low=1,
   )
-  forget_rampup_epochs: int = fields.option(
-    10,
-    "How long the share rises from 0 (T_k).",
-    unit="epochs",
-    low=1,
-  )
+  forget_rampup_epochs: int = _rampup_epochs()
   forget_exponent: float = fields.option(
     1.0,
     "While it rises, the share rises to forget_rate ** exponent.",
@@ -153,6 +157,52 @@ class JoCoR(ForgetRate):
     low=0,
     high=1,
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class INCV(options.MethodOptions):
+  """Options of iterative noisy cross-validation."""
+
+  TITLE = "Iterative noisy cross-validation"
+  SUMMARY = (
+    "Two networks find examples whose labels each predicts without having "
+    "learned them. Then two new ones learn from these by Co-teaching. The "
+    "prediction is that of their ensemble."
+  )
+  REFERENCE = "Chen, Liao, Chen, Zhang, ICML 2019"
+  ADVICE = _LEFT_OUT
+  REMEDY = "Train with a smaller --incv_epochs"
+  NUM_NETWORKS = 2
+
+  incv_iterations: int = fields.option(
+    4,
+    "How many times examples are selected.",
+    low=1,
+  )
+  incv_epochs: int | None = fields.option(
+    None,
+    "How long all iterations take together, each as long as the others. If not "
+    "given, it is half of --num_epochs, as published.",
+    unit="epochs",
+    low=1,
+  )
+  incv_noise_pattern: str = fields.option(
+    "unknown",
+    "What is known of the wrong labels. symmetric: each other class is as "
+    "likely; then the examples of largest loss are removed. asymmetric: they "
+    "are mostly of one other class; then more of what was selected is left "
+    "out. unknown: nothing is removed.",
+    choices=("unknown", "symmetric", "asymmetric"),
+  )
+  incv_mix_epochs: int | None = fields.option(
+    None,
+    "How long Co-teaching learns from what was selected alone, before "
+    "candidates are mixed in. If not given, it is 20 % of its epochs, or 40 %"
+    " with asymmetric noise or if above 60 % of the labels seem wrong.",
+    unit="epochs",
+    low=1,
+  )
+  forget_rampup_epochs: int = _rampup_epochs()
 
 
 @dataclasses.dataclass(frozen=True)

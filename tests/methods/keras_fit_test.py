@@ -53,6 +53,9 @@ REMEMBERING_METHODS = [
       "forward_correction",
       "dividemix",
       "m_correction",
+      "pencil",
+      "joint_optim",
+      "incv",
     ),
   )
 ]

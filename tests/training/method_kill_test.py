@@ -65,6 +65,36 @@ class MethodKillTest(parameterized.TestCase):
     ),
     # Before labels may be mixed, and after that.
     ("d2l", "d2l", ("--d2l_init_epochs=1",), (1, 6)),
+    # Given, learned and fixed labels; the last in three parts.
+    (
+      "pencil",
+      "pencil",
+      (
+        "--pencil_begin_epochs=2",
+        "--pencil_correction_epochs=3",
+        "--pencil_final_learning_rate=0.01",
+      ),
+      (1, 3, 6),
+    ),
+    # Given and replaced labels; after the restart.
+    (
+      "joint_optim",
+      "joint_optim",
+      ("--joint_replace_epochs=2", "--joint_first_epochs=4"),
+      (1, 3, 5),
+    ),
+    # Iterations of two epochs; then what is selected, with candidates at last.
+    (
+      "incv",
+      "incv",
+      (
+        "--incv_iterations=2",
+        "--incv_epochs=4",
+        "--incv_mix_epochs=2",
+        "--incv_noise_pattern=symmetric",
+      ),
+      (0, 2, 3, 5, 6),
+    ),
   )
   def test_ends_as_if_undisturbed(self, method, options, epochs):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

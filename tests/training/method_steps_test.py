@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 from nct_tf import distribution, methods, networks
 from nct_tf.input_pipeline import batching, noisy_dataset
 from nct_tf.models import classifier, label_scores
-from nct_tf.system import interruption
+from nct_tf.system import devices, interruption
 from nct_tf.training import ending, loop as loop_lib, state as state_lib
 from tests.support import long_tests, virtual_devices
 
@@ -36,6 +37,9 @@ OPTIONS = {
   "dividemix": {"loss_history_epochs": 2, "lambda_u": "25"},
   "m_correction": {"m_correction_type": "soft", "mixup_epochs": 2},
   "d2l": {"d2l_init_epochs": 1},
+  "incv": {},
+  "pencil": {},
+  "joint_optim": {},
 }
 # As in the middle of a training.
 WEIGHTS = {
@@ -53,6 +57,10 @@ WEIGHTS = {
   "wrong_share": 0.4,
   "alpha": 0.6,
   "lid": 2.0,
+  "incv_stage": 2.0,
+  "pencil_stage": 1.0,
+  "ring_slot": 3.0,
+  "regularizes": 1.0,
 }
 # Likewise, of what is remembered.
 STATE = {
@@ -65,6 +73,7 @@ STATE = {
     "probability_right": np.linspace(0, 1, 2 * NUM_EXAMPLES).reshape(-1, 2),
     "is_labelled": np.arange(2 * NUM_EXAMPLES).reshape(-1, 2) % 5 < 3,
   },
+  "incv": {"roles": np.arange(NUM_EXAMPLES)[:, None] % 4 == np.arange(3)},
 }
 
 rng = np.random.default_rng(0)
@@ -94,8 +103,15 @@ def strategy_of(num_replicas):
 
 
 @functools.cache
-def train(method, num_replicas=1, uses_xla=False):
-  """Trains two epochs; returns what was learned: dict of arrays."""
+def train(method, num_replicas=1, uses_xla=False, is_on_host=False):
+  """Trains two epochs; returns what was learned: dict of arrays.
+
+  Args:
+    method: str.
+    num_replicas: int.
+    uses_xla: bool.
+    is_on_host: bool, whether tables are placed as for a GPU without memory.
+  """
   keras.utils.set_random_seed(2)
   model_class = methods.get_model(method)
   with strategy_of(num_replicas).scope():
@@ -107,7 +123,9 @@ def train(method, num_replicas=1, uses_xla=False):
       **OPTIONS[method],
     )
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=False)
-    model.remember(NUM_EXAMPLES, NUM_CLASSES, BATCH_SIZE)
+    found = [devices.Device("GPU", memory=0 if is_on_host else None)]
+    with mock.patch.object(devices, "find", return_value=found):
+      model.remember(NUM_EXAMPLES, NUM_CLASSES, BATCH_SIZE)
     scores = label_scores.LabelScores(NUM_EXAMPLES, BATCH_SIZE)
   model.track(scores)
   for name in model.schedules(1):
@@ -180,6 +198,12 @@ class MethodStepsTest(parameterized.TestCase):
   )
   def test_xla_changes_nothing(self, method):
     self.check(method, uses_xla=True)
+
+  @long_tests.only
+  def test_a_table_on_the_host_changes_nothing(self):
+    with self.assertLogs(loop_lib.__name__) as logged:
+      self.check("pencil", uses_xla=True, is_on_host=True)
+    self.assertIn("XLA compiles the networks, not whole", logged.output[0])
 
 
 if __name__ == "__main__":
