@@ -55,7 +55,8 @@ class INCVModel(classifier.Classifier):
   are in training. The share of wrong labels is estimated by both halves, not by
   one. Their code knows the pattern of the noise.
 
-  Under Keras' own `fit` nothing is selected; see `Classifier`.
+  Under Keras' own `fit` nothing is selected, and Co-teaching learns from all
+  examples; see `Classifier`.
 
   Args:
     network1: a `keras.Model` that gives logits [batch, num_classes].
@@ -74,15 +75,16 @@ class INCVModel(classifier.Classifier):
     """The cross entropies, weighted by what each network learns from."""
     batch = self.global_batch(targets)
     rows = self.example_state["roles"].gather(targets)
+    roles = _Roles(*tf.unstack(rows, axis=1))
     plain = classifier.plain_losses(logits, targets)
+    stage = tf.convert_to_tensor(self.incv_stage)
     chosen = co_teaching_choice(
       [batch.join(each.loss) for each in plain],
-      _Roles(*tf.unstack(batch.join(rows) > 0, axis=1)),
+      self._joined_roles(batch, rows),
       tf.convert_to_tensor(self.forget_rate),
-      tf.convert_to_tensor(self.incv_stage) == _MIXED,
+      stage >= _MIXED,
     )
-    roles = _Roles(*tf.unstack(rows, axis=1))
-    iterates = tf.convert_to_tensor(self.incv_stage) == _ITERATIONS
+    iterates = stage < _SELECTED
     return [
       each._replace(
         weight=tf.where(
@@ -95,6 +97,16 @@ class INCVModel(classifier.Classifier):
         plain, roles[1:], reversed(chosen), strict=True
       )
     ]
+
+  def _joined_roles(self, batch, rows):
+    """Returns the `_Roles` of a global batch; all are selected if none is."""
+    selected, first, second = tf.unstack(batch.join(rows) > 0, axis=1)
+    any_selected = tf.convert_to_tensor(self.example_state["num_selected"]) > 0
+    return _Roles(
+      tf.where(any_selected, selected, first | second),
+      first & any_selected,
+      second & any_selected,
+    )
 
   def evaluation_losses(self, logits, targets):
     """The cross entropies of all examples."""
@@ -114,6 +126,7 @@ class INCVModel(classifier.Classifier):
       # Of the epoch that `found` is of.
       "agreement": tf.Variable([-1.0, -1.0], trainable=False),
       "noise_rate": tf.Variable(0.0, trainable=False),
+      "num_selected": tf.Variable(0.0, trainable=False),
     }
 
   def schedules(self, num_epochs):
@@ -282,6 +295,7 @@ class INCVModel(classifier.Classifier):
       )
     roles = _halve(selected, candidates, [self.seed, iteration + 1])
     self.example_state["roles"].set_state(_rows(roles))
+    self.example_state["num_selected"].assign(float(selected.sum()))
     self.example_state["agreement"].assign([-1.0, -1.0])
 
 

@@ -19,6 +19,7 @@ def create(roles=None, num_examples=golden_batch.NUM_EXAMPLES, **options):
     rows = np.zeros([num_examples, 3], np.float32)
     rows[EXAMPLES] = np.transpose(roles)
     model.example_state["roles"].set_state(rows)
+    model.example_state["num_selected"].assign(1.0)
   return model
 
 
@@ -119,6 +120,14 @@ class LossTest(parameterized.TestCase):
     # Of the candidates the first one counts, which the first network prefers.
     self.assertEqual(np.flatnonzero(first).tolist(), [1])
     self.assertEqual(np.flatnonzero(second).tolist(), [0])
+
+  @parameterized.parameters(SELECTED, MIXED)
+  def test_all_are_selected_where_nothing_was(self, stage):
+    model = create([[0] * 4, [1, 1, 0, 0], [0, 0, 1, 0]])
+    model.example_state["num_selected"].assign(0.0)
+    model.incv_stage.assign(stage)
+    for loss in golden_batch.losses(model):
+      np.testing.assert_array_equal(loss != 0, [True, True, True, False])
 
   @parameterized.parameters(ITERATIONS, SELECTED, MIXED)
   def test_a_batch_of_nothing_teaches_nothing(self, stage):

@@ -73,7 +73,10 @@ STATE = {
     "probability_right": np.linspace(0, 1, 2 * NUM_EXAMPLES).reshape(-1, 2),
     "is_labelled": np.arange(2 * NUM_EXAMPLES).reshape(-1, 2) % 5 < 3,
   },
-  "incv": {"roles": np.arange(NUM_EXAMPLES)[:, None] % 4 == np.arange(3)},
+  "incv": {
+    "roles": np.arange(NUM_EXAMPLES)[:, None] % 4 == np.arange(3),
+    "num_selected": 11.0,
+  },
 }
 
 rng = np.random.default_rng(0)
