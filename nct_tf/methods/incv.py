@@ -210,6 +210,13 @@ class INCVModel(classifier.Classifier):
       other.assign(variable)
     weights.spread_to_replicas(self)
 
+  def passes(self, num_epochs):
+    """One after each epoch of the iterations, if the estimate is as yet."""
+    length = self._iteration_epochs(num_epochs)
+    number = self.options.incv_iterations
+    num_best = min(number, self._num_best())
+    return num_best * length + number - num_best
+
   def between_epochs(self, epoch, training_set):
     """Scores what a network has not learned; at last, selects from it."""
     length = self._iteration_epochs(training_set.num_epochs)

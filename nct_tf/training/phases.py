@@ -98,10 +98,13 @@ class PhaseBegin(keras.callbacks.Callback):
   def on_epoch_begin(self, epoch, logs=None):
     if self.state.position.step:
       return
-    if self.phases.restarts(epoch):
+    restarts = self.phases.restarts(epoch)
+    if restarts:
       self.state.restart()
     if self.phases.begins(epoch):
       self.classifier.begin_phase(self.phases.number(epoch))
+    if restarts or not epoch:  # The method may have changed the weights, too.
+      self.state.restart_average()
     self.classifier.begin_epoch(epoch)
 
   def on_epoch_end(self, epoch, logs=None):

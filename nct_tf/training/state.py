@@ -124,6 +124,9 @@ class TrainingState:
       # Some optimizers make their variables, of zeros, at their first step.
       variable.assign(self._start.get(variable.ref(), np.zeros(variable.shape)))
     weights.spread_to_replicas(self._model)
+
+  def restart_average(self):
+    """Takes the weights as they are for their averages, if there are any."""
     if self._average:
       self._average.restart()
 
