@@ -38,4 +38,5 @@ def split(network):
       "Argument `network1` must have a last layer that takes features [batch, "
       f"channels]. Received: {last.name}, which takes {tuple(features.shape)}"
     )
-  return keras.Model(network.input, features), last
+  # A Sequential of Keras 3 that was never called has no `input`.
+  return keras.Model(network.inputs[0], features), last

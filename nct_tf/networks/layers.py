@@ -81,32 +81,60 @@ def _convolution(stride, padding):
   """
   strides = [1, stride, stride, 1]
 
+  def to_images(images, kernel, upstream):
+    return tf.raw_ops.Conv2DBackpropInput(
+      input_sizes=tf.shape(images),
+      filter=kernel,
+      out_backprop=upstream,
+      strides=strides,
+      padding=padding,
+    )
+
   @tf.custom_gradient
   def convolve(images, kernel):
-    def gradient(upstream):
-      to_images = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.shape(images),
-        filter=kernel,
-        out_backprop=upstream,
-        strides=strides,
-        padding=padding,
-      )
+    @tf.custom_gradient
+    def to_kernel(images, upstream):
+      # On CPUs, TensorFlow has no gradient of a convolution with dilation.
+      def gradient(second):
+        return (
+          to_images(images, second, upstream),
+          tf.nn.conv2d(images, second, strides, padding),
+        )
+
       size = kernel.shape[0]
-      pad = [size // 2] * 2 if padding == "SAME" else [0, 0]
-      to_kernel = tf.nn.conv2d(
-        tf.transpose(images, [3, 1, 2, 0]),
-        tf.transpose(upstream, [1, 2, 0, 3]),
-        strides=1,
-        padding=[[0, 0], pad, pad, [0, 0]],
-        dilations=stride,
-      )
-      # Rows and columns at the end of the images, which no output saw.
-      to_kernel = to_kernel[:, :size, :size]
-      return to_images, tf.transpose(to_kernel, [1, 2, 0, 3])
+      found = _kernel_gradient(images, upstream, size, stride, padding)
+      return found, gradient
+
+    def gradient(upstream):
+      return to_images(images, kernel, upstream), to_kernel(images, upstream)
 
     return tf.nn.conv2d(images, kernel, strides, padding), gradient
 
   return convolve
+
+
+def _kernel_gradient(images, upstream, size, stride, padding):
+  """Returns the gradient of a square kernel, as a convolution.
+
+  Args:
+    images: float [batch, height, width, channels].
+    upstream: float [batch, height, width, filters], the gradient of the
+      convolution's output.
+    size: int, the kernel's.
+    stride: see `_convolution`.
+    padding: likewise.
+  """
+  pad = [size // 2] * 2 if padding == "SAME" else [0, 0]
+  gradient = tf.nn.conv2d(
+    tf.transpose(images, [3, 1, 2, 0]),
+    tf.transpose(upstream, [1, 2, 0, 3]),
+    strides=1,
+    padding=[[0, 0], pad, pad, [0, 0]],
+    dilations=stride,
+  )
+  # Rows and columns at the end of the images, which no output saw.
+  gradient = gradient[:, :size, :size]
+  return tf.transpose(gradient, [1, 2, 0, 3])
 
 
 @keras.saving.register_keras_serializable("nct_tf")
