@@ -12,6 +12,7 @@ from nct_tf import errors
 from nct_tf.methods import (
   correction_options,
   loss_options,
+  meta_options,
   options as options_lib,
   selection_options,
 )
@@ -81,6 +82,11 @@ _METHODS = {
     correction_options.JointOptim,
     "nct_tf.methods.joint_optim",
     "JointOptimModel",
+  "mlnt": (meta_options.MLNT, "nct_tf.methods.mlnt", "MLNTModel"),
+  "meta_cleaner": (
+    meta_options.MetaCleaner,
+    "nct_tf.methods.meta_cleaner",
+    "MetaCleanerModel",
   ),
 }
 

@@ -48,6 +48,19 @@ class MethodKillTest(parameterized.TestCase):
     # All examples, then easy ones, then hard ones in part.
     ("mentornet", "mentornet", ("--num_epochs=11",), (0, 5, 10)),
     ("elr", "elr", (), (3,)),
+    # Plain, while the made-up labels' weight rises, and after that.
+    (
+      "mlnt",
+      "mlnt",
+      (
+        "--mlnt_plain_epochs=2",
+        "--mlnt_label_sets=2",
+        "--mlnt_rampup_start=0.1",
+        "--mlnt_rampup_end=0.5",
+      ),
+      (1, 3, 6),
+    ),
+    ("meta_cleaner", "meta_cleaner", (), (3,)),
     ("mixup", "mixup", (), (3,)),
     # In the warm-up, just after it, and while guessed labels count.
     (

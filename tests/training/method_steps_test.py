@@ -40,6 +40,8 @@ OPTIONS = {
   "incv": {},
   "pencil": {},
   "joint_optim": {},
+  "mlnt": {"mlnt_label_sets": 3, "mlnt_neighbors": 4, "mlnt_fast_rate": 0.5},
+  "meta_cleaner": {"meta_cleaner_set_size": 2, "meta_cleaner_units": 4},
 }
 # As in the middle of a training.
 WEIGHTS = {
@@ -61,6 +63,7 @@ WEIGHTS = {
   "pencil_stage": 1.0,
   "ring_slot": 3.0,
   "regularizes": 1.0,
+  "meta_epochs": 2.0,
 }
 # Likewise, of what is remembered.
 STATE = {
