@@ -97,12 +97,15 @@ class MLNTModel(classifier.Classifier):
     ]
 
   def schedules(self, num_epochs):
-    """How many epochs there are made-up labels in all; 0 before them."""
+    """How many epochs have made-up labels; how much of them is done.
+
+    Both are 0 before them.
+    """
     num_plain = self._num_plain(num_epochs)
+    num_meta = num_epochs - num_plain
     return {
-      "meta_epochs": lambda epoch: float(
-        (num_epochs - num_plain) * (epoch >= num_plain)
-      )
+      "meta_epochs": lambda epoch: float(num_meta * (epoch >= num_plain)),
+      "meta_progress": lambda epoch: max(epoch - num_plain, 0) / num_meta,
     }
 
   def _num_plain(self, num_epochs):
@@ -131,12 +134,15 @@ class MLNTModel(classifier.Classifier):
     is_meta = num_epochs > 0
     num_steps = tf.convert_to_tensor(state["meta_steps"])
     is_first = is_meta & (num_steps == 0)
-    # The input pipeline may have epochs of another size: a guess will do.
+    # Within an epoch, by a guess: the input pipeline may have other epochs.
     num_examples, batch_size = (
       self.remembered[name] for name in ("num_examples", "batch_size")
     )
     steps_per_epoch = max(1, -(-num_examples // batch_size))
-    progress = num_steps / (tf.maximum(num_epochs, 1) * steps_per_epoch)
+    progress = tf.maximum(
+      num_steps / (tf.maximum(num_epochs, 1) * steps_per_epoch),
+      tf.convert_to_tensor(self.meta_progress),
+    )
     has_risen = progress >= options.mlnt_rampup_end
     decay = tf.where(has_risen, _LAST_DECAY, _FIRST_DECAY)
     weights = pack(self.network1.trainable_variables)

@@ -34,6 +34,7 @@ FIT_METHODS = [
     "nct",
     "bootstrap",
     *long_tests.also("standard", "dml", "gce", "sce", "nce_rce", "decoupling"),
+    *long_tests.also("meta_cleaner"),
   )
 ]
 # One of two networks and one of one. `make test-long` has the others as well.
@@ -56,6 +57,7 @@ REMEMBERING_METHODS = [
       "pencil",
       "joint_optim",
       "incv",
+      "mlnt",
     ),
   )
 ]

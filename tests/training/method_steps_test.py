@@ -40,7 +40,7 @@ OPTIONS = {
   "incv": {},
   "pencil": {},
   "joint_optim": {},
-  "mlnt": {"mlnt_label_sets": 3, "mlnt_neighbors": 4, "mlnt_fast_rate": 0.5},
+  "mlnt": {"mlnt_label_sets": 2, "mlnt_neighbors": 4, "mlnt_fast_rate": 0.5},
   "meta_cleaner": {"meta_cleaner_set_size": 2, "meta_cleaner_units": 4},
 }
 # As in the middle of a training.
@@ -64,6 +64,7 @@ WEIGHTS = {
   "ring_slot": 3.0,
   "regularizes": 1.0,
   "meta_epochs": 2.0,
+  "meta_progress": 0.0,
 }
 # Likewise, of what is remembered.
 STATE = {
