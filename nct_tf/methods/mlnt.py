@@ -248,6 +248,8 @@ class LookAhead:
   """
 
   def __init__(self, model, images, labels):
+    context = tf.distribute.get_replica_context()
+    self._is_whole = context.num_replicas_in_sync == 1
     self._network = model.network1
     self._images = images
     self._labels = labels
@@ -265,6 +267,13 @@ class LookAhead:
 
   def gradients(self):
     """Returns this share's gradients of the cross entropy: [sets, weights]."""
+    with tf.GradientTape() as tape:
+      tape.watch(self._weights)
+      gradients = self._gradients()
+    self._recorded = tape, gradients
+    return gradients
+
+  def _gradients(self):
     with tf.GradientTape(persistent=True) as tape:
       tape.watch(self._weights)
       logits = self._logits(self._weights)
@@ -314,9 +323,9 @@ class LookAhead:
     Returns:
       float32 [weights].
     """
-    with tf.GradientTape() as tape:
-      tape.watch(self._weights)
-      gradients = self.gradients()
+    if not self._is_whole:
+      self.gradients()  # What was recorded is of another condition.
+    tape, gradients = self._recorded
     return self._rate * tape.gradient(gradients, self._weights, upstream)
 
 
