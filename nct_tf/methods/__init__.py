@@ -64,24 +64,25 @@ _METHODS = {
     "nct_tf.methods.co_teaching_plus",
     "CoTeachingPlusModel",
   ),
-  "incv": (selection_options.INCV, "nct_tf.methods.incv", "INCVModel"),
   "jocor": (selection_options.JoCoR, "nct_tf.methods.jocor", "JoCoRModel"),
-  "dividemix": (
-    correction_options.DivideMix,
-    "nct_tf.methods.dividemix",
-    "DivideMixModel",
-  ),
+  "incv": (selection_options.INCV, "nct_tf.methods.incv", "INCVModel"),
   "m_correction": (
     correction_options.MCorrection,
     "nct_tf.methods.m_correction",
     "MCorrectionModel",
   ),
-  "d2l": (correction_options.D2L, "nct_tf.methods.d2l", "D2LModel"),
   "pencil": (correction_options.Pencil, "nct_tf.methods.pencil", "PencilModel"),
   "joint_optim": (
     correction_options.JointOptim,
     "nct_tf.methods.joint_optim",
     "JointOptimModel",
+  ),
+  "d2l": (correction_options.D2L, "nct_tf.methods.d2l", "D2LModel"),
+  "dividemix": (
+    correction_options.DivideMix,
+    "nct_tf.methods.dividemix",
+    "DivideMixModel",
+  ),
   "mlnt": (meta_options.MLNT, "nct_tf.methods.mlnt", "MLNTModel"),
   "meta_cleaner": (
     meta_options.MetaCleaner,

@@ -13,7 +13,13 @@ from absl.testing import absltest
 import numpy as np
 
 from nct_tf import errors
-from nct_tf.experiments import measures, pages, reproduction, tables
+from nct_tf.experiments import (
+  children,
+  measures,
+  pages,
+  reproduction,
+  tables,
+)
 from nct_tf.system import interruption
 from nct_tf.workdir import layout
 from tests.support import long_tests, tiny_run
