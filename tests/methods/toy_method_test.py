@@ -3,6 +3,7 @@
 import csv
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow as tf
 
+from nct_tf import errors
 from nct_tf.audit import run_audit
 from nct_tf.benchmarks import bare_step
 from nct_tf.reporting import plotting
@@ -55,6 +57,24 @@ class ToyMethodTest(parameterized.TestCase):
   @long_tests.only
   def test_ends_alike_where_it_is_killed_within_each_phase(self):
     self.check_ends_alike(toy_method.PHASE_BEGINS)
+
+  @parameterized.parameters(
+    ("SIGTERM", errors.RESTART_CODE), ("SIGKILL", -signal.SIGKILL)
+  )
+  @long_tests.only
+  def test_ends_alike_where_it_is_stopped_between_epochs(self, name, code):
+    workdir = self.folder / name
+    command = [sys.executable, "-m", "tests.support.toy_method", str(workdir)]
+    process = subprocess.run(
+      [*command, name, "3"],
+      cwd=interrupted_runs.ROOT,
+      stderr=subprocess.DEVNULL,
+      check=False,
+    )
+    self.assertEqual(process.returncode, code)
+    self.assertLen(layout.Workdir(workdir).read_history()["epoch"], 3)
+    train(workdir)
+    self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
 
   def check_ends_alike(self, epochs):
     """Trains, and kills the process within each of some epochs."""

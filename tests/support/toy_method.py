@@ -1,16 +1,20 @@
 """A training method as somebody else would write one, with all that one may.
 
-`python -m tests.support.toy_method WORKDIR` trains with it.
+`python -m tests.support.toy_method WORKDIR` trains with it. With `SIGTERM 3`
+behind that, it sends itself that signal while it goes over the training set
+after epoch 3.
 """
 
 import dataclasses
+import os
+import signal
 import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import losses, methods
+from nct_tf import errors, losses, methods
 from nct_tf.methods import options
 from nct_tf.models import classifier, example_table
 from nct_tf.options import fields
@@ -33,6 +37,8 @@ SETTINGS = {
 }
 # The first epoch of each phase.
 PHASE_BEGINS = (0, 2, 4)
+# The signal, and the epoch, of the command line.
+DISTURBANCE = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +126,11 @@ class ToyModel(classifier.Classifier):
     self.example_state["phase"].assign(number)
 
   def between_epochs(self, epoch, training_set):
+    if ["SIGTERM", str(epoch)] == DISTURBANCE:
+      os.kill(os.getpid(), signal.SIGTERM)  # The pass ends after a batch.
     probabilities = tf.nn.softmax(training_set.predict().mean(axis=0))
+    if ["SIGKILL", str(epoch)] == DISTURBANCE:
+      os.kill(os.getpid(), signal.SIGKILL)  # Nothing is remembered of it.
     confidence = tf.reduce_mean(tf.reduce_max(probabilities, axis=-1))
     self.example_state["confidence"].assign(confidence)
 
@@ -141,4 +151,10 @@ def register():
 
 if __name__ == "__main__":
   register()
-  run.train_and_evaluate(tiny_run.tiny_config(workdir=sys.argv[1], **SETTINGS))
+  DISTURBANCE += sys.argv[2:]
+  try:
+    run.train_and_evaluate(
+      tiny_run.tiny_config(workdir=sys.argv[1], **SETTINGS)
+    )
+  except errors.TrainingInterrupted:
+    sys.exit(errors.RESTART_CODE)
