@@ -62,8 +62,7 @@ def main(options):
     found = results.of_cells(elsewhere, seeds)
     if table.name == tables.METHODS:
       path = results.folder / f"{table.folder}.png"
-      ranking.draw(cells, found, path)
-      print(f"{ranking.format_ranking(cells, found)}\n\nPicture: {path}\n")
+      print(ranking.summarize(cells, found, path) + "\n")
     print(pages.format_table(table, cells, found, seeds))
     firsts = dict.fromkeys(str(folders[0]) for folders in found.values())
     next_steps.say("compare", f"--workdirs={','.join(firsts)}")

@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 
-from nct_tf.experiments import measures as measures_lib
+from nct_tf.experiments import measures as measures_lib, regret
 from nct_tf.reporting import plotting, text_tables
 
 _MEASURE = "last"
@@ -26,6 +26,24 @@ class RankedMethod:
   accuracies: dict
   is_told: bool
   mean_rank: float | None
+
+
+def summarize(cells, found, path):
+  """Draws the ranking, and returns it and what a choice would cost, as text.
+
+  Args:
+    cells: see `rank`.
+    found: see there.
+    path: str or path of the PNG file.
+  """
+  draw(cells, found, path)
+  return "\n\n".join(
+    [
+      format_ranking(cells, found),
+      f"Picture: {path}",
+      regret.format_regrets(regret.measure(cells, found)),
+    ]
+  )
 
 
 def rank(cells, found):

@@ -133,11 +133,8 @@ def tune(candidates, is_halved=False, num_jobs=1):
     TrainingInterrupted: if this process was asked to stop.
   """
   num_epochs = candidates[0].config.num_epochs
-  stages = [
-    max(1, round(share * num_epochs)) for share in _HALVINGS * is_halved
-  ]
   left, stopped = list(candidates), []
-  for stage in [*stages, num_epochs]:
+  for stage in _stages(num_epochs, is_halved):
     _train_all(left, stage, num_jobs)
     trials = sorted(
       (_trial(each, stage) for each in left), key=lambda each: -each.score
@@ -155,6 +152,33 @@ def tune(candidates, is_halved=False, num_jobs=1):
     left = [each.candidate for each in trials[:num_kept]]
   finished = _compare(trials)
   return Choice((*finished, *stopped), _num_held_out(trials[0].candidate))
+
+
+def choose(accuracies, is_halved=False):
+  """Returns which of finished trainings `tune` would have chosen.
+
+  Args:
+    accuracies: dict from name to float array [num_epochs], on the held-out
+      examples; all of the same length.
+    is_halved: bool, see `tune`.
+  """
+  num_epochs = len(next(iter(accuracies.values())))
+  left = list(accuracies)
+  for stage in _stages(num_epochs, is_halved):
+    left.sort(key=lambda name: -_score(accuracies[name], stage))
+    if stage < num_epochs:
+      left = left[: math.ceil(len(left) / 2)]
+  return left[0]
+
+
+def _stages(num_epochs, is_halved):
+  """Returns after how many epochs candidates are compared: list of int."""
+  shares = _HALVINGS if is_halved else ()
+  return [*(max(1, round(share * num_epochs)) for share in shares), num_epochs]
+
+
+def _score(accuracies, num_epochs):
+  return float(accuracies[:num_epochs][-NUM_EPOCHS_AVERAGED:].mean())
 
 
 def _train_all(candidates, num_epochs, num_jobs):
@@ -214,11 +238,10 @@ def _num_epochs(candidate):
 
 def _trial(candidate, num_epochs):
   history = layout.Workdir(candidate.config.workdir).read_history()
-  scores = history["val_ensemble_accuracy"][:num_epochs]
   return Trial(
     candidate,
     num_epochs,
-    float(scores[-NUM_EPOCHS_AVERAGED:].mean()),
+    _score(history["val_ensemble_accuracy"], num_epochs),
     float(history["seconds"][:num_epochs].sum()),
   )
 

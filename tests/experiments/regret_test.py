@@ -1,0 +1,65 @@
+"""Tests of how good choices would have been."""
+
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+import numpy as np
+
+from nct_tf.experiments import regret, tables, tuning
+
+# The held-out accuracies of four epochs, and the last one on the test split.
+_RUNS = {
+  "sym20": ([0.2, 0.4, 0.6, 0.7], 0.80),
+  "sym20_standard": ([0.6, 0.6, 0.5, 0.4], 0.60),
+  "sym20_elr": ([0.1, 0.1, 0.7, 0.9], 0.75),
+  "sym20_mixup": ([0.3, 0.3, 0.3, 0.3], 0.30),
+}
+_TOLD = "sym20_jocor_true"
+
+
+class RegretTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.table = tables.load("methods", "cpu")
+    self.found = {
+      name: [self.run_of(pathlib.Path(folder, name), name, *values)]
+      for name, values in {**_RUNS, _TOLD: ([0.1] * 4, 0.99)}.items()
+    }
+
+  def run_of(self, folder, name, held_out, last):
+    folder.mkdir()
+    config = self.table.cells[name].config(3, workdir=str(folder))
+    (folder / "flags.txt").write_text(config.to_flagfile())
+    rows = [f"{epoch},{value},{last}\n" for epoch, value in enumerate(held_out)]
+    (folder / "history.csv").write_text(
+      "epoch,val_ensemble_accuracy,test_ensemble_accuracy\n" + "".join(rows)
+    )
+    return folder
+
+  def test_the_chosen_is_compared_with_the_best(self):
+    cells = self.table.choose(list(self.found))
+    (found,) = regret.measure(cells, self.found)
+    self.assertEqual(found.seed, 3)
+    # The means of all four epochs.
+    self.assertEqual(found.chosen, "Standard")
+    self.assertEqual(found.best, "NCT")
+    self.assertAlmostEqual(found.points, 0.2)
+    text = regret.format_regrets([found])
+    self.assertRegex(text, r"symmetric, 20 % +\| Standard +\| NCT +\| +20\.0 ")
+
+  def test_halving_may_stop_what_is_slow(self):
+    accuracies = {name: np.array(run) for name, (run, _) in _RUNS.items()}
+    accuracies["sym20_elr"][3] = 2.0
+    self.assertEqual(tuning.choose(accuracies), "sym20_elr")
+    self.assertEqual(tuning.choose(accuracies, True), "sym20_standard")
+
+  def test_columns_that_lack_a_run_are_left_out(self):
+    cells = self.table.choose([*self.found, "sym50"])
+    found = {**self.found, "sym50": self.found["sym20"]}
+    self.assertLen(regret.measure(cells, found), 1)
+
+
+if __name__ == "__main__":
+  absltest.main()
