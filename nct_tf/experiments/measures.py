@@ -88,7 +88,7 @@ def measure_run(accuracy, result, history):
     "top5": result.get("top5_accuracy"),
     "memorised": result["train_accuracy_noisy"] if is_ensemble else None,
     "found": result.get("wrong_label_average_precision"),
-    "time": result.get("seconds"),
+    "time": result.get("cpu_seconds"),
   }
   for split, figures in (result.get("extra_tests") or {}).items():
     measures[f"{split}_top1"] = figures["accuracy"]

@@ -106,7 +106,11 @@ class NanGuard(keras.callbacks.Callback):
 
 
 class Timer(keras.callbacks.Callback):
-  """Logs `seconds` of the epoch, and `examples_per_second` while training.
+  """Logs the epoch's times, and `examples_per_second` while training.
+
+  `seconds` is from its begin to its end. `cpu_seconds` is the time of all of
+  this process' threads; other work on the machine changes it little. Of an
+  epoch that goes on, what was spent before is left out of it.
 
   Args:
     num_examples: int, of an epoch.
@@ -119,15 +123,18 @@ class Timer(keras.callbacks.Callback):
     self.num_examples = num_examples
     self.state = state
     self._begin = 0.0
+    self._cpu_begin = 0.0
 
   def on_epoch_begin(self, epoch, logs=None):
     self._begin = time.perf_counter() - self.state.seconds
+    self._cpu_begin = time.process_time()
 
   def on_train_batch_end(self, batch, logs=None):
     self.state.seconds = time.perf_counter() - self._begin
 
   def on_epoch_end(self, epoch, logs=None):
     logs["seconds"] = time.perf_counter() - self._begin
+    logs["cpu_seconds"] = time.process_time() - self._cpu_begin
     logs["examples_per_second"] = self.num_examples / self.state.seconds
     self.state.seconds = 0.0
 

@@ -92,7 +92,11 @@ def summarize_history(history, num_epochs):
     "examples_per_second": float(
       np.median(speed[1:] if speed[1:].size else speed)
     ),
-    "seconds": float(history["seconds"].sum()),
+    **{
+      name: float(history[name].sum())
+      for name in ("seconds", "cpu_seconds")
+      if name in history  # Earlier versions had no `cpu_seconds`.
+    },
   }
 
 

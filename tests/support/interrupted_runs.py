@@ -16,7 +16,7 @@ import tensorflow as tf
 from nct_tf.workdir import checkpoints
 
 ROOT = pathlib.Path(__file__).absolute().parents[2]
-TIMES = ("seconds", "examples_per_second")
+TIMES = ("seconds", "cpu_seconds", "examples_per_second")
 TINY = (
   "--dataset=digits",
   "--num_train_examples=400",

@@ -65,7 +65,7 @@ RESULT_KEYS = (
   "tensorflow",
   "keras",
 )
-TIMES = ("seconds", "examples_per_second")
+TIMES = ("seconds", "cpu_seconds", "examples_per_second")
 # For what is not about the networks: one of them, and no more to trace.
 CHEAP = {
   "method": "standard",
