@@ -34,7 +34,7 @@ def divergence(probabilities):
   )
   mean = tf.maximum(total / num_rows, _TINY)
   value = tf.reduce_sum(prior * tf.math.log(prior / mean))
-  # The divergence has the gradient of its linear part, of which each example has
-  # a share of its own. So no gradient need pass through the sum over replicas.
+  # The divergence has the gradient of its linear part, of which each example
+  # has a share of its own. So the sum over replicas needs no gradient.
   change = probabilities - tf.stop_gradient(probabilities)
   return value - tf.reduce_sum(prior / mean * change, axis=1)

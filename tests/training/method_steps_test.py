@@ -194,8 +194,7 @@ class MethodStepsTest(parameterized.TestCase):
   @parameterized.parameters(
     ("mixup",),
     ("co_teaching_plus",),
-    ("dividemix",),
-    *long_tests.also(*_others("mixup", "co_teaching_plus", "dividemix")),
+    *long_tests.also(*_others("mixup", "co_teaching_plus")),
   )
   def test_two_replicas_learn_what_one_does(self, method):
     self.check(method, num_replicas=NUM_REPLICAS)
