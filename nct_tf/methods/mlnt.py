@@ -102,7 +102,7 @@ class MLNTModel(classifier.Classifier):
     Both are 0 before them.
     """
     num_plain = self._num_plain(num_epochs)
-    num_meta = num_epochs - num_plain
+    num_meta = max(num_epochs - num_plain, 1)
     return {
       "meta_epochs": lambda epoch: float(num_meta * (epoch >= num_plain)),
       "meta_progress": lambda epoch: max(epoch - num_plain, 0) / num_meta,

@@ -367,7 +367,7 @@ def _fit_into_budget(config, pictures, candidates):
   waiting = list(candidates)
   while True:
     candidate = waiting.pop(0)
-    epoch_seconds = _measure_epoch(config, pictures, candidate)
+    epoch_seconds = _measure_epoch(config, pictures, candidate, wanted)
     seconds = wanted * epoch_seconds * NUM_FOLDS
     if seconds <= budget or not waiting:
       break
@@ -416,8 +416,11 @@ def _wanted_epochs(num_train):
   return min(_MAX_EPOCHS, max(_MIN_EPOCHS, wanted))
 
 
-def _measure_epoch(config, pictures, candidate):
-  """Returns the seconds of an epoch with a candidate, its evaluations too."""
+def _measure_epoch(config, pictures, candidate, num_epochs):
+  """Returns the seconds of an epoch with a candidate, its evaluations too.
+
+  That is the last one of `num_epochs`: many methods begin with cheaper ones.
+  """
   size = pictures.size_for(candidate)
   dataset = pictures.sample(size)
   trial = config.replace(
@@ -425,7 +428,7 @@ def _measure_epoch(config, pictures, candidate):
     width=candidate.width,
     image_size=size,
     augmentation=config.augmentation or "crop_flip",
-    num_epochs=1,
+    num_epochs=num_epochs,
     **training_options.CONSTANT_RATES,
   )
   return cost.estimate(

@@ -52,7 +52,8 @@ def estimate(
     `memory_bytes`, the peak memory of this process.
 
   Raises:
-    InvalidInputError: if the config's `pretrained_weights` do not fit.
+    InvalidInputError: if the config's `pretrained_weights` do not fit, or its
+      epochs are too few for the method.
   """
   strategy = distribution.create(**config.strategy_options)
   with strategy.scope():
@@ -63,6 +64,7 @@ def estimate(
       len(noisy.train),
       **building.no_noise(dataset.num_classes),
     )
+  model.phases(config.num_epochs)  # The epochs may be too few for them.
   epoch_schedules.set_last_epoch(model, config.num_epochs)
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)

@@ -66,6 +66,7 @@ class ChoiceTest(AutomaticTestCase):
     def estimate(config, dataset, *_, **__):
       self.measured.append((config.network, config.width))
       self.assertEqual(dataset.image_shape[0], config.image_size)
+      self.last_epoch = config.num_epochs
       return {"epoch_seconds": seconds(config)}
 
     with mock.patch.object(cost, "estimate", estimate):
@@ -159,6 +160,12 @@ class ChoiceTest(AutomaticTestCase):
     self.assertEqual(
       choice.reasons["network"], "the first choice would take too long"
     )
+
+  def test_the_last_epoch_of_the_training_is_measured(self):
+    self.choose(100, method="mlnt")
+    self.assertEqual(self.last_epoch, 100)
+    self.choose(100, method="mlnt", num_epochs=7)
+    self.assertEqual(self.last_epoch, 7)
 
   def test_the_epochs_fill_the_time(self):
     choice = self.choose(100, seconds=lambda config: 10)

@@ -2,7 +2,7 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from nct_tf import datasets, networks
+from nct_tf import datasets, errors, networks
 from nct_tf.input_pipeline import noisy_dataset
 from nct_tf.training import cost
 from tests.support import long_tests, tiny_run
@@ -21,6 +21,13 @@ class CountFlopsTest(parameterized.TestCase):
 
 
 class EstimateTest(absltest.TestCase):
+  def test_epochs_are_to_be_enough_for_the_method(self):
+    config = tiny_run.tiny_config(method="mlnt", num_epochs=1)
+    dataset = datasets.load("digits")
+    noisy = noisy_dataset.prepare(dataset, 100)
+    with self.assertRaisesRegex(errors.InvalidInputError, "`num_epochs`"):
+      cost.estimate(config, dataset, noisy)
+
   @long_tests.only
   def test_examples_that_stand_for_more(self):
     config = tiny_run.tiny_config(monitor_every_epochs=0)
