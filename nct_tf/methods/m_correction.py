@@ -122,7 +122,9 @@ class MCorrectionModel(classifier.Classifier):
     lookup = tf.convert_to_tensor(self.example_state["wrong_probabilities"])
     place = tf.clip_by_value((loss - low) / (high - low), 0.0, 1.0)
     index = tf.cast(place * beta_mixture.NUM_BINS, tf.int32)
-    found = tf.gather(lookup, tf.minimum(index, beta_mixture.NUM_BINS - 1))
+    # Not a number is any integer. It is to end as a loss, not as an index.
+    index = tf.clip_by_value(index, 0, beta_mixture.NUM_BINS - 1)
+    found = tf.gather(lookup, index)
     return tf.clip_by_value(found, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
 
   def _prediction(self, logits):

@@ -67,6 +67,10 @@ class PrepareTest(parameterized.TestCase):
       atol=1e-6,
     )
 
+  def test_a_training_that_diverges_ends_with_its_loss(self):
+    _, targets = create(2).prepare(IMAGES * np.nan, golden_batch.targets())
+    self.assertTrue(np.all(np.isfinite(targets["wrong_probability"])))
+
   def test_dynamic_mixup_mixes_images_by_their_labels(self):
     model = create(1, m_correction_type="soft")
     targets, order = prepared(model)
