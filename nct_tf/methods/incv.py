@@ -234,7 +234,9 @@ class INCVModel(classifier.Classifier):
     """Returns how many iterations select by their best epochs: int."""
     if self._is_asymmetric or self._noise_rate > _MANY_WRONG:
       return 1
-    return 2 if self._noise_rate > _SOME_WRONG else 4
+    if self._noise_rate > _SOME_WRONG:
+      return 2
+    return self.options.incv_iterations
 
   def _roles(self):
     """Returns the `_Roles` of all examples: bool arrays."""

@@ -190,6 +190,11 @@ class SelectionTest(parameterized.TestCase):
       model._num_best(), {"asymmetric": 1}.get(pattern, 4 if rate <= 0.3 else 2)
     )
 
+  def test_all_iterations_have_their_best_epochs_where_few_are_wrong(self):
+    for number in (2, 6):
+      model = create(num_examples=300, incv_iterations=number)
+      self.assertEqual(model._num_best(), number)
+
   def test_each_network_judges_what_it_has_not_learned(self):
     model = create(num_examples=300)
     _, first, second = self.roles(model)
