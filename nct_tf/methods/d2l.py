@@ -1,5 +1,6 @@
 """D2L: labels are mixed with predictions once the features need more room."""
 
+import itertools
 import logging
 
 import numpy as np
@@ -71,10 +72,18 @@ class D2LModel(classifier.Classifier):
     """One, in which there can be a turning point."""
     first = self._first_turn(num_epochs)
     if first >= num_epochs:
+      # By default, the first turn comes later in a longer training.
+      least = next(
+        each
+        for each in itertools.count(first + 1)
+        if self._first_turn(each) < each
+      )
+      num_init = self._first_turn(least) - _WINDOW
       raise errors.InvalidInputError(
-        f"Argument `num_epochs` must be above {first}: labels may be mixed "
-        f"{_WINDOW} epochs after `d2l_init_epochs`={first - _WINDOW}. "
-        f"Received: num_epochs={num_epochs}"
+        f"Argument `num_epochs` must be at least {least}: labels may be mixed "
+        f"{_WINDOW} epochs after `d2l_init_epochs`={num_init}. Received: "
+        f"num_epochs={num_epochs}, "
+        f"d2l_init_epochs={self.options.d2l_init_epochs}"
       )
     return super().phases(num_epochs)
 

@@ -166,11 +166,10 @@ class MCorrectionModel(classifier.Classifier):
   def phases(self, num_epochs):
     """Mixup; for `soft`, dynamic mixup; and the correction."""
     begin, corrects_from = self._begins(num_epochs)
-    classifier.check_ends_before(
-      "dynamic_mixup_epochs" if self.options.is_soft else "mixup_epochs",
-      corrects_from,
-      num_epochs,
-    )
+    option = "mixup_epochs"
+    if self.options.is_soft:
+      option += "` and `dynamic_mixup_epochs"
+    classifier.check_ends_before(option, corrects_from, num_epochs)
     result = [classifier.Phase("mixup", begin)]
     if self.options.is_soft:
       result += [classifier.Phase("dynamic mixup", corrects_from - begin)]

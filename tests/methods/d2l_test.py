@@ -159,11 +159,15 @@ class PacingTest(parameterized.TestCase):
     np.testing.assert_array_equal(alphas, 1)
     np.testing.assert_array_equal(first_weights[1:], np.arange(11))
 
-  def test_needs_epochs_for_a_turning_point(self):
-    model = golden_batch.create("d2l", d2l_init_epochs=4)
-    with self.assertRaisesRegex(errors.InvalidInputError, "above 9.*=9"):
-      model.phases(9)
-    self.assertLen(model.phases(10), 1)
+  @parameterized.parameters((4, 10), (0, 6), (None, 9))
+  def test_needs_epochs_for_a_turning_point(self, num_init, least):
+    model = golden_batch.create("d2l", d2l_init_epochs=num_init)
+    for num_epochs in (1, least - 1):
+      with self.assertRaisesRegex(
+        errors.InvalidInputError, f"at least {least}: .*num_epochs={num_epochs}"
+      ):
+        model.phases(num_epochs)
+    self.assertLen(model.phases(least), 1)
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ class ScheduleTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ("hard", {}, 1, "mixup_epochs"),
-    ("soft", {}, 2, "dynamic_mixup_epochs"),
+    ("soft", {}, 2, "`mixup_epochs` and `dynamic_mixup_epochs`"),
     ("hard", {"mixup_epochs": 7}, 7, "mixup_epochs"),
   )
   def test_needs_epochs_to_correct_in(self, kind, options, num_epochs, name):
