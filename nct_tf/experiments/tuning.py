@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import math
 import pathlib
+import textwrap
 
 import numpy as np
 
@@ -326,17 +327,16 @@ def format_choice(choice):
     for each in choice.trials
   ]
   header = ("candidate", "epochs", "held-out accuracy", "behind the best")
-  return "\n".join(
-    [
-      text_tables.format_table(rows, (*header, "time")),
-      f"held-out accuracy: on {choice.num_held_out:,} noisy labels, the mean "
-      f"of the last {NUM_EPOCHS_AVERAGED} epochs",
-      "behind the best: in points, the 95 % interval. The held-out labels are "
-      "as noisy as the others, so differences look smaller than they are, and "
-      "who has learned what is wrong in the same way looks better than it is",
-      _verdict(choice),
-    ]
+  notes = (
+    f"held-out accuracy: on {choice.num_held_out:,} noisy labels, the mean of "
+    f"the last {NUM_EPOCHS_AVERAGED} epochs;",
+    "behind the best: in points, the 95 % interval. The held-out labels are as "
+    "noisy as the others, so differences look smaller than they are, and who "
+    "has learned what is wrong in the same way looks better than it is.",
+    _verdict(choice),
   )
+  table = text_tables.format_table(rows, (*header, "time"))
+  return "\n".join([table, *(textwrap.fill(note, 80) for note in notes)])
 
 
 def _format_behind(trial, choice):
@@ -353,9 +353,9 @@ def _verdict(choice):
   name = choice.best.name
   rivals = [each.candidate.name for each in choice.rivals]
   if not rivals:
-    return f"{name} is the best, by more than chance explains"
+    return f"{name} is the best, by more than chance explains."
   return (
     f"No clear winner: {name} is ahead, but {choice.num_held_out:,} held-out "
     f"examples cannot tell it from {', '.join(rivals)}. More of them can, or "
-    "take the one that costs least"
+    "take the one that costs least."
   )

@@ -274,9 +274,14 @@ class INCVModel(classifier.Classifier):
     num_classes = self.remembered["num_classes"]
     if iteration == 0:
       agreement = found[candidates, 0].mean()
-      self.example_state["noise_rate"].assign(
-        estimate_noise_rate(float(agreement), num_classes)
-      )
+      noise_rate = estimate_noise_rate(float(agreement), num_classes)
+      self.example_state["noise_rate"].assign(noise_rate)
+      if noise_rate > _MANY_WRONG:
+        _logger.warning(
+          "%.1f %% of the labels seem wrong: unless they are that bad, the "
+          "networks knew too little yet, and a longer --incv_epochs is better",
+          100 * noise_rate,
+        )
     new = candidates & (found[:, 0] > 0)
     removed = np.zeros_like(new)
     if self.options.incv_noise_pattern == "symmetric":

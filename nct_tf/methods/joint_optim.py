@@ -15,6 +15,7 @@ _NUM_SLOTS = 10  # Of how many epochs the predictions are kept.
 # Of the published epochs, 200 of 320, and 70 of these 200.
 _FIRST_SHARE = 200 / 320
 _REPLACE_SHARE = 70 / 200
+_MOST = 0.5
 
 
 class JointOptimModel(classifier.Classifier):
@@ -155,13 +156,24 @@ class JointOptimModel(classifier.Classifier):
     if epoch + 1 == first:
       is_there = soft_labels.any(axis=1)
       is_other = soft_labels.argmax(axis=1) != training_set.labels
-      _logger.info(
-        "After epoch %d: %d of %d labels have become another class; the "
-        "network starts again, and all stay",
-        epoch + 1,
-        np.sum(is_there & is_other),
-        len(soft_labels),
-      )
+      _tell(epoch, is_there & is_other)
+
+
+def _tell(epoch, is_changed):
+  """Logs how many labels have changed, with a warning if they are most."""
+  _logger.info(
+    "After epoch %d: %d of %d labels have become another class; the network "
+    "starts again, and all stay",
+    epoch + 1,
+    is_changed.sum(),
+    len(is_changed),
+  )
+  if is_changed.mean() > _MOST:
+    _logger.warning(
+      "That is more than half of them: unless the labels are that bad, the "
+      "network knew too little yet, and more epochs, or a longer "
+      "--joint_first_epochs and --joint_replace_epochs, are better"
+    )
 
 
 def mean_prediction(ring, before):

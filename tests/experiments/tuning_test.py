@@ -110,7 +110,7 @@ class TuningTest(absltest.TestCase):
       ),
       100,
     )
-    text = tuning.format_choice(choice)
+    text = " ".join(tuning.format_choice(choice).split())
     self.assertRegex(text, r"No clear winner: gce is ahead.*tell it from elr")
     self.assertIn("-2.0 to +4.0", text)
     trials = (
