@@ -7,10 +7,6 @@ import pathlib
 from nct_tf import config as config_lib, errors, methods as methods_lib
 from nct_tf.options import fields
 
-# What is tried if nothing is said: the one parameter that the paper tunes, at
-# its values.
-DEFAULT_METHOD = "nct"
-DEFAULT_SWEEP = ("target_variability_max=0,0.1,0.3,0.5,0.7,0.9",)
 # What all candidates must share, as they are compared on the same examples.
 _SHARED = (
   "validation_fraction",
@@ -44,7 +40,7 @@ def create(config, methods=(), sweeps=()):
     methods: sequence of str; empty for the config's own.
     sweeps: sequence of str `OPTION=VALUE,VALUE,...`, options of training, which
       all methods get, or of methods, which those get that have them. If both
-      are empty, the paper's values of NCT's one parameter.
+      are empty, the method's own `SWEEP`.
 
   Returns:
     list of `Candidate`, at least two.
@@ -53,8 +49,8 @@ def create(config, methods=(), sweeps=()):
     InvalidInputError: if an option does not exist, cannot have a value, is of
       none of the methods, or if there is nothing to choose among.
   """
-  if not methods and not sweeps and config.method == DEFAULT_METHOD:
-    sweeps = DEFAULT_SWEEP
+  if not methods and not sweeps:
+    sweeps = config.method_options.SWEEP
   methods = tuple(dict.fromkeys(methods)) or (config.method,)
   values = dict(_parse(sweep, methods) for sweep in sweeps)
   if len(values) < len(sweeps):

@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 
-from nct_tf.experiments import measures as measures_lib, regret
+from nct_tf.experiments import measures as measures_lib, regret, tables
 from nct_tf.reporting import plotting, text_tables
 
 _MEASURE = "last"
@@ -15,6 +15,7 @@ class RankedMethod:
 
   Attributes:
     title: str.
+    method: str.
     accuracies: dict from a column's title to `measures.Statistic`, of the last
       epoch; without columns that were not run.
     is_told: bool, whether it knows of the noise what nobody knows of real data.
@@ -23,6 +24,7 @@ class RankedMethod:
   """
 
   title: str
+  method: str
   accuracies: dict
   is_told: bool
   mean_rank: float | None
@@ -36,10 +38,11 @@ def summarize(cells, found, path):
     found: see there.
     path: str or path of the PNG file.
   """
-  draw(cells, found, path)
+  ranked = rank(cells, found)
+  draw(ranked, path)
   return "\n\n".join(
     [
-      format_ranking(cells, found),
+      format_ranking(ranked),
       f"Picture: {path}",
       regret.format_regrets(regret.measure(cells, found)),
     ]
@@ -56,14 +59,15 @@ def rank(cells, found):
   Returns:
     list of `RankedMethod`: those with a rank, the best first; then the others.
   """
-  accuracies, told = {}, {}
+  accuracies, configs = {}, {}
   for cell in cells:
     measured = measures_lib.measure(cell, [_MEASURE], found[cell.name])
     row = accuracies.setdefault(cell.row, {})
     if _MEASURE in measured:
       row[cell.column] = measured[_MEASURE]
-    told[cell.row] = bool(cell.config(0).method_options.uses)
-  columns = _columns(cells)
+    configs[cell.row] = cell.config(0)
+  told = {title: bool(c.method_options.uses) for title, c in configs.items()}
+  columns = list(dict.fromkeys(cell.column for cell in cells))
   whole = [
     title
     for title, row in accuracies.items()
@@ -80,6 +84,7 @@ def rank(cells, found):
   ranked = [
     RankedMethod(
       title,
+      configs[title].method,
       row,
       told[title],
       statistics.fmean(ranks[title]) if title in ranks else None,
@@ -91,19 +96,20 @@ def rank(cells, found):
   )
 
 
-def _columns(cells):
-  return list(dict.fromkeys(cell.column for cell in cells))
-
-
-def format_ranking(cells, found):
-  """Returns a table of methods by noise, in Markdown; see `rank`.
+def format_ranking(ranked):
+  """Returns a table of methods by noise, in Markdown.
 
   The figures are percent, with the sample standard deviation where there are
   several seeds.
+
+  Args:
+    ranked: list of `RankedMethod`, of `rank`.
   """
-  columns = _columns(cells)
+  columns = list(
+    dict.fromkeys(column for each in ranked for column in each.accuracies)
+  )
   rows = []
-  for each in rank(cells, found):
+  for each in ranked:
     if each.accuracies:
       figures = [_format(each.accuracies.get(column)) for column in columns]
       place = f"{each.mean_rank:.1f}" if each.mean_rank else ""
@@ -122,22 +128,24 @@ def _format(statistic):
   )
 
 
-def draw(cells, found, path):
+def draw(ranked, path):
   """Draws what `format_ranking` tells.
 
   Args:
-    cells: see `rank`.
-    found: see there.
+    ranked: list of `RankedMethod`, of `rank`.
     path: str or path of the PNG file.
   """
+  titles = {each.method: each.title for each in ranked if not each.is_told}
   plotting.plot_ranking(
     {
       each.title: {
         column: (statistic.mean, statistic.std or 0.0)
         for column, statistic in each.accuracies.items()
       }
-      for each in rank(cells, found)
+      for each in ranked
       if each.accuracies
     },
     path,
+    marked=titles.get(tables.MAIN_ROW),
+    baseline=titles.get(tables.BASELINE),
   )

@@ -44,7 +44,7 @@ ACCURACIES = ("ensemble", "network1")
 _HERE = pathlib.Path(__file__).parent
 _FOLDER = _HERE / "presets"
 _PUBLISHED_FOLDER = _HERE / PUBLISHED
-_MAIN_ROW = "nct"  # A row of the presets; its cells are named after columns.
+MAIN_ROW = "nct"  # A row of the presets; its cells are named after columns.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Cell:
       dataset: str, a value of `--dataset`.
     """
     # Of one's own pictures, what the paper says would be chosen anew.
-    method = methods.get_options(self.flags.get("method", _MAIN_ROW))
+    method = methods.get_options(self.flags.get("method", MAIN_ROW))
     paper = fields.papers_of(config_lib.TrainConfig) | fields.papers_of(method)
     flags = {**paper, **self.flags, "dataset": dataset}
     return dataclasses.replace(self, flags=flags)
@@ -174,7 +174,7 @@ def load(name, scale="paper"):
     InvalidInputError: if there is no such table at that scale.
   """
   errors.check_choice("table", name, available(scale))
-  return _read(_path(scale, name), scale, _MAIN_ROW)
+  return _read(_path(scale, name), scale, MAIN_ROW)
 
 
 def available_published():

@@ -151,8 +151,8 @@ def tune(candidates, is_halved=False, num_jobs=1):
       )
     stopped = trials[num_kept:] + stopped
     left = [each.candidate for each in trials[:num_kept]]
-  finished = _compare(trials)
-  return Choice((*finished, *stopped), _num_held_out(trials[0].candidate))
+  finished, num_held_out = _compare(trials)
+  return Choice((*finished, *stopped), num_held_out)
 
 
 def choose(accuracies, is_halved=False):
@@ -247,26 +247,24 @@ def _trial(candidate, num_epochs):
   )
 
 
-def _num_held_out(candidate):
-  return len(run_data.load(candidate.config).noisy.validation)
-
-
 def _compare(trials):
-  """Returns finished trials with `behind`, the best of which comes first."""
+  """Returns finished trials with `behind`, and how many examples tell it.
+
+  Args:
+    trials: list of `Trial`, the best first.
+  """
   best, *others = trials
   expected = _is_right(best.candidate)
-  return [
-    best,
-    *(
-      dataclasses.replace(
-        each,
-        behind=interval_of_difference(
-          best.score - each.score, expected, _is_right(each.candidate)
-        ),
-      )
-      for each in others
-    ),
+  compared = [
+    dataclasses.replace(
+      each,
+      behind=interval_of_difference(
+        best.score - each.score, expected, _is_right(each.candidate)
+      ),
+    )
+    for each in others
   ]
+  return [best, *compared], len(expected)
 
 
 def _is_right(candidate):

@@ -362,10 +362,8 @@ def _among(chosen, values):
     float32 [batch]; 0 for all if none is chosen.
   """
   number = distribution.sum_over_replicas(tf.reduce_sum(chosen))
-  batch_size = distribution.sum_over_replicas(
-    tf.cast(tf.size(chosen), tf.float32)
-  )
-  return chosen * values * tf.math.divide_no_nan(batch_size, number)
+  share = tf.math.divide_no_nan(global_batch.size(chosen), number)
+  return chosen * values * share
 
 
 # Rows are the views of the first example, then those of the second one.

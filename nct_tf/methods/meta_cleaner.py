@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from nct_tf import losses, random_numbers
 from nct_tf.methods import meta_options
-from nct_tf.models import classifier, features as features_lib
+from nct_tf.models import classifier, features as features_lib, saving
 
 _ORDER_STREAM = 10  # Of random numbers, see `Classifier.step_seed`.
 _MIN_CONFIDENCE = 1e-6  # Of sets in which it is 0 throughout.
@@ -43,7 +43,7 @@ class MetaCleanerModel(classifier.Classifier):
     super().__init__(*networks, **kwargs)
     body, last = features_lib.split(self.network1)
     # Hidden, as their layers are the network's.
-    self._split = classifier.saving.Hidden((body, last))
+    self._split = saving.Hidden((body, last))
     # The two are float32, whatever the network computes in.
     self.hidden = keras.layers.Dense(
       self.options.meta_cleaner_units,

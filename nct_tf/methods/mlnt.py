@@ -4,7 +4,12 @@ import tensorflow as tf
 
 from nct_tf import distribution, errors, losses, random_numbers
 from nct_tf.methods import meta_options
-from nct_tf.models import classifier, features, functional
+from nct_tf.models import (
+  classifier,
+  features,
+  functional,
+  weights as weights_lib,
+)
 
 _LABEL_STREAM = 9  # Of random numbers, see `Classifier.step_seed`.
 # Of the teacher, before the ramp's end and after.
@@ -66,7 +71,7 @@ class MLNTModel(classifier.Classifier):
   def training_losses(self, images, targets):
     """The cross entropy, and what has the gradient of the consistency."""
     logits, (loss,) = super().training_losses(images, targets)
-    weights = pack(self.network1.trainable_variables)
+    weights = weights_lib.pack(self.network1.trainable_variables)
     change = weights - tf.stop_gradient(weights)
     of_gradient = tf.reduce_sum(targets["meta_gradient"] * change)
     consistency = targets["consistency"]
@@ -114,13 +119,18 @@ class MLNTModel(classifier.Classifier):
   def state(self, num_examples, num_classes, batch_size):
     """The teacher's weights, those that features are of, and a counter."""
     del num_examples, num_classes, batch_size
-    _check_batch_norm(self.network1)
+    if self.sums_in_networks:
+      raise errors.InvalidInputError(
+        "Argument `sync_batch_norm` must be false for mlnt on several devices, "
+        "which cannot wait for each other while it tries weights. Received: "
+        "sync_batch_norm=True"
+      )
     sizes = {
       "teacher": self.network1.trainable_variables,
       "reference": _all_weights(self._body()),
     }
     return {
-      name: distribution.whole_variable([_size(variables)])
+      name: distribution.whole_variable([weights_lib.packed_size(variables)])
       for name, variables in sizes.items()
     } | {"meta_steps": distribution.whole_variable([])}
 
@@ -145,7 +155,7 @@ class MLNTModel(classifier.Classifier):
     )
     has_risen = progress >= options.mlnt_rampup_end
     decay = tf.where(has_risen, _LAST_DECAY, _FIRST_DECAY)
-    weights = pack(self.network1.trainable_variables)
+    weights = weights_lib.pack(self.network1.trainable_variables)
     teacher = tf.convert_to_tensor(state["teacher"])
     followed = tf.where(
       is_first, weights, decay * teacher + (1 - decay) * weights
@@ -153,7 +163,9 @@ class MLNTModel(classifier.Classifier):
     state["teacher"].assign(tf.where(is_meta, followed, teacher))
     reference = tf.convert_to_tensor(state["reference"])
     state["reference"].assign(
-      tf.where(is_first, pack(_all_weights(self._body())), reference)
+      tf.where(
+        is_first, weights_lib.pack(_all_weights(self._body())), reference
+      )
     )
     state["meta_steps"].assign(num_steps + tf.cast(is_meta, tf.float32))
     weight = ramp(progress, options.mlnt_rampup_start, options.mlnt_rampup_end)
@@ -164,7 +176,7 @@ class MLNTModel(classifier.Classifier):
     body = self._body()
 
     def compute():
-      reference = unpack(
+      reference = weights_lib.unpack(
         tf.convert_to_tensor(self.example_state["reference"]),
         _all_weights(body),
       )
@@ -206,7 +218,7 @@ class MLNTModel(classifier.Classifier):
       float32 [weights], the same on all replicas.
     """
     context = tf.distribute.get_replica_context()
-    size = _size(self.network1.trainable_variables)
+    size = weights_lib.packed_size(self.network1.trainable_variables)
     nothing = (
       tf.zeros([tf.shape(images)[0]]),
       tf.zeros([labels.shape[1], size]),
@@ -238,8 +250,8 @@ class MLNTModel(classifier.Classifier):
 class LookAhead:
   """Steps on made-up labels, from the weights of now, and what they lead to.
 
-  Weights are vectors, see `pack`. With several replicas the caller sums up what
-  the functions return.
+  Weights are vectors, see `models.weights.pack`. With several replicas the
+  caller sums up what the functions return.
 
   Args:
     model: `MLNTModel`.
@@ -254,14 +266,14 @@ class LookAhead:
     self._images = images
     self._labels = labels
     self._rate = model.options.mlnt_fast_rate
-    self._weights = pack(self._network.trainable_variables)
+    self._weights = weights_lib.pack(self._network.trainable_variables)
     self._teacher = tf.convert_to_tensor(model.example_state["teacher"])
     self._num_images = distribution.sum_over_replicas(
       tf.cast(tf.shape(images)[0], tf.float32)
     )
 
   def _logits(self, weights):
-    values = unpack(weights, self._network.trainable_variables)
+    values = weights_lib.unpack(weights, self._network.trainable_variables)
     logits = functional.call(self._network, values, self._images, training=True)
     return tf.cast(logits, tf.float32)
 
@@ -379,38 +391,5 @@ def made_up_labels(vectors, labels, is_there, choices, keys, num_neighbors):
   )
 
 
-def pack(variables):
-  """Returns variables as one vector: float32 [size]."""
-  flat = [tf.reshape(tf.convert_to_tensor(each), [-1]) for each in variables]
-  return tf.concat([tf.zeros([0]), *flat], axis=0)
-
-
-def unpack(vector, variables):
-  """Returns the parts of a vector in the shapes of variables: list."""
-  parts, begin = [], 0
-  for variable in variables:
-    end = begin + _size([variable])
-    parts.append(tf.reshape(vector[begin:end], variable.shape))
-    begin = end
-  return parts
-
-
-def _size(variables):
-  return sum(tf.TensorShape(each.shape).num_elements() for each in variables)
-
-
 def _all_weights(body):
   return body.trainable_variables + functional.statistics_of(body)
-
-
-def _check_batch_norm(network):
-  """Raises `InvalidInputError` where replicas would wait for each other."""
-  strategy = tf.distribute.get_strategy()
-  if strategy.num_replicas_in_sync > 1 and any(
-    getattr(layer, "synchronized", False) for layer in network.layers
-  ):
-    raise errors.InvalidInputError(
-      "Argument `sync_batch_norm` must be false for mlnt on several devices, "
-      "which cannot wait for each other while it tries weights. Received: "
-      "sync_batch_norm=True"
-    )

@@ -28,6 +28,7 @@ class MethodOptions(fields.Options):
       are augmented independently. If there are several, they are float [batch,
       NUM_VIEWS, ...], and the method's `prepare` is to make [rows, ...] of
       them.
+    SWEEP: tuple of str, the `--sweep` of `scripts.tune` if none is given.
   """
 
   TITLE: ClassVar[str]
@@ -37,6 +38,7 @@ class MethodOptions(fields.Options):
   REMEDY: ClassVar[str] = "Train with --method=nct or fewer epochs"
   NUM_NETWORKS: ClassVar[int] = 1
   NUM_VIEWS: ClassVar[int] = 1
+  SWEEP: ClassVar[tuple[str, ...]] = ()
 
   @classmethod
   def describe(cls):
@@ -86,6 +88,8 @@ class NCT(MethodOptions):
   ADVICE = NEVER_SURE
   REMEDY = "Train with a larger --target_variability_max or fewer epochs"
   NUM_NETWORKS = 2
+  # The one parameter that the paper tunes, at its values.
+  SWEEP = ("target_variability_max=0,0.1,0.3,0.5,0.7,0.9",)
 
   temperature: float = fields.option(
     4.0,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nct_tf import losses
 from nct_tf.methods import correction_options
-from nct_tf.models import classifier, example_table
+from nct_tf.models import classifier, example_table, global_batch
 
 _logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class PencilModel(classifier.Classifier):
     is_learned = tf.convert_to_tensor(self.pencil_stage) == _LEARNED
     rate = tf.where(is_learned, self.options.pencil_label_rate, 0.0)
     # The losses are means over the global batch.
-    batch_size = classifier.global_batch_size(targets["label"])
+    batch_size = global_batch.size(targets["label"])
     moves = self.example_state["moves"]
     moves.add(-rate / batch_size * gradient, targets)
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from nct_tf import distribution
+from nct_tf.models import global_batch
 
 _TINY = 1e-12  # Of a class that no example is predicted to be.
 
@@ -29,10 +30,7 @@ def divergence(probabilities):
   total = distribution.sum_over_replicas(
     tf.stop_gradient(tf.reduce_sum(probabilities, axis=0))
   )
-  num_rows = distribution.sum_over_replicas(
-    tf.cast(tf.shape(probabilities)[0], tf.float32)
-  )
-  mean = tf.maximum(total / num_rows, _TINY)
+  mean = tf.maximum(total / global_batch.size(probabilities), _TINY)
   value = tf.reduce_sum(prior * tf.math.log(prior / mean))
   # The divergence has the gradient of its linear part, of which each example
   # has a share of its own. So the sum over replicas needs no gradient.

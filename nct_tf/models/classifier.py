@@ -687,7 +687,7 @@ class Classifier(saving.Saved):
       float32 scalar.
     """
     context = tf.distribute.get_replica_context()
-    objective = tf.reduce_sum(loss) / global_batch_size(loss)
+    objective = tf.reduce_sum(loss) / global_batch.size(loss)
     if self.losses:
       objective += tf.add_n(self.losses) / context.num_replicas_in_sync
     return loss_scaling.scale_loss(self.optimizer, objective)
@@ -874,21 +874,12 @@ def _total(network_loss, sample_weight):
   if network_loss.weight is None:
     return loss
   weight = tf.stop_gradient(network_loss.weight)
-  batch_size = global_batch_size(loss)
+  batch_size = global_batch.size(loss)
   total = tf.maximum(
     distribution.sum_over_replicas(tf.reduce_sum(weight)),
     network_loss.floor * batch_size,
   )
   return tf.math.divide_no_nan(batch_size * weight * loss, total)
-
-
-def global_batch_size(values):
-  """Returns how many examples all replicas have: float32 scalar.
-
-  Args:
-    values: a tensor [batch], of this replica's share.
-  """
-  return distribution.sum_over_replicas(tf.cast(tf.size(values), tf.float32))
 
 
 def _accuracies(logits, targets):

@@ -71,3 +71,13 @@ class GlobalBatch:
   def num_rows(self):
     """How many rows `join` gives: int, or an int32 scalar."""
     return self._num_rows
+
+
+def size(values):
+  """Returns how many rows all replicas have: float32 scalar.
+
+  Args:
+    values: a tensor [rows, ...], of this replica's share.
+  """
+  num_rows = tf.cast(tf.shape(values)[0], tf.float32)
+  return distribution.sum_over_replicas(num_rows)

@@ -1,6 +1,6 @@
 """The weights of a classifier's networks, as checkpoints hold them."""
 
-import numpy as np
+import tensorflow as tf
 
 from nct_tf import distribution
 
@@ -63,25 +63,19 @@ def to_vector(model):
   Args:
     model: a `Classifier`.
   """
-  return np.concatenate(
-    [np.ravel(variable.numpy()) for variable in _first_network(model)]
-  ).astype(np.float32)
+  return pack(_first_network(model)).numpy()
 
 
 def vector_size(model):
   """Returns the length of the vector of `to_vector`."""
-  return sum(
-    variable.shape.num_elements() for variable in _first_network(model)
-  )
+  return packed_size(_first_network(model))
 
 
 def from_vector(model, vector):
   """Gives the first network the weights of `to_vector`, on all replicas."""
-  begin = 0
-  for variable in _first_network(model):
-    end = begin + variable.shape.num_elements()
-    variable.assign(vector[begin:end].reshape(variable.shape))
-    begin = end
+  variables = _first_network(model)
+  for variable, value in zip(variables, unpack(vector, variables), strict=True):
+    variable.assign(value)
   spread_to_replicas(model)
 
 
@@ -91,3 +85,24 @@ def _first_network(model):
     for variable in _of_layer(model, model.network1)
     if variable.dtype.is_floating
   ]
+
+
+def pack(variables):
+  """Returns variables as one vector: float32 [size]."""
+  flat = [tf.reshape(tf.convert_to_tensor(each), [-1]) for each in variables]
+  return tf.concat([tf.zeros([0]), *flat], axis=0)
+
+
+def unpack(vector, variables):
+  """Returns the parts of a vector in the shapes of variables: list."""
+  parts, begin = [], 0
+  for variable in variables:
+    end = begin + packed_size([variable])
+    parts.append(tf.reshape(vector[begin:end], variable.shape))
+    begin = end
+  return parts
+
+
+def packed_size(variables):
+  """Returns the length of the vector of `pack`: int."""
+  return sum(tf.TensorShape(each.shape).num_elements() for each in variables)

@@ -37,9 +37,6 @@ _SETTINGS = (
 )
 _MAX_COLUMNS = 5
 _RANKING_COLUMNS = 3
-# Rows that a ranking marks.
-_OWN_METHOD = "NCT"
-_BASELINE = "Standard"
 _COLUMN_INCHES = 3.6  # Of a run.
 # At the size of titles, 10 points.
 _CHARACTERS_PER_INCH = 12
@@ -211,15 +208,17 @@ def _plot_random_label_errors(ax, measurements, quantity, noises):
   _tidy(ax)
 
 
-def plot_ranking(accuracies, path):
+def plot_ranking(accuracies, path, marked=None, baseline=None):
   """Draws the accuracies of methods, side by side for each kind of noise.
 
-  Each panel has its own axis; a dashed line is at standard training.
+  Each panel has its own axis.
 
   Args:
     accuracies: dict from method to dict from noise to a pair of fractions:
       mean, standard deviation. The first method stands on top.
     path: str or path of the PNG file.
+    marked: str, the method that has a mark of its own; None for none.
+    baseline: str, the method at which a dashed line is; None for none.
   """
   titles = list(accuracies)
   noises = list(dict.fromkeys(itertools.chain(*accuracies.values())))
@@ -233,7 +232,8 @@ def plot_ranking(accuracies, path):
     num_rows, num_columns, sharey=True, squeeze=False
   ).flat
   for ax, noise in zip(all_axes, noises, strict=False):
-    _plot_ranked(ax, titles, [row.get(noise) for row in accuracies.values()])
+    pairs = {title: row.get(noise) for title, row in accuracies.items()}
+    _plot_ranked(ax, pairs, marked, baseline)
     ax.set_title(noise, fontsize="medium")
   for ax in list(all_axes)[len(noises) :]:
     ax.set_visible(False)
@@ -243,13 +243,13 @@ def plot_ranking(accuracies, path):
   _save(canvas, path)
 
 
-def _plot_ranked(ax, titles, pairs):
+def _plot_ranked(ax, pairs, marked, baseline):
   """Draws the accuracies of one kind of noise; a pair may be None."""
-  for place, (title, pair) in enumerate(zip(titles, pairs, strict=True)):
+  for place, (title, pair) in enumerate(pairs.items()):
     if pair is None:
       continue
     mean, deviation = (100 * value for value in pair)
-    is_own = title == _OWN_METHOD
+    is_own = title == marked
     ax.errorbar(
       mean,
       place,
@@ -259,10 +259,10 @@ def _plot_ranked(ax, titles, pairs):
       markersize=5,
       capsize=2,
     )
-    if title == _BASELINE:
+    if title == baseline:
       ax.axvline(mean, color="gray", linestyle="--", linewidth=1, zorder=0)
-  ax.set_yticks(range(len(titles)), titles)
-  ax.set_ylim(len(titles) - 0.5, -0.5)
+  ax.set_yticks(range(len(pairs)), pairs)
+  ax.set_ylim(len(pairs) - 0.5, -0.5)
   ax.grid(axis="y", color="0.9", linewidth=0.8)
   ax.set_axisbelow(True)
   _tidy(ax)

@@ -1,13 +1,12 @@
 """Keras callbacks: schedules, measurements, files, checkpoints, progress."""
 
 import math
-import sys
 import time
 
 import keras
-import tqdm
 
 from nct_tf import errors
+from nct_tf.training import progress
 from nct_tf.workdir import checkpoints
 
 
@@ -250,7 +249,7 @@ class ProgressBar(keras.callbacks.Callback):
     self._epoch = 0
 
   def on_train_begin(self, logs=None):
-    self._bar = tqdm.tqdm(
+    self._bar = progress.bar(
       total=self.num_epochs,
       initial=self.position.epoch + self.position.step / self.steps_per_epoch,
       desc=self.description,
@@ -258,8 +257,6 @@ class ProgressBar(keras.callbacks.Callback):
         "{desc} {percentage:3.0f}% |{bar}| epoch {n:.1f}/{total_fmt} "
         "[{elapsed}<{remaining}]{postfix}"
       ),
-      # A terminal is redrawn. In a log file each update is one more line.
-      mininterval=0.2 if sys.stderr.isatty() else 20,
     )
 
   def on_epoch_begin(self, epoch, logs=None):

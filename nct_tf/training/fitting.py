@@ -151,12 +151,13 @@ def fit(model, config, data, directory, interruption):
     finally:
       # From here on a signal stops at once again.
       interruption.deferred = False
-    if scores and is_chief:
-      directory.write_label_scores(scores.means())
-  if scores:
-    accuracies["wrong_label_average_precision"] = (
-      label_scores.average_precision(scores.means(), ~data.noisy.train.is_clean)
-    )
+    if scores:
+      means = scores.means()
+      if is_chief:
+        directory.write_label_scores(means)
+      accuracies["wrong_label_average_precision"] = (
+        label_scores.average_precision(means, ~data.noisy.train.is_clean)
+      )
   return accuracies
 
 

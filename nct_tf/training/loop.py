@@ -9,18 +9,16 @@ where they are short.
 """
 
 import logging
-import sys
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from nct_tf import distribution
 from nct_tf.models import weights
 from nct_tf.system import device_errors, xla_cache
-from nct_tf.training import steps as steps_lib
+from nct_tf.training import progress, steps as steps_lib
 from nct_tf.workdir import checkpoints
 
 _logger = logging.getLogger(__name__)
@@ -232,7 +230,9 @@ class TrainingLoop:
       self._prepare_evaluation()
       compute = getattr(self._steps, name)
       parts = []
-      for number, size in enumerate(_with_progress(sizes), start=1):
+      # If it takes a while, it shows how far it is.
+      bar = progress.bar(sizes, desc="training set", leave=False, delay=2)
+      for number, size in enumerate(bar, start=1):
         parts.append(compute(batches, max(sizes))[:size])
         if len(parts) > 1:  # The device has the next batch meanwhile.
           parts[-2] = parts[-2].numpy()
@@ -342,18 +342,6 @@ class TrainingLoop:
     if self._is_multi_worker:
       (wish,) = self._sum([wish])
     return bool(wish)
-
-
-def _with_progress(sizes):
-  """Shows how far a pass over the batches is, if it takes a while."""
-  return tqdm.tqdm(
-    sizes,
-    desc="training set",
-    leave=False,
-    delay=2,
-    # A terminal is redrawn. In a log file each update is one more line.
-    mininterval=0.2 if sys.stderr.isatty() else 20,
-  )
 
 
 class _Feed:

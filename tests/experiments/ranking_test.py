@@ -64,7 +64,9 @@ class RankingTest(absltest.TestCase):
     )
 
   def test_table_has_means_deviations_and_gaps(self):
-    lines = ranking.format_ranking(self.cells, self.found).splitlines()
+    lines = ranking.format_ranking(
+      ranking.rank(self.cells, self.found)
+    ).splitlines()
     (nct,) = (line for line in lines if line.startswith("| NCT"))
     self.assertIn("85.0 ± 7.1", nct)
     self.assertIn("2.2", nct)
@@ -73,7 +75,7 @@ class RankingTest(absltest.TestCase):
 
   def test_picture_is_drawn(self):
     path = self.folder / "methods.png"
-    ranking.draw(self.cells, self.found, path)
+    ranking.draw(ranking.rank(self.cells, self.found), path)
     self.assertGreater(path.stat().st_size, 10_000)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from nct_tf import errors, methods
 from nct_tf.methods import meta_options, mlnt
+from nct_tf.models import weights as weights_lib
 from tests.support import linear_networks
 
 NUM_CLASSES = 3
@@ -60,7 +61,7 @@ class LookAheadTest(absltest.TestCase):
     found, gradient = model._look_ahead(
       tf.constant(images), tf.constant(label_sets, tf.int32), tf.constant(True)
     )
-    weights = np.float64(mlnt.pack(model.network1.trainable_variables))
+    weights = np.float64(weights_lib.pack(model.network1.trainable_variables))
     weights = weights.reshape([5, NUM_CLASSES])
 
     def slow(change):
@@ -95,11 +96,13 @@ class LookAheadTest(absltest.TestCase):
   def test_teacher_follows_slowly_then_more_slowly(self):
     model, batch = create(mlnt_rampup_start=0.0, mlnt_rampup_end=0.5)
     model.meta_epochs.assign(4)  # Of one step each.
-    before = [mlnt.pack(model.network1.trainable_variables).numpy()]
+    before = [weights_lib.pack(model.network1.trainable_variables).numpy()]
     teachers = []
     for _ in range(3):
       model.train_step(batch)
-      before.append(mlnt.pack(model.network1.trainable_variables).numpy())
+      before.append(
+        weights_lib.pack(model.network1.trainable_variables).numpy()
+      )
       teachers.append(model.recall("teacher"))
     expected = before[0]
     np.testing.assert_allclose(teachers[0], expected)
