@@ -194,12 +194,8 @@ class BadFlagsTest(ScriptsTestCase):
     ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),
     ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),
     ("plot", ("--figure=2", "--output=a.pdf"), "must end in .png"),
-    ("tune", ("--workdir=unused",), "`validation_fraction` must be above 0"),
-    (
-      "tune",
-      ("--workdir=unused", "--validation_fraction=0.2", "--sweep=width"),
-      "OPTION=VALUE",
-    ),
+    ("tune", ("--workdir=unused", "--num_folds=5", "--fold=0"), "`num_folds`"),
+    ("tune", ("--workdir=unused", "--sweep=width"), "OPTION=VALUE"),
     (
       "benchmark",
       ("--suite=serving", "--compare=torch"),

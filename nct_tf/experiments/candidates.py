@@ -5,16 +5,22 @@ import itertools
 import pathlib
 
 from nct_tf import config as config_lib, errors, methods as methods_lib
-from nct_tf.options import fields
+from nct_tf.options import data, fields, noise
 
-# What all candidates must share, as they are compared on the same examples.
+# What all candidates must share, as they are compared on the same examples,
+# with the same labels, after the same number of epochs.
 _SHARED = (
+  "dataset",
+  "test_fraction",
+  "accept_findings",
+  "num_train_examples",
+  "num_test_examples",
   "validation_fraction",
-  "num_folds",
-  "fold",
-  "seed",
+  *fields.options_of(data.Fake),
+  *fields.options_of(noise.Noise),
+  "num_epochs",
   "early_stopping",
-  "workdir",
+  "seed",
 )
 
 
@@ -91,10 +97,16 @@ def _parse(sweep, methods):
   name, _, text = sweep.partition("=")
   kind = _types().get(name)
   takers = methods_lib.having(name)
-  if kind is None or name in _SHARED or not text:
+  if name in _SHARED:
+    raise errors.InvalidInputError(
+      "Argument `sweep` must name an option in which candidates may differ: "
+      "they have data, label noise, seed and number of epochs in common. "
+      f"Received: sweep={sweep}"
+    )
+  if kind is None or not text:
     raise errors.InvalidInputError(
       "Argument `sweep` must be OPTION=VALUE,VALUE, with an option of training "
-      f"or of a method, but for {', '.join(_SHARED)}. Received: sweep={sweep}"
+      f"or of a method. Received: sweep={sweep}"
     )
   if takers and not set(takers) & set(methods):
     raise errors.InvalidInputError(
@@ -115,11 +127,9 @@ def _parse(sweep, methods):
 def _types():
   """Returns the types of all options that may be swept: dict by name."""
   groups = [config_lib.TrainConfig, *methods_lib.all_options().values()]
-  result = {}
-  for group in groups:
-    result |= fields.types_of(group)
   return {
-    name: kind
-    for name, kind in result.items()
-    if name not in config_lib.circumstances() | {"method"}
+    name: fields.types_of(group)[name]
+    for group in groups
+    for name, option in fields.options_of(group).items()
+    if option.scope == fields.RESULT and name != "method"
   }

@@ -25,6 +25,8 @@ NUM_EPOCHS_AVERAGED = 10
 # After these shares of the epochs, the worse half is stopped.
 _HALVINGS = (0.25, 0.5)
 _NORMAL_95 = 1.96  # So many standard errors make a 95 % interval.
+# Held out where the config holds nothing out.
+_VALIDATION_FRACTION = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +78,9 @@ def resolve(config, methods=(), sweeps=()):
   """Lists the candidates, with the same value for what is `auto`.
 
   Args:
-    config: a `TrainConfig` with a `workdir`, the folder of all runs, and a
-      `validation_fraction`. If its runs have begun, their values are taken.
+    config: a `TrainConfig` with a `workdir`, the folder of all runs. If its
+      runs have begun, their values are taken. If nothing is held out, a fifth
+      is.
     methods: see `candidates.create`.
     sweeps: see there.
 
@@ -85,14 +88,24 @@ def resolve(config, methods=(), sweeps=()):
     list of `candidates.Candidate`.
 
   Raises:
-    InvalidInputError: if nothing is held out; see also `candidates.create`.
+    InvalidInputError: if folds are held out; see also `candidates.create`.
   """
-  if not config.validation_fraction:
+  if config.num_folds is not None:
     raise errors.InvalidInputError(
-      "Argument `validation_fraction` must be above 0, so that candidates are "
-      "compared without the test split. Received: validation_fraction=0"
+      "Argument `num_folds` must not be given to choose among trainings, which "
+      "are compared on the examples that `validation_fraction` holds out. "
+      f"Received: num_folds={config.num_folds}"
     )
+  is_default = not config.validation_fraction
+  if is_default:
+    config = config.replace(validation_fraction=_VALIDATION_FRACTION)
   found = candidates_lib.create(config, methods, sweeps)
+  if is_default:
+    _logger.info(
+      "--validation_fraction=%g: held out, so that candidates are compared on "
+      "examples that none has trained on",
+      _VALIDATION_FRACTION,
+    )
   folders = [layout.Workdir(each.config.workdir) for each in found]
   begun = [folder.flags_file.exists() for folder in folders]
   one = begun.index(True) if any(begun) else 0
@@ -196,13 +209,13 @@ def _train_all(candidates, num_epochs, num_jobs):
     }
     for task in futures.as_completed(tasks):
       candidate, code = tasks[task], task.result()
-      if _num_epochs(candidate) >= num_epochs:
+      if code == 0 or _num_epochs(candidate) >= num_epochs:
         trial = _trial(candidate, num_epochs)
         _logger.info(
           "%s: %s after %d epochs",
           candidate.name,
           text_tables.percent(trial.score),
-          num_epochs,
+          trial.num_epochs,
         )
       elif code == errors.RESTART_CODE:
         raise errors.TrainingInterrupted(f"{candidate.name} was stopped")
@@ -241,7 +254,8 @@ def _trial(candidate, num_epochs):
   history = layout.Workdir(candidate.config.workdir).read_history()
   return Trial(
     candidate,
-    num_epochs,
+    # One that stopped early has fewer.
+    min(num_epochs, len(history["epoch"])),
     _score(history["val_ensemble_accuracy"], num_epochs),
     float(history["seconds"][:num_epochs].sum()),
   )
@@ -253,25 +267,31 @@ def _compare(trials):
   Args:
     trials: list of `Trial`, the best first.
   """
+  # The images' size is the one option of data in which candidates may differ.
+  sizes = {each.candidate.config.image_size: each.candidate for each in trials}
+  held_out = {
+    size: run_data.load(candidate.config).noisy.validation
+    for size, candidate in sizes.items()
+  }
+  expected, *is_right = (
+    _is_right(each.candidate, held_out[each.candidate.config.image_size])
+    for each in trials
+  )
   best, *others = trials
-  expected = _is_right(best.candidate)
   compared = [
     dataclasses.replace(
       each,
-      behind=interval_of_difference(
-        best.score - each.score, expected, _is_right(each.candidate)
-      ),
+      behind=interval_of_difference(best.score - each.score, expected, own),
     )
-    for each in others
+    for each, own in zip(others, is_right, strict=True)
   ]
   return [best, *compared], len(expected)
 
 
-def _is_right(candidate):
+def _is_right(candidate, held_out):
   """Returns which held-out labels a finished candidate predicts: bool array."""
   directory = layout.Workdir(candidate.config.workdir)
   model, config, result = restoring.restore(directory)
-  held_out = run_data.load(config).noisy.validation
   logits = prediction.predict(model, config, result, held_out)
   predicted = prediction.probabilities(logits).argmax(axis=1)
   return predicted == held_out.given_labels
@@ -347,13 +367,20 @@ def _format_behind(trial, choice):
 
 
 def _verdict(choice):
-  """Returns a sentence on how sure the choice is."""
-  name = choice.best.name
-  rivals = [each.candidate.name for each in choice.rivals]
+  """Returns a sentence on what is chosen, and how sure that is."""
+  best, name = choice.trials[0], choice.best.name
+  rivals = choice.rivals
   if not rivals:
-    return f"{name} is the best, by more than chance explains."
+    return f"Chosen: {name}, ahead of all others by more than chance explains."
+  text = (
+    f"Chosen: {name}, which is ahead. No clear winner: "
+    f"{choice.num_held_out:,} held-out examples cannot tell it from "
+    + ", ".join(each.candidate.name for each in rivals)
+  )
+  cheapest = min(rivals, key=lambda each: each.seconds)
+  if cheapest.seconds >= best.seconds:
+    return f"{text}."
   return (
-    f"No clear winner: {name} is ahead, but {choice.num_held_out:,} held-out "
-    f"examples cannot tell it from {', '.join(rivals)}. More of them can, or "
-    "take the one that costs least."
+    f"{text}; of these, {cheapest.candidate.name} took the least time, "
+    f"{units.seconds(cheapest.seconds)}."
   )

@@ -62,11 +62,14 @@ class TuningTest(absltest.TestCase):
     self.assertEqual(again, choice)
     self.assertEqual(result.stat().st_mtime_ns, before)
 
-  def test_nothing_held_out_is_refused(self):
-    with self.assertRaisesRegex(
-      errors.InvalidInputError, "`validation_fraction` must be above 0"
-    ):
-      tuning.resolve(tiny_run.tiny_config(workdir="unused"), sweeps=[_SWEEP])
+  def test_a_fifth_is_held_out_if_nothing_else_is_said(self):
+    config = tiny_run.tiny_config(workdir=str(self.folder))
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      for candidate in tuning.resolve(config, sweeps=[_SWEEP]):
+        self.assertEqual(candidate.config.validation_fraction, 0.2)
+    self.assertIn("--validation_fraction=0.2", "".join(logs.output))
+    with self.assertRaisesRegex(errors.InvalidInputError, "`num_folds` must"):
+      tuning.resolve(config.replace(num_folds=5, fold=0), sweeps=[_SWEEP])
 
   def test_what_is_auto_is_chosen_once_for_all_runs(self):
     rng = np.random.default_rng(0)
@@ -111,14 +114,24 @@ class TuningTest(absltest.TestCase):
       100,
     )
     text = " ".join(tuning.format_choice(choice).split())
-    self.assertRegex(text, r"No clear winner: gce is ahead.*tell it from elr")
+    self.assertRegex(text, r"Chosen: gce, .* No clear winner: .* it from elr")
+    # Both cannot be told apart, so what they cost counts.
+    self.assertIn("elr took the least time, 2.0 s", text)
     self.assertIn("-2.0 to +4.0", text)
     trials = (
       choice.trials[0],
       dataclasses.replace(second, behind=(0.01, 0.07)),
     )
     text = tuning.format_choice(tuning.Choice(trials, 100))
-    self.assertIn("gce is the best, by more than chance explains", text)
+    self.assertIn("Chosen: gce, ahead of all others by more than", text)
+
+  @long_tests.only
+  def test_a_training_that_stops_early_is_no_failure(self):
+    config = self.config(method="standard", early_stopping=2)
+    sweeps = ["learning_rate=0.05,1e-9"]
+    choice = tuning.tune(tuning.resolve(config, sweeps=sweeps), num_jobs=2)
+    self.assertLess(choice.trials[-1].num_epochs, 12)
+    self.assertIn("1e-09", choice.trials[-1].candidate.name)
 
   @long_tests.only
   def test_the_worse_half_is_stopped(self):
