@@ -313,9 +313,10 @@ class Experiments(fields.Options):
 
   scale: str = fields.option(
     "paper",
-    "Whether the settings are the paper's, or of a size that two processors "
-    "can train (tables 1, 5 and 6, figures 1 and 3).",
-    choices=("paper", "cpu"),
+    "Whether the settings are the paper's; of a size that two processors can "
+    "train, cpu (tables 1, 5, 6 and methods, figures 1 and 3); or that one GPU "
+    "trains in a day, gpu (table methods).",
+    choices=tables.SCALES,
   )
   results_dir: str = fields.option(
     "results",
@@ -365,7 +366,7 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
   table: str | None = fields.option(
     None,
-    "The paper's table; or methods, with --scale=cpu: all methods, by noise.",
+    "The paper's table; or methods, by noise, with --scale=cpu or gpu.",
     choices=tables.NAMES,
   )
   published: str | None = fields.option(

@@ -25,6 +25,33 @@ class Statistic:
   num_seeds: int
 
 
+def measure_all(cells, measures, found):
+  """Measures cells; times are multiples of the baseline's in the same column.
+
+  Args:
+    cells: sequence of `tables.Cell`.
+    measures: see `measure`.
+    found: dict from cell's name to the folders of its finished runs.
+
+  Returns:
+    dict from cell's name to dict from measure to `Statistic`. Times are left
+    out where the baseline was not run.
+  """
+  measured = {
+    cell.name: measure(cell, measures, found[cell.name]) for cell in cells
+  }
+  baselines = {
+    cell.column: dict(measured[cell.name])
+    for cell in cells
+    if cell.config(0).method == tables.BASELINE
+  }
+  for cell in cells:
+    own = measured[cell.name]
+    times = {name: own.pop(name) for name in tables.RELATIVE if name in own}
+    own |= relative_to(times, baselines.get(cell.column, {}))
+  return measured
+
+
 def measure(cell, measures, folders):
   """Measures a cell.
 

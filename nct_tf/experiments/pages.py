@@ -50,7 +50,7 @@ def _published(table):
 def _format_rows(table, cells, columns, found, num_seeds, has_paper):
   """Returns the rows that are not empty: lists of str."""
   by_place = {(cell.row, cell.column): cell for cell in cells}
-  measured = _measure(table, cells, found)
+  measured = measures_lib.measure_all(cells, table.measures, found)
   decimals = _paper_decimals(cells)
   rows = []
   for title in dict.fromkeys(cell.row for cell in cells):
@@ -68,25 +68,6 @@ def _format_rows(table, cells, columns, found, num_seeds, has_paper):
         name = title + _remark(by_place, title)
         rows.append([name, tables.MEASURES[measure], *figures])
   return rows
-
-
-def _measure(table, cells, found):
-  """Returns dict from cell's name to dict from measure to `Statistic`."""
-  measured = {
-    cell.name: measures_lib.measure(cell, table.measures, found[cell.name])
-    for cell in cells
-  }
-  baselines = {
-    cell.column: measured[cell.name]
-    for cell in cells
-    if cell.config(0).method == tables.BASELINE
-  }
-  for cell in cells:
-    own = measured[cell.name]
-    times = {name: own.pop(name) for name in tables.RELATIVE if name in own}
-    baseline = baselines.get(cell.column, {})
-    own |= measures_lib.relative_to(times, baseline)
-  return measured
 
 
 def _remark(cells, title):

@@ -6,7 +6,7 @@ import statistics
 from nct_tf.experiments import measures as measures_lib, regret, tables
 from nct_tf.reporting import plotting, text_tables
 
-_MEASURE = "last"
+_MEASURES = ("last", "found", "time")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,10 @@ class RankedMethod:
     is_told: bool, whether it knows of the noise what nobody knows of real data.
     mean_rank: float, the mean over all columns of its rank in the mean over
       seeds, 1 for the best; None if it is told something, or lacks a column.
+    found: float, how well its scores find the wrong labels, the mean average
+      precision over all columns that have some; None if it lacks a column.
+    time: float, its processor time as a multiple of standard training's, the
+      mean over all columns; None likewise.
   """
 
   title: str
@@ -28,6 +32,8 @@ class RankedMethod:
   accuracies: dict
   is_told: bool
   mean_rank: float | None
+  found: float | None
+  time: float | None
 
 
 def summarize(cells, found, path):
@@ -40,13 +46,19 @@ def summarize(cells, found, path):
   """
   ranked = rank(cells, found)
   draw(ranked, path)
+  titles = _titles(ranked)
   return "\n\n".join(
     [
       format_ranking(ranked),
       f"Picture: {path}",
-      regret.format_regrets(regret.measure(cells, found)),
+      regret.format_regrets(regret.measure(cells, found), titles),
     ]
   )
+
+
+def _titles(ranked):
+  """Returns dict from method to its title, of those that are told nothing."""
+  return {each.method: each.title for each in ranked if not each.is_told}
 
 
 def rank(cells, found):
@@ -59,48 +71,80 @@ def rank(cells, found):
   Returns:
     list of `RankedMethod`: those with a rank, the best first; then the others.
   """
-  accuracies, configs = {}, {}
+  measured = measures_lib.measure_all(cells, _MEASURES, found)
+  rows = {}
   for cell in cells:
-    measured = measures_lib.measure(cell, [_MEASURE], found[cell.name])
-    row = accuracies.setdefault(cell.row, {})
-    if _MEASURE in measured:
-      row[cell.column] = measured[_MEASURE]
-    configs[cell.row] = cell.config(0)
-  told = {title: bool(c.method_options.uses) for title, c in configs.items()}
-  columns = list(dict.fromkeys(cell.column for cell in cells))
-  whole = [
-    title
-    for title, row in accuracies.items()
-    if len(row) == len(columns) and not told[title]
-  ]
-  ranks = {title: [] for title in whole}
-  for column in columns:
-    means = {title: accuracies[title][column].mean for title in whole}
-    for title, mean in means.items():
-      # Equal means share the mean of their ranks.
-      above = sum(other > mean for other in means.values())
-      equal = sum(other == mean for other in means.values())
-      ranks[title].append(above + (equal + 1) / 2)
-  ranked = [
-    RankedMethod(
-      title,
-      configs[title].method,
-      row,
-      told[title],
-      statistics.fmean(ranks[title]) if title in ranks else None,
+    rows.setdefault(cell.row, []).append(cell)
+  accuracies = {
+    title: {
+      cell.column: measured[cell.name]["last"]
+      for cell in row
+      if "last" in measured[cell.name]
+    }
+    for title, row in rows.items()
+  }
+  options = {
+    title: row[0].config(0).method_options for title, row in rows.items()
+  }
+  num_columns = len(dict.fromkeys(cell.column for cell in cells))
+  whole = {
+    title for title, row in accuracies.items() if len(row) == num_columns
+  }
+  ranks = _mean_ranks(
+    {
+      title: {column: each.mean for column, each in row.items()}
+      for title, row in accuracies.items()
+      if title in whole and not options[title].uses
+    }
+  )
+  ranked = []
+  for title, row in rows.items():
+    own = [measured[cell.name] for cell in row] if title in whole else ()
+    ranked.append(
+      RankedMethod(
+        title,
+        row[0].config(0).method,
+        accuracies[title],
+        bool(options[title].uses),
+        ranks.get(title),
+        _mean_over_columns(own, "found"),
+        _mean_over_columns(own, "time"),
+      )
     )
-    for title, row in accuracies.items()
-  ]
   return sorted(
     ranked, key=lambda each: (each.mean_rank is None, each.mean_rank or 0)
   )
 
 
+def _mean_ranks(accuracies):
+  """Returns the mean over columns of ranks; equals share the mean of theirs.
+
+  Args:
+    accuracies: dict from title to dict from column to float.
+
+  Returns:
+    dict from title to float, 1 for one that is the best everywhere.
+  """
+  ranks = {title: [] for title in accuracies}
+  for title, row in accuracies.items():
+    for column, mean in row.items():
+      others = [other[column] for other in accuracies.values()]
+      above = sum(other > mean for other in others)
+      ranks[title].append(above + (others.count(mean) + 1) / 2)
+  return {title: statistics.fmean(own) for title, own in ranks.items()}
+
+
+def _mean_over_columns(measured, name):
+  """Returns the mean of a measure where there is one; None if nowhere."""
+  values = [each[name].mean for each in measured if name in each]
+  return statistics.fmean(values) if values else None
+
+
 def format_ranking(ranked):
   """Returns a table of methods by noise, in Markdown.
 
-  The figures are percent, with the sample standard deviation where there are
-  several seeds.
+  The accuracies are percent, with the sample standard deviation where there are
+  several seeds; so is how well wrong labels are found.
 
   Args:
     ranked: list of `RankedMethod`, of `rank`.
@@ -108,15 +152,23 @@ def format_ranking(ranked):
   columns = list(
     dict.fromkeys(column for each in ranked for column in each.accuracies)
   )
-  rows = []
-  for each in ranked:
-    if each.accuracies:
-      figures = [_format(each.accuracies.get(column)) for column in columns]
-      place = f"{each.mean_rank:.1f}" if each.mean_rank else ""
-      rows.append([each.title, *figures, place])
-  return text_tables.format_markdown(
-    rows, ["last epoch", *columns, "mean rank"], "l"
-  )
+  rows = [
+    [
+      each.title,
+      *(_format(each.accuracies.get(column)) for column in columns),
+      _format_number(each.mean_rank),
+      _format_number(each.found, 100),
+      _format_number(each.time),
+    ]
+    for each in ranked
+    if each.accuracies
+  ]
+  header = ("last epoch", *columns, "mean rank", "wrong labels found", "time")
+  return text_tables.format_markdown(rows, header, "l")
+
+
+def _format_number(value, scale=1):
+  return "" if value is None else f"{scale * value:.1f}"
 
 
 def _format(statistic):
@@ -135,7 +187,7 @@ def draw(ranked, path):
     ranked: list of `RankedMethod`, of `rank`.
     path: str or path of the PNG file.
   """
-  titles = {each.method: each.title for each in ranked if not each.is_told}
+  titles = _titles(ranked)
   plotting.plot_ranking(
     {
       each.title: {

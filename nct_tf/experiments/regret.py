@@ -8,9 +8,12 @@ import dataclasses
 
 import numpy as np
 
-from nct_tf.experiments import tuning
+from nct_tf.experiments import tables, tuning
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import layout
+
+# Always the same method, in place of a choice.
+_FIXED = (tables.MAIN_ROW, tables.BASELINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,21 +24,29 @@ class Regret:
     column: str, its title.
     seed: int.
     chosen: str, the title of the row that has the highest score.
-    best: str, that of the row with the best test accuracy after the last epoch.
-    points: float, by how much that accuracy is above the chosen one's.
-    halved_points: float, the same for a choice with halving.
+    halved_chosen: str, that of the row that halving leaves.
+    accuracies: dict from a row's title to its accuracy on clean test labels
+      after the last epoch, a float.
   """
 
   column: str
   seed: int
   chosen: str
-  best: str
-  points: float
-  halved_points: float
+  halved_chosen: str
+  accuracies: dict
+
+  @property
+  def best(self):
+    """The title of the row with the highest accuracy: str."""
+    return max(self.accuracies, key=self.accuracies.get)
+
+  def of(self, title):
+    """Returns by how much the best accuracy is above that of a row: float."""
+    return self.accuracies[self.best] - self.accuracies[title]
 
 
 def measure(cells, found):
-  """Measures the choice in each column, for each seed that all rows have.
+  """Measures the choice in each column, for each seed that two rows have.
 
   Rows that are told of the noise what nobody knows take no part.
 
@@ -54,74 +65,74 @@ def measure(cells, found):
       directory = layout.Workdir(folder)
       key = cell.column, directory.read_config().seed
       runs.setdefault(key, {})[cell.row] = directory.read_history()
-  num_rows = max(map(len, runs.values()), default=0)
   return [
     _regret(column, seed, histories)
     for (column, seed), histories in runs.items()
-    if len(histories) == num_rows > 1
+    if len(histories) > 1
     and all("test_ensemble_accuracy" in each for each in histories.values())
   ]
 
 
 def _regret(column, seed, histories):
-  last = {
-    title: float(history["test_ensemble_accuracy"][-1])
-    for title, history in histories.items()
-  }
   held_out = {
     title: history["val_ensemble_accuracy"]
     for title, history in histories.items()
   }
-  chosen, halved = (
-    tuning.choose(held_out, is_halved) for is_halved in (False, True)
-  )
-  best = max(last, key=last.get)
   return Regret(
     column,
     seed,
-    chosen,
-    best,
-    last[best] - last[chosen],
-    last[best] - last[halved],
+    tuning.choose(held_out),
+    tuning.choose(held_out, is_halved=True),
+    {
+      title: float(history["test_ensemble_accuracy"][-1])
+      for title, history in histories.items()
+    },
   )
 
 
-def format_regrets(regrets):
+def format_regrets(regrets, titles):
   """Returns a table of choices, in Markdown; a line if there is none.
+
+  Beside them stands how far one and the same method would be behind the best.
 
   Args:
     regrets: list of `Regret`.
+    titles: dict from method to the title of its row.
   """
   if not regrets:
-    return "No column has all runs, so the choice among them is not measured"
-  rows = []
-  for column in dict.fromkeys(each.column for each in regrets):
-    own = [each for each in regrets if each.column == column]
-    rows.append(
-      (
-        column,
-        _names(each.chosen for each in own),
-        _names(each.best for each in own),
-        _mean(each.points for each in own),
-        _mean(each.halved_points for each in own),
-      )
-    )
-  rows.append(
+    return "No column has two runs, so no choice among them is measured"
+  fixed = [titles[method] for method in _FIXED if method in titles]
+  rows = [
     (
-      "mean",
-      "",
-      "",
-      _mean(each.points for each in regrets),
-      _mean(each.halved_points for each in regrets),
+      column,
+      _numbers(len(each.accuracies) for each in own),
+      _names(each.chosen for each in own),
+      _names(each.best for each in own),
+      *_means(own, fixed),
     )
-  )
-  header = ("", "chosen", "best", "regret", "regret with halving")
-  return text_tables.format_markdown(rows, header, "lll")
+    for column in dict.fromkeys(each.column for each in regrets)
+    for own in [[each for each in regrets if each.column == column]]
+  ]
+  rows.append(("mean", "", "", "", *_means(regrets, fixed)))
+  header = ["", "among", "chosen", "best", "regret", "regret with halving"]
+  header += [f"always {title}" for title in fixed]
+  return text_tables.format_markdown(rows, header, "lrll")
 
 
 def _names(names):
   return ", ".join(dict.fromkeys(names))
 
 
-def _mean(values):
-  return f"{100 * np.mean(list(values)):.1f}"
+def _numbers(numbers):
+  low, *_, high = sorted(numbers) * 2
+  return str(low) if low == high else f"{low} to {high}"
+
+
+def _means(regrets, fixed):
+  """Returns mean regrets: of the choice, of halving, of each fixed row."""
+  columns = [
+    [each.of(each.chosen) for each in regrets],
+    [each.of(each.halved_chosen) for each in regrets],
+    *([each.of(title) for each in regrets] for title in fixed),
+  ]
+  return [f"{100 * np.mean(column):.1f}" for column in columns]

@@ -1,11 +1,12 @@
 """The paper's tables, and other published settings, as configurations.
 
-A table is a file. Those under `presets/` are the paper's, in one of two scales:
-`paper` has the paper's settings and figures; `cpu` is the same at a size that
-two cores can train. There is also `methods`, which is not the paper's: all
-methods, by noise. Those under `published/` are the settings that other
-methods were published with, a file for each method. A column is a dataset with
-its label noise, and a row is a method. So a cell is a method on data.
+A table is a file. Those under `presets/` are the paper's, in one of three
+scales: `paper` has the paper's settings and figures; `cpu` is the same at a
+size that two cores can train; `gpu` is what one GPU trains in a day. There is
+also `methods`, which is not the paper's: methods, by noise. Those under
+`published/` are the settings that other methods were published with, a file for
+each method. A column is a dataset with its label noise, and a row is a method.
+So a cell is a method on data.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ import pathlib
 from nct_tf import config as config_lib, errors, methods
 from nct_tf.options import fields
 
-SCALES = ("paper", "cpu")
+SCALES = ("paper", "cpu", "gpu")
 PUBLISHED = "published"  # Stands in place of a scale.
 METHODS = "methods"
 # The paper's by their numbers, and that of all methods.
@@ -255,9 +256,17 @@ def of_figure(number, scale):
   Args:
     number: int, the paper's, 1 to 3; 2 is of no runs.
     scale: str, of `SCALES`.
+
+  Raises:
+    InvalidInputError: if there are no figures of that scale.
   """
-  text = (_FOLDER / scale / "figures.json").read_text(encoding="utf-8")
-  figure = json.loads(text)[str(number)]
+  path = _FOLDER / scale / "figures.json"
+  if not path.exists():
+    raise errors.InvalidInputError(
+      "Argument `figure` must be of a scale that has figures, paper or cpu. "
+      f"Received: figure={number}, scale={scale}"
+    )
+  figure = json.loads(path.read_text(encoding="utf-8"))[str(number)]
   table = load(figure["table"], scale)
   return table, [table.cells[name] for name in figure["cells"]]
 

@@ -38,7 +38,12 @@ class RankingTest(absltest.TestCase):
   def run_of(self, name, seed, accuracy):
     folder = self.folder / name / f"seed{seed}"
     folder.mkdir(parents=True)
-    result = {"train_accuracy_noisy": 0.1, "seconds": 60.0}
+    result = {
+      "train_accuracy_noisy": 0.1,
+      "wrong_label_average_precision": accuracy / 2,
+      "seconds": 60.0,
+      "cpu_seconds": 50.0 if name.endswith("standard") else 100.0,
+    }
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "history.csv").write_text(
       f"epoch,val_ensemble_accuracy\n0,0.1\n1,{accuracy}\n"
@@ -63,13 +68,22 @@ class RankingTest(absltest.TestCase):
       {"Mixup", "Co-teaching, told the noise"},
     )
 
+  def test_other_measures_are_means_over_columns(self):
+    ranked = ranking.rank(self.cells, self.found)
+    measured = {each.title: each for each in ranked}
+    self.assertAlmostEqual(measured["Standard"].found, 0.325)
+    self.assertEqual(measured["Standard"].time, 1.0)
+    self.assertEqual(measured["Early-learning regularisation"].time, 2.0)
+    self.assertIsNone(measured["Mixup"].found)  # It lacks a column.
+    self.assertIsNone(measured["Mixup"].time)
+
   def test_table_has_means_deviations_and_gaps(self):
     lines = ranking.format_ranking(
       ranking.rank(self.cells, self.found)
     ).splitlines()
     (nct,) = (line for line in lines if line.startswith("| NCT"))
     self.assertIn("85.0 ± 7.1", nct)
-    self.assertIn("2.2", nct)
+    self.assertRegex(nct, r"2\.2 \| +36\.3 \| +2\.0 \|$")
     (mixup,) = (line for line in lines if line.startswith("| Mixup"))
     self.assertEqual(mixup.split("|")[3].strip(), "")
 

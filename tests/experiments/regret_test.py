@@ -45,9 +45,13 @@ class RegretTest(absltest.TestCase):
     # The means of all four epochs.
     self.assertEqual(found.chosen, "Standard")
     self.assertEqual(found.best, "NCT")
-    self.assertAlmostEqual(found.points, 0.2)
-    text = regret.format_regrets([found])
-    self.assertRegex(text, r"symmetric, 20 % +\| Standard +\| NCT +\| +20\.0 ")
+    self.assertAlmostEqual(found.of(found.chosen), 0.2)
+    text = regret.format_regrets([found], {"nct": "NCT", "mixup": "Mixup"})
+    self.assertIn("always NCT", text)
+    self.assertRegex(
+      text,
+      r"20 % +\| +4 \| Standard +\| NCT +\| +20\.0 +\| +20\.0 +\| +0\.0 ",
+    )
 
   def test_halving_may_stop_what_is_slow(self):
     accuracies = {name: np.array(run) for name, (run, _) in _RUNS.items()}
@@ -55,10 +59,12 @@ class RegretTest(absltest.TestCase):
     self.assertEqual(tuning.choose(accuracies), "sym20_elr")
     self.assertEqual(tuning.choose(accuracies, True), "sym20_standard")
 
-  def test_columns_that_lack_a_run_are_left_out(self):
-    cells = self.table.choose([*self.found, "sym50"])
-    found = {**self.found, "sym50": self.found["sym20"]}
-    self.assertLen(regret.measure(cells, found), 1)
+  def test_columns_of_one_run_are_left_out(self):
+    cells = self.table.choose([*self.found, "sym50", "sym20_gce"])
+    found = {**self.found, "sym50": self.found["sym20"], "sym20_gce": []}
+    (measured,) = regret.measure(cells, found)
+    self.assertLen(measured.accuracies, 4)
+    self.assertIn("No column", regret.format_regrets([], {}))
 
 
 if __name__ == "__main__":

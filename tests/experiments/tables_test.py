@@ -15,6 +15,7 @@ class ExperimentTablesTest(parameterized.TestCase):
   def test_all_tables_of_the_paper_are_there(self):
     self.assertEqual(tables.available("paper"), ("1", "2", "3", "4", "5", "6"))
     self.assertEqual(tables.available("cpu"), ("1", "5", "6", "methods"))
+    self.assertEqual(tables.available("gpu"), ("methods",))
 
   def test_cell_has_the_papers_settings(self):
     cell = tables.load("1").cells["cifar100_sym20"]
@@ -65,7 +66,7 @@ class ExperimentTablesTest(parameterized.TestCase):
       self.assertTrue(set(cell.paper) <= set(table.measures), name)
 
   def test_ablations_take_one_thing_away_each(self):
-    for scale in tables.SCALES:
+    for scale in ("paper", "cpu"):
       cells = tables.load("6", scale).cells
       full, no_ensemble, no_tv, no_tv_db = (
         cells[f"sym50{name}"]
@@ -81,7 +82,7 @@ class ExperimentTablesTest(parameterized.TestCase):
       self.assertEqual(without_both.alpha_rampup_epochs, 0)
 
   def test_sweep_covers_the_papers_values(self):
-    for scale in tables.SCALES:
+    for scale in ("paper", "cpu"):
       cells = tables.load("5", scale).cells
       for noise in ("sym20", "sym50"):
         self.assertEqual(
