@@ -391,6 +391,11 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
     False,
     "Print the commands and an estimate of their cost, without running them.",
   )
+  train: bool = fields.option(
+    True,
+    "Train the runs that are missing. With --notrain, what is in --results_dir "
+    "is shown, and cells without a run stay empty.",
+  )
   jobs: int = fields.option(
     1, "How many runs train at once, sharing the processors.", low=1
   )

@@ -57,9 +57,10 @@ def main(options):
     next_steps.say("reproduce", *given.values())
     return
   results = reproduction.Results(options.results_dir)
-  reproduction.run_all(runs, results, options.jobs)
+  if options.train:
+    reproduction.run_all(runs, results, options.jobs)
   if figure is None:
-    found = results.of_cells(elsewhere, seeds)
+    found = results.of_some(elsewhere, seeds)
     if table.name == tables.METHODS:
       path = results.folder / f"{table.folder}.png"
       print(ranking.summarize(cells, found, path) + "\n")

@@ -190,6 +190,11 @@ class BadFlagsTest(ScriptsTestCase):
       "cells of cifar10, cifar100",
     ),
     ("reproduce", ("--table=7",), "--table=7"),
+    (
+      "reproduce",
+      ("--table=1", "--notrain", "--results_dir=unused"),
+      "no finished run of these cells",
+    ),
     ("reproduce", ("--table=1", "--cell=sym99"), "`cell` must be one of cifar"),
     ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),
     ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),

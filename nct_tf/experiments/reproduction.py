@@ -103,6 +103,16 @@ class Results:
     }
     return {name: list(filter(None, each)) for name, each in paths.items()}
 
+  def of_some(self, cells, seeds):
+    """As `of_cells`; raises `InvalidInputError` if no run is finished."""
+    found = self.of_cells(cells, seeds)
+    if not any(found.values()):
+      raise errors.InvalidInputError(
+        f"Folder {self.folder} has no finished run of these cells: make them "
+        "without --notrain, or name another --results_dir"
+      )
+    return found
+
   def keep(self, run):
     """Copies the small files of a finished run, and renews its cell's page."""
     source = layout.Workdir(run.config.workdir)

@@ -11,13 +11,13 @@ import shlex
 import shutil
 import tempfile
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 from cleanlab import filter as cleanlab_filter, rank
 import numpy as np
 from PIL import Image
 from sklearn import metrics
 
-from nct_tf import errors
+from nct_tf import errors, methods
 from nct_tf.audit import label_audit, report, run_audit
 from nct_tf.datasets import digits
 from nct_tf.input_pipeline import run_data
@@ -439,6 +439,28 @@ class NothingLearnedTest(absltest.TestCase):
     # A fold has fewer examples than the run's batch.
     for fold in directory.folds_dir.iterdir():
       self.assertEqual(layout.Workdir(fold).read_config().batch_size, 50)
+
+
+class EachMethodTest(parameterized.TestCase):
+  @long_tests.only
+  @parameterized.parameters(*methods.names())
+  def test_a_run_of_it_is_audited(self, method):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    directory = tiny_run.train(
+      pathlib.Path(folder, "run"), **_OPTIONS, method=method
+    )
+    for num_folds in (0, 2):
+      result = run_audit.audit_run(directory, num_folds=num_folds)
+      self.assertLen(result.audit.score, 600)
+      # At random it would be the share of wrong labels, a quarter.
+      self.assertGreater(result.truth["average_precision"], 0.5)
+    expected = directory.read_result()["wrong_label_average_precision"]
+    rows = read_rows(directory.path / "audit_0_folds")
+    found = metrics.average_precision_score(
+      [row["given"] != row["true"] for row in rows],
+      [float(row["score"]) for row in rows],
+    )
+    self.assertAlmostEqual(found, expected, places=2)
 
 
 if __name__ == "__main__":
