@@ -453,7 +453,7 @@ class EachMethodTest(parameterized.TestCase):
       result = run_audit.audit_run(directory, num_folds=num_folds)
       self.assertLen(result.audit.score, 600)
       # At random it would be the share of wrong labels, a quarter.
-      self.assertGreater(result.truth["average_precision"], 0.5)
+      self.assertGreater(result.truth["average_precision"], 0.35)
     expected = directory.read_result()["wrong_label_average_precision"]
     rows = read_rows(directory.path / "audit_0_folds")
     found = metrics.average_precision_score(
