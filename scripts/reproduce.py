@@ -61,7 +61,7 @@ def main(options):
     reproduction.run_all(runs, results, options.jobs)
   if figure is None:
     found = results.of_some(elsewhere, seeds)
-    if table.name == tables.METHODS:
+    if table.name in tables.RANKED:
       path = results.folder / f"{table.folder}.png"
       print(ranking.summarize(cells, found, path) + "\n")
     print(pages.format_table(table, cells, found, seeds))

@@ -20,7 +20,8 @@ class RankedMethod:
       epoch; without columns that were not run.
     is_told: bool, whether it knows of the noise what nobody knows of real data.
     mean_rank: float, the mean over all columns of its rank in the mean over
-      seeds, 1 for the best; None if it is told something, or lacks a column.
+      seeds, 1 for the best; None if it is told something, or lacks a column
+      that others have.
     found: float, how well its scores find the wrong labels, the mean average
       precision over all columns that have some; None if it lacks a column.
     time: float, its processor time as a multiple of standard training's, the
@@ -62,7 +63,7 @@ def _titles(ranked):
 
 
 def rank(cells, found):
-  """Ranks the rows of a table.
+  """Ranks the rows of a table, over the columns that have a run.
 
   Args:
     cells: sequence of `tables.Cell`.
@@ -86,7 +87,7 @@ def rank(cells, found):
   options = {
     title: row[0].config(0).method_options for title, row in rows.items()
   }
-  num_columns = len(dict.fromkeys(cell.column for cell in cells))
+  num_columns = len(set().union(*accuracies.values()))
   whole = {
     title for title, row in accuracies.items() if len(row) == num_columns
   }

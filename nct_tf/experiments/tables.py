@@ -3,10 +3,10 @@
 A table is a file. Those under `presets/` are the paper's, in one of three
 scales: `paper` has the paper's settings and figures; `cpu` is the same at a
 size that two cores can train; `gpu` is what one GPU trains in a day. There is
-also `methods`, which is not the paper's: methods, by noise. Those under
-`published/` are the settings that other methods were published with, a file for
-each method. A column is a dataset with its label noise, and a row is a method.
-So a cell is a method on data.
+also `methods`, which is not the paper's: methods, by noise, without and with
+augmentation. Those under `published/` are the settings that other methods were
+published with, a file for each method. A column is a dataset with its label
+noise, and a row is a method. So a cell is a method on data.
 """
 
 import dataclasses
@@ -19,9 +19,9 @@ from nct_tf.options import fields
 
 SCALES = ("paper", "cpu", "gpu")
 PUBLISHED = "published"  # Stands in place of a scale.
-METHODS = "methods"
-# The paper's by their numbers, and that of all methods.
-NAMES = ("1", "2", "3", "4", "5", "6", METHODS)
+# Those of all methods, which are ranked.
+RANKED = ("methods", "methods_augmented")
+NAMES = ("1", "2", "3", "4", "5", "6", *RANKED)  # Those of the paper first.
 # What may stand in a table: name -> its title.
 MEASURES = {
   "best": "Best",
@@ -135,7 +135,8 @@ class Table:
     """What it is called, and of what it is: str."""
     if self.scale == PUBLISHED:
       return f"{self.title}, as published"
-    name = f"{self.name.replace('table', 'Table ').capitalize()}: {self.title}"
+    name = self.name.replace("table", "Table ").replace("_", " ").capitalize()
+    name = f"{name}: {self.title}"
     return name if self.scale == "paper" else f"{name} ({self.scale} edition)"
 
   def remarks_on(self, cells):

@@ -14,7 +14,9 @@ _RATES = {"sym0": 0.0, "sym20": 0.2, "sym50": 0.5, "pair45": 0.45}
 class ExperimentTablesTest(parameterized.TestCase):
   def test_all_tables_of_the_paper_are_there(self):
     self.assertEqual(tables.available("paper"), ("1", "2", "3", "4", "5", "6"))
-    self.assertEqual(tables.available("cpu"), ("1", "5", "6", "methods"))
+    self.assertEqual(
+      tables.available("cpu"), ("1", "5", "6", "methods", "methods_augmented")
+    )
     self.assertEqual(tables.available("gpu"), ("methods",))
 
   def test_cell_has_the_papers_settings(self):
