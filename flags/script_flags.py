@@ -453,7 +453,8 @@ class Tune(fields.Options):
   )
   train_best: bool = fields.option(
     False,
-    "Train the best once more, on all examples, into best/ of --workdir.",
+    "Train the best once more, on what was held out, too, into a folder of "
+    "--workdir that is called after it.",
   )
 
 

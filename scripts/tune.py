@@ -12,8 +12,11 @@ Examples:
     --sweep=target_variability_max=0,0.3,0.5 --workdir=runs/tuning
 """
 
+import pathlib
+
 from flags import script_flags
 from nct_tf import config as config_lib
+from nct_tf.system import files
 from scripts import cli, next_steps
 
 
@@ -24,13 +27,20 @@ def main(config, options):
 
   candidates = tuning.resolve(config, options.methods, options.sweep or ())
   choice = tuning.tune(candidates, options.halving, options.jobs)
-  print(tuning.format_choice(choice))
+  text = tuning.format_choice(choice)
+  print(text)
+  path = pathlib.Path(config.workdir, "tuning.txt")
+  files.write_atomically(path, text + "\n")
+  print(f"As text: {path}")
   best = tuning.with_best(config, choice)
   if options.train_best:
     run.train_and_evaluate(best)
     next_steps.after_training(best)
   else:
-    next_steps.say("train", *best.to_flags())
+    # Even if it is the default: it was chosen.
+    method = f"--method={best.method}"
+    others = [flag for flag in best.to_flags() if flag != method]
+    next_steps.say("train", method, *others)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What is chosen among: methods, and values of their options."""
 
 import dataclasses
+import difflib
 import itertools
 import pathlib
 
@@ -31,10 +32,17 @@ class Candidate:
   Attributes:
     name: str, its method and what else tells it from the others.
     config: its `TrainConfig`, with a workdir of its own.
+    changes: dict from each option that is swept to its value.
   """
 
   name: str
   config: config_lib.TrainConfig
+  changes: dict
+
+  @property
+  def folder(self):
+    """The name of its folder among those of all candidates: str."""
+    return pathlib.Path(self.config.workdir).name
 
 
 def create(config, methods=(), sweeps=()):
@@ -89,7 +97,34 @@ def _candidate(config, changes, folder):
   return Candidate(
     " ".join([config.method, *texts]),
     config.replace(**changes, workdir=str(path)),
+    changes,
   )
+
+
+def untried_values(config, candidates):
+  """Returns what swept options are without a sweep, where no candidate has it.
+
+  Args:
+    config: the `TrainConfig` that the candidates were created from.
+    candidates: list of `Candidate`.
+
+  Returns:
+    dict from option to text.
+  """
+  result = {}
+  for candidate in candidates:
+    method = candidate.config.method
+    usual = config.replace(method=method).values()
+    for name in candidate.changes:
+      tried = [
+        each.changes[name]
+        for each in candidates
+        if each.config.method == method
+      ]
+      if usual[name] not in tried:
+        value = usual[name]
+        result[name] = "auto" if value is None else fields.format_value(value)
+  return result
 
 
 def _parse(sweep, methods):
@@ -103,10 +138,17 @@ def _parse(sweep, methods):
       "they have data, label noise, seed and number of epochs in common. "
       f"Received: sweep={sweep}"
     )
-  if kind is None or not text:
+  if kind is None:
+    similar = difflib.get_close_matches(name, _types(), n=1)
+    hint = f" (do you mean {similar[0]}?)" if similar else ""
     raise errors.InvalidInputError(
       "Argument `sweep` must be OPTION=VALUE,VALUE, with an option of training "
-      f"or of a method. Received: sweep={sweep}"
+      f"or of a method. Received: {name}, which is none{hint}"
+    )
+  if not text:
+    raise errors.InvalidInputError(
+      "Argument `sweep` must be OPTION=VALUE,VALUE. "
+      f"Received: sweep={sweep}, without a value"
     )
   if takers and not set(takers) & set(methods):
     raise errors.InvalidInputError(

@@ -15,7 +15,7 @@ from nct_tf.experiments import candidates as candidates_lib, children
 from nct_tf.input_pipeline import run_data
 from nct_tf.options import fields
 from nct_tf.reporting import text_tables
-from nct_tf.system import interruption
+from nct_tf.system import interruption, quiet
 from nct_tf.training import automatic
 from nct_tf.workdir import layout, restoring
 
@@ -102,9 +102,13 @@ def resolve(config, methods=(), sweeps=()):
   found = candidates_lib.create(config, methods, sweeps)
   if is_default:
     _logger.info(
-      "--validation_fraction=%g: held out, so that candidates are compared on "
-      "examples that none has trained on",
+      "--validation_fraction=%g, not 0: candidates are compared on examples "
+      "that none has trained on",
       _VALIDATION_FRACTION,
+    )
+  for name, value in candidates_lib.untried_values(config, found).items():
+    _logger.info(
+      "--sweep: %s=%s, its value by itself, is not tried", name, value
     )
   folders = [layout.Workdir(each.config.workdir) for each in found]
   begun = [folder.flags_file.exists() for folder in folders]
@@ -237,6 +241,7 @@ def _train(jobs, candidate, num_epochs):
     return 0
   if not is_last and _num_epochs(candidate) >= num_epochs:
     return 0
+  _logger.info("%s: trains, see %s", candidate.name, children.log_file(config))
   return jobs.train(
     config, None if is_last else lambda: _num_epochs(candidate) >= num_epochs
   )
@@ -269,10 +274,11 @@ def _compare(trials):
   """
   # The images' size is the one option of data in which candidates may differ.
   sizes = {each.candidate.config.image_size: each.candidate for each in trials}
-  held_out = {
-    size: run_data.load(candidate.config).noisy.validation
-    for size, candidate in sizes.items()
-  }
+  with quiet.no_messages():  # Each training has told of its data.
+    held_out = {
+      size: run_data.load(candidate.config).noisy.validation
+      for size, candidate in sizes.items()
+    }
   expected, *is_right = (
     _is_right(each.candidate, held_out[each.candidate.config.image_size])
     for each in trials
@@ -314,17 +320,18 @@ def interval_of_difference(difference, first, second):
 
 
 def with_best(config, choice):
-  """Returns the `TrainConfig` of a run of the best candidate, on all examples.
+  """Returns the `TrainConfig` of a run of the best candidate.
+
+  It trains on what was held out, too.
 
   Args:
     config: the `TrainConfig` with the folder of all runs.
-    choice: a `Choice`. What was held out is trained on, too, so nothing can
-      stop that run early.
+    choice: a `Choice`. Nothing is held out that could stop that run early.
   """
   return choice.best.config.replace(
     validation_fraction=0.0,
     early_stopping=None,
-    workdir=str(pathlib.Path(config.workdir, "best")),
+    workdir=str(pathlib.Path(config.workdir, f"best_{choice.best.folder}")),
   )
 
 
@@ -367,20 +374,24 @@ def _format_behind(trial, choice):
 
 
 def _verdict(choice):
-  """Returns a sentence on what is chosen, and how sure that is."""
-  best, name = choice.trials[0], choice.best.name
-  rivals = choice.rivals
-  if not rivals:
-    return f"Chosen: {name}, ahead of all others by more than chance explains."
-  text = (
-    f"Chosen: {name}, which is ahead. No clear winner: "
-    f"{choice.num_held_out:,} held-out examples cannot tell it from "
-    + ", ".join(each.candidate.name for each in rivals)
-  )
-  cheapest = min(rivals, key=lambda each: each.seconds)
-  if cheapest.seconds >= best.seconds:
-    return f"{text}."
-  return (
-    f"{text}; of these, {cheapest.candidate.name} took the least time, "
-    f"{units.seconds(cheapest.seconds)}."
-  )
+  """Returns a sentence on what is chosen, and one on how sure that is."""
+  name, rivals = choice.best.name, choice.rivals
+  stopped = [t for t in choice.trials[1:] if t.behind is None]
+  if rivals:
+    names = ", ".join(each.candidate.name for each in rivals)
+    text = (
+      f"Chosen: {name}, which is ahead. No clear winner: "
+      f"{choice.num_held_out:,} held-out examples cannot tell it from {names}."
+    )
+    cheapest = min(rivals, key=lambda each: each.seconds)
+    if cheapest.seconds < choice.trials[0].seconds:
+      text += f" If cost counts, take {cheapest.candidate.name}."
+  elif len(choice.trials) == len(stopped) + 1:
+    text = f"Chosen: {name}, the only one that trained to its end."
+  else:
+    text = f"Chosen: {name}, ahead of the others by more than chance explains."
+  if stopped:
+    text += (
+      " Those that were stopped were behind by then; they might have caught up."
+    )
+  return text

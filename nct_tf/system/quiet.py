@@ -1,6 +1,7 @@
-"""Silence while TensorFlow is imported, and in what it logs."""
+"""Silence while TensorFlow is imported, in what it logs, and of our own."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -28,3 +29,13 @@ def silence():
     finally:
       os.dup2(original, 2)
       os.close(original)
+
+
+@contextlib.contextmanager
+def no_messages():
+  """Holds back what is logged, in all threads, but for warnings and errors."""
+  logging.disable(logging.INFO)
+  try:
+    yield
+  finally:
+    logging.disable(logging.NOTSET)

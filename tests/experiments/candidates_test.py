@@ -43,7 +43,7 @@ class CandidatesTest(parameterized.TestCase):
 
   @parameterized.parameters(
     (("standard",), (), "at least two.*standard alone"),
-    (("standard", "elr"), ("elr_lamda=1",), "OPTION=VALUE.*elr_lamda=1"),
+    (("standard", "elr"), ("elr_lamda=1",), "OPTION=VALUE.*mean elr_lambda"),
     (("standard", "elr"), ("elr_lambda",), "OPTION=VALUE"),
     (("standard", "elr"), ("seed=1,2",), "seed.* in common.*sweep=seed=1,2"),
     (("standard", "elr"), ("noise_rate=0.1,0.2",), "label noise.* in common"),

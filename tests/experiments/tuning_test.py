@@ -1,6 +1,7 @@
 """Tests of the choice among trainings."""
 
 import dataclasses
+import logging
 import pathlib
 import tempfile
 from unittest import mock
@@ -52,7 +53,10 @@ class TuningTest(absltest.TestCase):
     np.testing.assert_allclose((low + high) / 2, best.score - worst.score)
     self.assertEqual(choice.rivals, [worst] * (low <= 0))
     self.assertContainsSubset(
-      ["--target_variability_max=0.3", f"--workdir={self.folder}/runs/best"],
+      [
+        "--target_variability_max=0.3",
+        f"--workdir={self.folder}/runs/best_nct_target_variability_max=0.3",
+      ],
       tuning.with_best(config, choice).to_flags(),
     )
     # What has ended is not trained again.
@@ -61,6 +65,15 @@ class TuningTest(absltest.TestCase):
     again = tuning.tune(tuning.resolve(config, sweeps=[_SWEEP]))
     self.assertEqual(again, choice)
     self.assertEqual(result.stat().st_mtime_ns, before)
+
+  def test_a_usual_value_that_is_not_tried_is_named(self):
+    config = self.config(method="co_teaching")
+    for values, is_named in (("0.1,0.2", True), ("0.1,estimated", False)):
+      with self.assertLogs("nct_tf", "INFO") as logs:
+        tuning.resolve(config, sweeps=[f"forget_rate={values}"])
+        logging.getLogger("nct_tf").info("the end")
+      text = "".join(logs.output)
+      self.assertEqual("forget_rate=estimated, its value" in text, is_named)
 
   def test_a_fifth_is_held_out_if_nothing_else_is_said(self):
     config = tiny_run.tiny_config(workdir=str(self.folder))
@@ -116,14 +129,32 @@ class TuningTest(absltest.TestCase):
     text = " ".join(tuning.format_choice(choice).split())
     self.assertRegex(text, r"Chosen: gce, .* No clear winner: .* it from elr")
     # Both cannot be told apart, so what they cost counts.
-    self.assertIn("elr took the least time, 2.0 s", text)
+    self.assertIn("If cost counts, take elr.", text)
     self.assertIn("-2.0 to +4.0", text)
     trials = (
       choice.trials[0],
       dataclasses.replace(second, behind=(0.01, 0.07)),
     )
     text = tuning.format_choice(tuning.Choice(trials, 100))
-    self.assertIn("Chosen: gce, ahead of all others by more than", text)
+    self.assertIn("Chosen: gce, ahead of the others by more than", text)
+
+  def test_who_was_stopped_is_not_said_to_be_worse(self):
+    first, other, third = candidates.create(
+      self.config(), ["gce", "elr", "sce"]
+    )
+    best, stopped = (
+      tuning.Trial(first, 12, 0.8, 3.0),
+      tuning.Trial(other, 3, 0.5, 1.0),
+    )
+    text = tuning.format_choice(tuning.Choice((best, stopped), 100))
+    text = " ".join(text.split())
+    self.assertIn("Chosen: gce, the only one that trained to its end.", text)
+    self.assertIn("stopped were behind by then; they might have", text)
+    behind = tuning.Trial(third, 12, 0.7, 3.0, behind=(0.05, 0.15))
+    text = tuning.format_choice(tuning.Choice((best, behind, stopped), 100))
+    text = " ".join(text.split())
+    self.assertIn("ahead of the others by more than chance", text)
+    self.assertIn("stopped were behind by then; they might have", text)
 
   @long_tests.only
   def test_a_training_that_stops_early_is_no_failure(self):
