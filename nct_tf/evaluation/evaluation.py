@@ -147,7 +147,12 @@ def _load_other(directory, result, dataset, changes):
   else:
     other = {"changes": None, "num_trained_on": None}
   if other:
-    _logger.warning("%s", _describe_risk(config.dataset, other))
+    num_test, num_train = len(loaded.test_labels), len(loaded.train_labels)
+    split = (
+      f"the test split of {config.dataset}, {num_test:,} of its "
+      f"{num_test + num_train:,} examples"
+    )
+    _logger.warning("%s", _describe_risk(split, other))
   return config, loaded, other
 
 
@@ -171,9 +176,9 @@ def _compare(before, now):
   return {"changes": changes, "num_trained_on": num_trained_on}
 
 
-def _describe_risk(dataset, other):
+def _describe_risk(split, other):
   text = (
-    f"Evaluates on {dataset}, other data than the run was trained on "
+    f"Evaluates on {split}: other data than the run was trained on "
     f"({other['changes'] or 'in what they differ is not known'})."
   )
   count = other["num_trained_on"]
