@@ -65,7 +65,7 @@ def main(options):
       path = results.folder / f"{table.folder}.png"
       print(ranking.summarize(cells, found, path) + "\n")
     print(pages.format_table(table, cells, found, seeds))
-    firsts = dict.fromkeys(str(folders[0]) for folders in found.values())
+    firsts = dict.fromkeys(str(f[0]) for f in found.values() if f)
     next_steps.say("compare", f"--workdirs={','.join(firsts)}")
     return
   if figure == 3:

@@ -6,29 +6,69 @@ import re
 
 from absl.testing import absltest
 
-from nct_tf.experiments import pages, reproduction, tables
+from nct_tf.experiments import (
+  pages,
+  ranking,
+  regret,
+  reproduction,
+  tables,
+  tuning,
+)
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TEXT = (_ROOT / "RESULTS.md").read_text(encoding="utf-8")
 
 
+def _table_of(command):
+  """Returns the `Table` of a command's flags, and its chosen `Cell`s."""
+  flags = dict(
+    flag.removeprefix("--").split("=")
+    for flag in command.replace("\\\n", " ").split()
+    if "=" in flag
+  )
+  table = tables.load(flags["table"], flags["scale"])
+  names = flags["cell"].split(",") if "cell" in flags else ()
+  return table, table.choose(names)
+
+
+def _squeeze(text):
+  """Returns text without the spaces that align the columns of a table."""
+  return re.sub(" +", " ", text)
+
+
 class ResultsTest(absltest.TestCase):
-  def test_tables_are_what_their_commands_print(self):
+  def setUp(self):
+    super().setUp()
     self.addCleanup(os.chdir, os.getcwd())
     os.chdir(_ROOT)  # The links are relative to where a command is run.
-    results = reproduction.Results("results")
+    self.results = reproduction.Results("results")
+
+  def test_tables_are_what_their_commands_print(self):
     commands = re.findall(r"-m scripts\.reproduce (--table=(?:\\\n|.)*)", _TEXT)
-    self.assertLen(commands, 5)
+    self.assertLen(commands, 6)
     for command in commands:
-      flags = dict(
-        flag.removeprefix("--").split("=")
-        for flag in command.replace("\\\n", " ").split()
-      )
-      table = tables.load(flags["table"], flags["scale"])
-      cells = table.choose(flags.get("cell", "").split(",") * ("cell" in flags))
-      found = results.of_cells(cells, (0, 1, 2))
+      table, cells = _table_of(command)
+      found = self.results.of_cells(cells, (0, 1, 2))
       printed = pages.format_table(table, cells, found, (0, 1, 2))
       self.assertIn(printed, _TEXT, f"{command} prints\n{printed}")
+
+  def test_methods_are_ranked_as_printed(self):
+    cells = tables.load("methods", "cpu").choose(())
+    found = self.results.of_cells(cells, (0, 1, 2))
+    ranked = ranking.rank(cells, found)
+    printed = ranking.format_ranking(ranked)
+    self.assertIn(printed, _TEXT, printed)
+    regrets = regret.format_regrets(
+      regret.measure(cells, found), ranking.titles(ranked)
+    )
+    self.assertIn(regrets, _TEXT, regrets)
+    mean = regrets.splitlines()[-1].split("|")[5].strip()
+    self.assertEqual(mean, f"{100 * tuning.MEASURED_REGRET:.1f}")
+    # Each method's own page has its row.
+    page = (_ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    for row in printed.splitlines()[2:]:
+      if "told the noise" not in row:
+        self.assertIn(_squeeze(row), _squeeze(page), row)
 
   def test_links_lead_somewhere(self):
     links = set(re.findall(r"\]\((?!https?:)([^)#]+)\)", _TEXT))

@@ -214,6 +214,23 @@ class BadFlagsTest(ScriptsTestCase):
     self.assert_one_line(run(script, *arguments), message)
     self.assertFalse((_ROOT / "unused").exists())
 
+  def test_what_was_run_so_far_is_shown_without_training(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    place = pathlib.Path("cpu", "table1", "sym0")
+    shutil.copytree(_ROOT / "results" / place, folder / place)
+    process = run(
+      "reproduce",
+      "--table=1",
+      "--scale=cpu",
+      "--cell=sym0,sym0_standard",
+      f"--results_dir={folder}",
+      "--notrain",
+    )
+    self.assertEqual(process.returncode, 0, process.stderr)
+    self.assertRegex(process.stdout, r"\| NCT +\| Last +\| +\[8")
+    self.assertNotIn("Standard", process.stdout)
+    self.assertNotIn(",", process.stdout.splitlines()[-1])  # One workdir.
+
   def test_figure_2_needs_no_runs(self):
     for script in ("reproduce", "plot"):
       folder = self.enter_context(tempfile.TemporaryDirectory())

@@ -47,18 +47,21 @@ def summarize(cells, found, path):
   """
   ranked = rank(cells, found)
   draw(ranked, path)
-  titles = _titles(ranked)
   return "\n\n".join(
     [
       format_ranking(ranked),
       f"Picture: {path}",
-      regret.format_regrets(regret.measure(cells, found), titles),
+      regret.format_regrets(regret.measure(cells, found), titles(ranked)),
     ]
   )
 
 
-def _titles(ranked):
-  """Returns dict from method to its title, of those that are told nothing."""
+def titles(ranked):
+  """Returns dict from method to title, of those that are told nothing.
+
+  Args:
+    ranked: list of `RankedMethod`, of `rank`.
+  """
   return {each.method: each.title for each in ranked if not each.is_told}
 
 
@@ -188,7 +191,7 @@ def draw(ranked, path):
     ranked: list of `RankedMethod`, of `rank`.
     path: str or path of the PNG file.
   """
-  titles = _titles(ranked)
+  by_method = titles(ranked)
   plotting.plot_ranking(
     {
       each.title: {
@@ -199,6 +202,6 @@ def draw(ranked, path):
       if each.accuracies
     },
     path,
-    marked=titles.get(tables.MAIN_ROW),
-    baseline=titles.get(tables.BASELINE),
+    marked=by_method.get(tables.MAIN_ROW),
+    baseline=by_method.get(tables.BASELINE),
   )

@@ -237,9 +237,12 @@ def plot_ranking(accuracies, path, marked=None, baseline=None):
     ax.set_title(noise, fontsize="medium")
   for ax in list(all_axes)[len(noises) :]:
     ax.set_visible(False)
-  canvas.supxlabel(
-    "accuracy after the last epoch in percent", fontsize="medium"
-  )
+  label = "accuracy after the last epoch in percent"
+  if marked is not None:
+    label += f"; diamond: {marked}"
+  if baseline is not None:
+    label += f"; dashed line: {baseline}"
+  canvas.supxlabel(label, fontsize="medium")
   _save(canvas, path)
 
 
