@@ -366,7 +366,8 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
 
   table: str | None = fields.option(
     None,
-    "The paper's table; or methods, by noise, with --scale=cpu or gpu.",
+    "The paper's table; or methods, by noise, with --scale=cpu or gpu; or "
+    "methods_augmented, the same with crop and flip, with --scale=cpu.",
     choices=tables.NAMES,
   )
   published: str | None = fields.option(
@@ -414,6 +415,11 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
       raise errors.InvalidInputError(
         "Argument `dataset` must be folder:PATH, csv:FILE or npz:FILE. "
         f"Received: dataset={self.dataset}"
+      )
+    if self.figure is not None and not self.train:
+      raise errors.InvalidInputError(
+        "Argument `train` must not be false with `figure`: scripts.plot draws "
+        f"figures of finished runs. Received: train=False, figure={self.figure}"
       )
     if self.published and self.scale != "paper":
       raise errors.InvalidInputError(

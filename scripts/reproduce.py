@@ -62,7 +62,8 @@ def main(options):
   if figure is None:
     found = results.of_some(elsewhere, seeds)
     if table.name in tables.RANKED:
-      path = results.folder / f"{table.folder}.png"
+      # A part of the table must not take the place of the whole one's picture.
+      path = None if options.cell else results.folder / f"{table.folder}.png"
       print(ranking.summarize(cells, found, path) + "\n")
     print(pages.format_table(table, cells, found, seeds))
     firsts = dict.fromkeys(str(f[0]) for f in found.values() if f)

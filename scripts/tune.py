@@ -4,11 +4,11 @@ Takes the flags of scripts.train, and trains once for each combination of
 --methods and --sweep. The test split has no influence on the choice.
 
 Examples:
-  python -m scripts.tune --dataset=folder:pictures --validation_fraction=0.2 \
+  python -m scripts.tune --dataset=folder:pictures \
     --methods=standard,nct,elr,co_teaching --jobs=2 --workdir=runs/tuning
   python -m scripts.tune --dataset=digits --augmentation=none \
     --noise_type=symmetric_inclusive --noise_rate=0.5 --num_epochs=50 \
-    --network=simple_cnn --width=16 --validation_fraction=0.2 \
+    --network=simple_cnn --width=16 \
     --sweep=target_variability_max=0,0.3,0.5 --workdir=runs/tuning
 """
 

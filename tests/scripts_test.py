@@ -198,6 +198,7 @@ class BadFlagsTest(ScriptsTestCase):
     ("reproduce", ("--table=1", "--cell=sym99"), "`cell` must be one of cifar"),
     ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),
     ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),
+    ("reproduce", ("--figure=1", "--notrain"), "scripts.plot draws figures"),
     ("plot", ("--figure=1", "--scale=gpu"), "has figures, paper or cpu"),
     ("plot", ("--figure=2", "--output=a.pdf"), "must end in .png"),
     ("tune", ("--workdir=unused", "--num_folds=5", "--fold=0"), "`num_folds`"),

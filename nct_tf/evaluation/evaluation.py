@@ -147,10 +147,11 @@ def _load_other(directory, result, dataset, changes):
   else:
     other = {"changes": None, "num_trained_on": None}
   if other:
-    num_test, num_train = len(loaded.test_labels), len(loaded.train_labels)
+    splits = (loaded.train_labels, loaded.validation_labels, loaded.test_labels)
+    num_all = sum(len(labels) for labels in splits if labels is not None)
     split = (
-      f"the test split of {config.dataset}, {num_test:,} of its "
-      f"{num_test + num_train:,} examples"
+      f"the test split of {config.dataset}, {len(loaded.test_labels):,} of its "
+      f"{num_all:,} examples"
     )
     _logger.warning("%s", _describe_risk(split, other))
   return config, loaded, other

@@ -72,6 +72,12 @@ def create(config, methods=(), sweeps=()):
       "Argument `sweep` must name each option once. Received: "
       + " ".join(sweeps)
     )
+  if "image_size" in values and config.noise_type == "instance_dependent":
+    raise errors.InvalidInputError(
+      "Argument `sweep` must not name image_size with --noise_type="
+      "instance_dependent, as labels would differ. Received: "
+      + " ".join(sweeps)
+    )
   result = []
   for method in methods:
     of_method = config.replace(method=method)
@@ -102,16 +108,16 @@ def _candidate(config, changes, folder):
 
 
 def untried_values(config, candidates):
-  """Returns what swept options are without a sweep, where no candidate has it.
+  """Returns the usual values of swept options that no candidate has.
 
   Args:
     config: the `TrainConfig` that the candidates were created from.
     candidates: list of `Candidate`.
 
   Returns:
-    dict from option to text.
+    list of str, such as `forget_rate=estimated of jocor`.
   """
-  result = {}
+  result = []
   for candidate in candidates:
     method = candidate.config.method
     usual = config.replace(method=method).values()
@@ -123,8 +129,10 @@ def untried_values(config, candidates):
       ]
       if usual[name] not in tried:
         value = usual[name]
-        result[name] = "auto" if value is None else fields.format_value(value)
-  return result
+        text = "auto" if value is None else fields.format_value(value)
+        owner = f" of {method}" if methods_lib.having(name) else ""
+        result.append(f"{name}={text}{owner}")
+  return list(dict.fromkeys(result))
 
 
 def _parse(sweep, methods):

@@ -43,17 +43,17 @@ def summarize(cells, found, path):
   Args:
     cells: see `rank`.
     found: see there.
-    path: str or path of the PNG file.
+    path: str or path of the PNG file; None for no picture.
   """
   ranked = rank(cells, found)
-  draw(ranked, path)
-  return "\n\n".join(
-    [
-      format_ranking(ranked),
-      f"Picture: {path}",
-      regret.format_regrets(regret.measure(cells, found), titles(ranked)),
-    ]
-  )
+  parts = [
+    format_ranking(ranked),
+    regret.format_regrets(regret.measure(cells, found), titles(ranked)),
+  ]
+  if path is not None:
+    draw(ranked, path)
+    parts.append(f"Picture: {path}")
+  return "\n\n".join(parts)
 
 
 def titles(ranked):

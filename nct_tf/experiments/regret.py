@@ -100,7 +100,9 @@ def format_regrets(regrets, titles):
     titles: dict from method to the title of its row.
   """
   if not regrets:
-    return "No column has two runs, so no choice among them is measured"
+    return (
+      "No column has two runs that held examples out, so no choice is measured"
+    )
   fixed = [titles[method] for method in _FIXED if method in titles]
   rows = [
     (
@@ -133,6 +135,9 @@ def _means(regrets, fixed):
   columns = [
     [each.of(each.chosen) for each in regrets],
     [each.of(each.halved_chosen) for each in regrets],
-    *([each.of(title) for each in regrets] for title in fixed),
+    *(
+      [each.of(title) for each in regrets if title in each.accuracies]
+      for title in fixed
+    ),
   ]
-  return [f"{100 * np.mean(column):.1f}" for column in columns]
+  return [f"{100 * np.mean(each):.1f}" if each else "" for each in columns]

@@ -204,6 +204,11 @@ def load_published(name):
 
 def _read(path, scale, main_row):
   content = json.loads(path.read_text(encoding="utf-8"))
+  if "base" in content:  # It is another table, but for what it says itself.
+    path_of_base = path.with_stem(content["base"])
+    base = json.loads(path_of_base.read_text(encoding="utf-8"))
+    flags = {**base["flags"], **content["flags"]}
+    content = {**base, **content, "flags": flags}
   cells = [
     _cell(content, row, column, main_row)
     for row in content["rows"]

@@ -34,8 +34,9 @@ def silence():
 @contextlib.contextmanager
 def no_messages():
   """Holds back what is logged, in all threads, but for warnings and errors."""
+  before = logging.root.manager.disable
   logging.disable(logging.INFO)
   try:
     yield
   finally:
-    logging.disable(logging.NOTSET)
+    logging.disable(before)

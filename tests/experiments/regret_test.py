@@ -65,6 +65,9 @@ class RegretTest(absltest.TestCase):
     (measured,) = regret.measure(cells, found)
     self.assertLen(measured.accuracies, 4)
     self.assertIn("No column", regret.format_regrets([], {}))
+    # A method that was not run there has no regret.
+    text = regret.format_regrets([measured], {"nct": "x", "standard": "NCT"})
+    self.assertRegex(text, r"20 % .*\| +\| +0\.0 \|")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,16 @@ class ExperimentTablesTest(parameterized.TestCase):
           [0.0, 0.1, 0.3, 0.5, 0.7, 0.9],
         )
 
+  def test_a_table_may_be_another_one_but_for_a_flag(self):
+    cells = tables.load("methods", "cpu").cells
+    augmented = tables.load("methods_augmented", "cpu").cells
+    self.assertEqual(list(cells), list(augmented))
+    for name, cell in cells.items():
+      self.assertEqual(
+        augmented[name].config(0),
+        cell.config(0).replace(augmentation="crop_flip"),
+      )
+
   def test_unknown_names_are_refused(self):
     with self.assertRaisesRegex(errors.InvalidInputError, "`cell`.*sym99"):
       tables.load("1", "cpu").choose(["sym99"])

@@ -73,7 +73,7 @@ class TuningTest(absltest.TestCase):
         tuning.resolve(config, sweeps=[f"forget_rate={values}"])
         logging.getLogger("nct_tf").info("the end")
       text = "".join(logs.output)
-      self.assertEqual("forget_rate=estimated, its value" in text, is_named)
+      self.assertEqual("forget_rate=estimated of co_teaching" in text, is_named)
 
   def test_a_fifth_is_held_out_if_nothing_else_is_said(self):
     config = tiny_run.tiny_config(workdir=str(self.folder))
@@ -148,6 +148,7 @@ class TuningTest(absltest.TestCase):
     )
     text = tuning.format_choice(tuning.Choice((best, stopped), 100))
     text = " ".join(text.split())
+    self.assertIn("choices among 22 methods were 4.9 points behind", text)
     self.assertIn("Chosen: gce, the only one that trained to its end.", text)
     self.assertIn("stopped were behind by then; they might have", text)
     behind = tuning.Trial(third, 12, 0.7, 3.0, behind=(0.05, 0.15))
@@ -155,6 +156,13 @@ class TuningTest(absltest.TestCase):
     text = " ".join(text.split())
     self.assertIn("ahead of the others by more than chance", text)
     self.assertIn("stopped were behind by then; they might have", text)
+
+  def test_what_was_measured_of_methods_is_not_said_of_options(self):
+    sweep = candidates.create(self.config(), ["gce"], ["gce_q=0.5,0.7"])
+    trials = [tuning.Trial(each, 12, 0.8, 3.0, (0.01, 0.02)) for each in sweep]
+    self.assertNotIn(
+      "Measured", tuning.format_choice(tuning.Choice(tuple(trials), 100))
+    )
 
   @long_tests.only
   def test_a_training_that_stops_early_is_no_failure(self):
