@@ -190,11 +190,6 @@ class BadFlagsTest(ScriptsTestCase):
       "cells of cifar10, cifar100",
     ),
     ("reproduce", ("--table=7",), "--table=7"),
-    (
-      "reproduce",
-      ("--table=1", "--notrain", "--results_dir=unused"),
-      "no finished run of these cells",
-    ),
     ("reproduce", ("--table=1", "--cell=sym99"), "`cell` must be one of cifar"),
     ("reproduce", ("--table=2", "--scale=cpu"), "`table` must be one of 1, 5"),
     ("plot", ("--figure=1", "--results_dir=unused"), "needs a run of cell"),
@@ -215,6 +210,7 @@ class BadFlagsTest(ScriptsTestCase):
     self.assert_one_line(run(script, *arguments), message)
     self.assertFalse((_ROOT / "unused").exists())
 
+  @long_tests.only
   def test_what_was_run_so_far_is_shown_without_training(self):
     folder = self.enter_context(tempfile.TemporaryDirectory())
     place = pathlib.Path("cpu", "table1", "sym0")

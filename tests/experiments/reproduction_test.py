@@ -118,6 +118,12 @@ class ReproductionTest(absltest.TestCase):
     ):
       yield
 
+  def test_nothing_to_show_is_an_error(self):
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "no finished run of these cells"
+    ):
+      self.results().of_some(self.cells, (0, 1))
+
   def test_runs_are_kept_told_and_not_made_again(self):
     with self.fake_python():
       self.check_runs_are_kept()
