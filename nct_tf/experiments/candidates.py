@@ -39,11 +39,6 @@ class Candidate:
   config: config_lib.TrainConfig
   changes: dict
 
-  @property
-  def folder(self):
-    """The name of its folder among those of all candidates: str."""
-    return pathlib.Path(self.config.workdir).name
-
 
 def create(config, methods=(), sweeps=()):
   """Lists all combinations of methods and values.

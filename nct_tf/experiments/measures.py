@@ -41,15 +41,14 @@ def measure_all(cells, measures, found):
     cell.name: measure(cell, measures, found[cell.name]) for cell in cells
   }
   baselines = {
-    cell.column: dict(measured[cell.name])
+    cell.column: measured[cell.name]
     for cell in cells
     if cell.config(0).method == tables.BASELINE
   }
-  for cell in cells:
-    own = measured[cell.name]
-    times = {name: own.pop(name) for name in tables.RELATIVE if name in own}
-    own |= relative_to(times, baselines.get(cell.column, {}))
-  return measured
+  return {
+    cell.name: _relative_to(measured[cell.name], baselines.get(cell.column, {}))
+    for cell in cells
+  }
 
 
 def measure(cell, measures, folders):
@@ -123,21 +122,22 @@ def measure_run(accuracy, result, history):
   return measures
 
 
-def relative_to(statistics, baselines):
-  """Returns measures as multiples of another cell's: dict of `Statistic`.
+def _relative_to(statistics, baseline):
+  """Returns a cell's dict with times as multiples of another cell's.
 
   Args:
     statistics: dict of `measure`.
-    baselines: dict of `measure`, of the cell that they are compared with. What
-      it lacks is left out.
+    baseline: dict of `measure`, of the cell that it is compared with. Times
+      that it lacks are left out.
   """
-  return {
-    name: dataclasses.replace(
-      each, mean=each.mean / baselines[name].mean, std=None
-    )
-    for name, each in statistics.items()
-    if name in baselines
-  }
+  result = {}
+  for name, each in statistics.items():
+    if name not in tables.RELATIVE:
+      result[name] = each
+    elif name in baseline:
+      mean = each.mean / baseline[name].mean
+      result[name] = dataclasses.replace(each, mean=mean, std=None)
+  return result
 
 
 def _statistic(values):

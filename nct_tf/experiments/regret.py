@@ -104,17 +104,18 @@ def format_regrets(regrets, titles):
       "No column has two runs that held examples out, so no choice is measured"
     )
   fixed = [titles[method] for method in _FIXED if method in titles]
-  rows = [
-    (
-      column,
-      _numbers(len(each.accuracies) for each in own),
-      _names(each.chosen for each in own),
-      _names(each.best for each in own),
-      *_means(own, fixed),
+  rows = []
+  for column in dict.fromkeys(each.column for each in regrets):
+    own = [each for each in regrets if each.column == column]
+    rows.append(
+      (
+        column,
+        _range(len(each.accuracies) for each in own),
+        _names(each.chosen for each in own),
+        _names(each.best for each in own),
+        *_means(own, fixed),
+      )
     )
-    for column in dict.fromkeys(each.column for each in regrets)
-    for own in [[each for each in regrets if each.column == column]]
-  ]
   rows.append(("mean", "", "", "", *_means(regrets, fixed)))
   header = ["", "among", "chosen", "best", "regret", "regret with halving"]
   header += [f"always {title}" for title in fixed]
@@ -125,9 +126,9 @@ def _names(names):
   return ", ".join(dict.fromkeys(names))
 
 
-def _numbers(numbers):
-  low, *_, high = sorted(numbers) * 2
-  return str(low) if low == high else f"{low} to {high}"
+def _range(numbers):
+  numbers = sorted(set(numbers))
+  return " to ".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))
 
 
 def _means(regrets, fixed):

@@ -77,6 +77,11 @@ class Choice:
     """The `Trial`s that the held-out examples cannot tell from the best."""
     return [each for each in self.trials if each.behind and each.behind[0] <= 0]
 
+  @property
+  def stopped(self):
+    """The `Trial`s that did not train to their end."""
+    return [each for each in self.trials[1:] if each.behind is None]
+
 
 def resolve(config, methods=(), sweeps=()):
   """Lists the candidates, with the same value for what is `auto`.
@@ -330,10 +335,11 @@ def with_best(config, choice):
     config: the `TrainConfig` with the folder of all runs.
     choice: a `Choice`. Nothing is held out that could stop that run early.
   """
+  folder = pathlib.Path(choice.best.config.workdir).name
   return choice.best.config.replace(
     validation_fraction=0.0,
     early_stopping=None,
-    workdir=str(pathlib.Path(config.workdir, f"best_{choice.best.folder}")),
+    workdir=str(pathlib.Path(config.workdir, f"best_{folder}")),
   )
 
 
@@ -383,8 +389,7 @@ def _measured(choice):
   """
   if len({each.candidate.config.method for each in choice.trials}) == 1:
     return []
-  is_halved = any(each.behind is None for each in choice.trials[1:])
-  value = MEASURED_REGRET_OF_HALVING if is_halved else MEASURED_REGRET
+  value = MEASURED_REGRET_OF_HALVING if choice.stopped else MEASURED_REGRET
   return [
     "Measured on Fashion-MNIST, without noise and with five kinds of it, such "
     f"choices among 22 methods were {100 * value:.1f} points behind the best "
@@ -394,8 +399,7 @@ def _measured(choice):
 
 def _verdict(choice):
   """Returns what is chosen, and how sure that is: a few sentences."""
-  name, rivals = choice.best.name, choice.rivals
-  stopped = [t for t in choice.trials[1:] if t.behind is None]
+  name, rivals, stopped = choice.best.name, choice.rivals, choice.stopped
   if rivals:
     names = ", ".join(each.candidate.name for each in rivals)
     text = (
