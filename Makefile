@@ -16,8 +16,8 @@ NOISY_DIGITS = --dataset=digits --augmentation=none \
 LONG_TESTS = $(shell grep --recursive --files-with-matches \
   --include='*_test.py' long_tests tests)
 
-.PHONY: help environment train test test-long test-gpu torture bazel build_files lint \
-  format lock clean
+.PHONY: help environment train test test-long test-gpu torture bazel build_files \
+  results lint format lock clean
 
 help:
 	@echo "make environment   install locked versions of everything into .venv"
@@ -28,6 +28,7 @@ help:
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run the test suite with Bazel instead"
 	@echo "make build_files   write the BUILD files from the imports"
+	@echo "make results   write the tables of RESULTS.md from results/"
 	@echo "make lint    check style;  make format  correct it"
 	@echo "make lock    renew constraints/ from setup.py"
 	@echo "make clean   remove the environment and the runs of make train"
@@ -66,6 +67,9 @@ bazel: environment
 # This needs nothing but Python 3.10 or later.
 build_files:
 	@$(or $(PYTHON),python3) -m tools.build_files
+
+results: environment
+	@$(RUN) -m tools.results_tables
 
 lint: environment
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

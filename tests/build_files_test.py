@@ -12,6 +12,15 @@ from absl.testing import absltest, parameterized
 from tests.support import processes
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
+# The tool's own modules.
+_TOOL = (
+  "__init__",
+  "build_files",
+  "build_syntax",
+  "checkout",
+  "floors",
+  "python_files",
+)
 _BUILD = """\
 # `make build_files` writes this file from the imports. It keeps what
 # is added by hand: size, data and the like, and rules that are not Python's.
@@ -43,8 +52,9 @@ class ToolTest(parameterized.TestCase):
       self.enter_context(tempfile.TemporaryDirectory())
     ).resolve()
     (self.root / "tools").mkdir()
-    for path in (_ROOT / "tools").glob("*.py"):
-      shutil.copyfile(path, self.root / "tools" / path.name)
+    for name in _TOOL:
+      path = pathlib.Path("tools", f"{name}.py")
+      shutil.copyfile(_ROOT / path, self.root / path)
 
   def add(self, path, text=""):
     path = self.root / path

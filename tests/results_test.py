@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import tempfile
 
 from absl.testing import absltest
 
@@ -14,22 +15,10 @@ from nct_tf.experiments import (
   tables,
   tuning,
 )
+from tools import results_tables
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 _TEXT = (_ROOT / "RESULTS.md").read_text(encoding="utf-8")
-
-
-def _parse(command):
-  """Returns a command's `Table`, its chosen `Cell`s, and its seeds."""
-  flags = dict(
-    flag.removeprefix("--").split("=")
-    for flag in command.replace("\\\n", " ").split()
-    if "=" in flag
-  )
-  table = tables.load(flags["table"], flags["scale"])
-  names = flags["cell"].split(",") if "cell" in flags else ()
-  seeds = [int(seed) for seed in flags.get("seeds", "0,1,2").split(",")]
-  return table, table.choose(names), seeds
 
 
 def _squeeze(text):
@@ -45,10 +34,10 @@ class ResultsTest(absltest.TestCase):
     self.results = reproduction.Results("results")
 
   def test_tables_are_what_their_commands_print(self):
-    commands = re.findall(r"-m scripts\.reproduce (--table=(?:\\\n|.)*)", _TEXT)
+    commands = results_tables.commands(_TEXT)
     self.assertLen(commands, 6)
     for command in commands:
-      table, cells, seeds = _parse(command)
+      table, cells, seeds = results_tables.parse(command)
       found = self.results.of_cells(cells, seeds)
       printed = pages.format_table(table, cells, found, seeds)
       self.assertIn(printed, _TEXT, f"{command} prints\n{printed}")
@@ -79,6 +68,21 @@ class ResultsTest(absltest.TestCase):
     for row in printed.splitlines()[2:]:
       if "told the noise" not in row:
         self.assertIn(_squeeze(row), _squeeze(page), row)
+
+  def test_the_tool_restores_what_is_changed(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    (folder / "docs").mkdir()
+    for name in ("RESULTS.md", "docs/methods.md"):
+      text = (_ROOT / name).read_text(encoding="utf-8")
+      damaged = re.sub(
+        r"(?m)^\| (JoCoR|mean)  .*|^\| JoCoR .*", "| JoCoR |", text
+      )
+      self.assertNotEqual(damaged, text)
+      (folder / name).write_text(damaged, encoding="utf-8")
+    for path, text in results_tables.renewed(folder).items():
+      original = _ROOT / path.relative_to(folder)
+      # The files are too long to show how they differ.
+      self.assertTrue(text == original.read_text(encoding="utf-8"), path)
 
   def test_links_lead_somewhere(self):
     links = set(re.findall(r"\]\((?!https?:)([^)#]+)\)", _TEXT))

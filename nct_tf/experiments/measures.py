@@ -24,6 +24,18 @@ class Statistic:
   std: float | None
   num_seeds: int
 
+  def to_text(self, num_seeds, scale=100):
+    """Returns the mean, the deviation if there is one, and (n) if it differs.
+
+    Args:
+      num_seeds: int, the n that readers take for granted.
+      scale: float, 100 for percent.
+    """
+    text = f"{scale * self.mean:.1f}"
+    if self.std is not None:
+      text += f" ± {scale * self.std:.1f}"
+    return text if self.num_seeds == num_seeds else f"{text} ({self.num_seeds})"
+
 
 def measure_all(cells, measures, found):
   """Measures cells; times are multiples of the baseline's in the same column.

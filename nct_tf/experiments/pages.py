@@ -111,11 +111,7 @@ def _explain_best(splits):
 def _format_own(statistic, folders, num_seeds, scale):
   if statistic is None:
     return ""
-  text = f"{scale * statistic.mean:.1f}"
-  if statistic.std is not None:
-    text += f" ± {scale * statistic.std:.1f}"
-  if statistic.num_seeds != num_seeds:
-    text += f" ({statistic.num_seeds})"
+  text = statistic.to_text(num_seeds, scale)
   return f"[{text}]({os.path.relpath(folders[0].parent)}/)"
 
 

@@ -148,7 +148,8 @@ def format_ranking(ranked):
   """Returns a table of methods by noise, in Markdown.
 
   The accuracies are percent, with the sample standard deviation where there are
-  several seeds; so is how well wrong labels are found.
+  several seeds; so is how well wrong labels are found. Behind an accuracy of
+  fewer seeds than another one of its column has, their number is in brackets.
 
   Args:
     ranked: list of `RankedMethod`, of `rank`.
@@ -156,10 +157,23 @@ def format_ranking(ranked):
   columns = list(
     dict.fromkeys(column for each in ranked for column in each.accuracies)
   )
+  most_seeds = {
+    column: max(
+      each.accuracies[column].num_seeds
+      for each in ranked
+      if column in each.accuracies
+    )
+    for column in columns
+  }
   rows = [
     [
       each.title,
-      *(_format(each.accuracies.get(column)) for column in columns),
+      *(
+        each.accuracies[column].to_text(number)
+        if column in each.accuracies
+        else ""
+        for column, number in most_seeds.items()
+      ),
       _format_number(each.mean_rank),
       _format_number(each.found, 100),
       _format_number(each.time),
@@ -173,15 +187,6 @@ def format_ranking(ranked):
 
 def _format_number(value, scale=1):
   return "" if value is None else f"{scale * value:.1f}"
-
-
-def _format(statistic):
-  if statistic is None:
-    return ""
-  text = f"{100 * statistic.mean:.1f}"
-  return text + (
-    "" if statistic.std is None else f" ± {100 * statistic.std:.1f}"
-  )
 
 
 def draw(ranked, path):

@@ -5,8 +5,7 @@ have chosen, and how much better the best of them is on clean test labels.
 """
 
 import dataclasses
-
-import numpy as np
+import statistics
 
 from nct_tf.experiments import tables, tuning
 from nct_tf.reporting import text_tables
@@ -94,6 +93,7 @@ def format_regrets(regrets, titles):
   """Returns a table of choices, in Markdown; a line if there is none.
 
   Beside them stands how far one and the same method would be behind the best.
+  A figure is the mean over seeds, and in the last row that over columns.
 
   Args:
     regrets: list of `Regret`.
@@ -104,19 +104,23 @@ def format_regrets(regrets, titles):
       "No column has two runs that held examples out, so no choice is measured"
     )
   fixed = [titles[method] for method in _FIXED if method in titles]
-  rows = []
-  for column in dict.fromkeys(each.column for each in regrets):
-    own = [each for each in regrets if each.column == column]
-    rows.append(
-      (
-        column,
-        _range(len(each.accuracies) for each in own),
-        _names(each.chosen for each in own),
-        _names(each.best for each in own),
-        *_means(own, fixed),
-      )
+  by_column = {}
+  for each in regrets:
+    by_column.setdefault(each.column, []).append(each)
+  means = {column: _means(own, fixed) for column, own in by_column.items()}
+  rows = [
+    (
+      column,
+      _range(len(each.accuracies) for each in own),
+      _names(each.chosen for each in own),
+      _names(each.best for each in own),
+      *map(_format, means[column]),
     )
-  rows.append(("mean", "", "", "", *_means(regrets, fixed)))
+    for column, own in by_column.items()
+  ]
+  # Over kinds of noise: those with more seeds do not count more.
+  over_columns = map(_mean, zip(*means.values(), strict=True))
+  rows.append(("mean", "", "", "", *map(_format, over_columns)))
   header = ["", "among", "chosen", "best", "regret", "regret with halving"]
   header += [f"always {title}" for title in fixed]
   return text_tables.format_markdown(rows, header, "lrll")
@@ -132,13 +136,30 @@ def _range(numbers):
 
 
 def _means(regrets, fixed):
-  """Returns mean regrets: of the choice, of halving, of each fixed row."""
-  columns = [
-    [each.of(each.chosen) for each in regrets],
-    [each.of(each.halved_chosen) for each in regrets],
+  """Returns mean regrets: of the choice, of halving, of each fixed row.
+
+  Args:
+    regrets: list of `Regret`.
+    fixed: sequence of titles of rows.
+
+  Returns:
+    list of float; None for a row that is nowhere among them.
+  """
+  return [
+    _mean(each.of(each.chosen) for each in regrets),
+    _mean(each.of(each.halved_chosen) for each in regrets),
     *(
-      [each.of(title) for each in regrets if title in each.accuracies]
+      _mean(each.of(title) for each in regrets if title in each.accuracies)
       for title in fixed
     ),
   ]
-  return [f"{100 * np.mean(each):.1f}" if each else "" for each in columns]
+
+
+def _mean(values):
+  """Returns the mean of those that are not None; None if there are none."""
+  values = [value for value in values if value is not None]
+  return statistics.fmean(values) if values else None
+
+
+def _format(value):
+  return "" if value is None else f"{100 * value:.1f}"

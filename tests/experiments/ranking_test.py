@@ -84,6 +84,9 @@ class RankingTest(absltest.TestCase):
     (nct,) = (line for line in lines if line.startswith("| NCT"))
     self.assertIn("85.0 ± 7.1", nct)
     self.assertRegex(nct, r"2\.2 \| +36\.3 \| +2\.0 \|$")
+    (elr,) = (line for line in lines if line.startswith("| Early"))
+    self.assertIn("90.0 (1) |", elr)  # NCT has two seeds there.
+    self.assertIn("70.0 |", elr)
     (mixup,) = (line for line in lines if line.startswith("| Mixup"))
     self.assertEqual(mixup.split("|")[3].strip(), "")
 

@@ -53,6 +53,22 @@ class RegretTest(absltest.TestCase):
       r"20 % +\| +4 \| Standard +\| NCT +\| +20\.0 +\| +20\.0 +\| +0\.0 ",
     )
 
+  def test_columns_count_alike_in_the_mean(self):
+    accuracies = {"NCT": 0.9, "Standard": 0.8}
+    choices = [
+      regret.Regret(column, seed, chosen, "NCT", accuracies)
+      for column, seed, chosen in (
+        ("no noise", 0, "NCT"),
+        ("pair flip", 0, "Standard"),
+        ("pair flip", 1, "Standard"),
+        ("pair flip", 2, "NCT"),
+      )
+    ]
+    text = regret.format_regrets(choices, {"nct": "NCT"}).splitlines()
+    self.assertRegex(text[3], r"pair flip \| +2 \| Standard, NCT \|")
+    columns = [line.split("|")[5].strip() for line in text[2:]]
+    self.assertEqual(columns, ["0.0", "6.7", "3.3"])
+
   def test_halving_may_stop_what_is_slow(self):
     accuracies = {name: np.array(run) for name, (run, _) in _RUNS.items()}
     accuracies["sym20_elr"][3] = 2.0
