@@ -1,7 +1,7 @@
 """Writes the tables of RESULTS.md and docs/methods.md anew, from `results/`.
 
-The tables of RESULTS.md are what its own commands print. Their numbers change
-with the runs that are kept; the sentences around them are a person's.
+Those of RESULTS.md are what its commands with `--table` print. Their numbers
+change with the runs that are kept; the sentences around them are a person's.
 """
 
 import argparse

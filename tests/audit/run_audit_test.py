@@ -365,6 +365,7 @@ class OwnValidationTest(absltest.TestCase):
     self.assertLen(noisy.train, 50)
 
 
+@long_tests.only
 class ContradictedTest(absltest.TestCase):
   def test_very_many_contradictions_are_warned_of(self):
     with tempfile.TemporaryDirectory() as path:

@@ -51,12 +51,22 @@ class ToyMethodTest(parameterized.TestCase):
     with open(self.directory.history_file, newline="") as file:
       return [float(row[name]) for row in csv.DictReader(file)]
 
-  def test_ends_alike_where_it_is_killed_within_a_phase_that_restarts(self):
-    self.check_ends_alike(toy_method.PHASE_BEGINS[-1:])
-
   @long_tests.only
   def test_ends_alike_where_it_is_killed_within_each_phase(self):
-    self.check_ends_alike(toy_method.PHASE_BEGINS)
+    workdir = self.folder / "killed"
+    for epoch in toy_method.PHASE_BEGINS:
+      process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.toy_method", str(workdir)],
+        cwd=interrupted_runs.ROOT,
+        stderr=subprocess.DEVNULL,
+      )
+      is_within = interrupted_runs.has_checkpoint(workdir, f"ckpt-{epoch}-2")
+      self.assertTrue(interrupted_runs.wait_for(process, is_within))
+      process.kill()
+      process.wait()
+      self.assertFalse((workdir / "result.json").exists())
+    train(workdir)
+    self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
 
   @parameterized.parameters(
     ("SIGTERM", errors.RESTART_CODE), ("SIGKILL", -signal.SIGKILL)
@@ -73,23 +83,6 @@ class ToyMethodTest(parameterized.TestCase):
     )
     self.assertEqual(process.returncode, code)
     self.assertLen(layout.Workdir(workdir).read_history()["epoch"], 3)
-    train(workdir)
-    self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
-
-  def check_ends_alike(self, epochs):
-    """Trains, and kills the process within each of some epochs."""
-    workdir = self.folder / f"killed{len(epochs)}"
-    for epoch in epochs:
-      process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.toy_method", str(workdir)],
-        cwd=interrupted_runs.ROOT,
-        stderr=subprocess.DEVNULL,
-      )
-      is_within = interrupted_runs.has_checkpoint(workdir, f"ckpt-{epoch}-2")
-      self.assertTrue(interrupted_runs.wait_for(process, is_within))
-      process.kill()
-      process.wait()
-      self.assertFalse((workdir / "result.json").exists())
     train(workdir)
     self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
 
