@@ -1,11 +1,16 @@
 """Trainings in processes of their own, some at a time."""
 
+from concurrent import futures
+import logging
 import os
 import subprocess
 import sys
 import threading
 
 from nct_tf import errors
+from nct_tf.system import interruption
+
+_logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
 
@@ -78,12 +83,54 @@ def _wait(process, is_enough):
         return process.wait()
 
 
+def train_all(trainings, num_jobs, train, finish):
+  """Trains in processes of their own, some at a time, and tells of each end.
+
+  Args:
+    trainings: sequence of what has a `name` and a `config`.
+    num_jobs: int, how many train at a time.
+    train: a function of `Children` and a training that trains it, and returns
+      its exit code. It runs in threads.
+    finish: a function that is called with each training that ended well, in
+      this thread, and returns what to say of it.
+
+  Raises:
+    TrainingInterrupted: if this process or a training was asked to stop. All
+      trainings have ended then.
+    InvalidInputError: if a training failed. All others have ended before.
+  """
+  failed = []
+  jobs = Children(num_jobs)
+  with (
+    interruption.catch(),
+    futures.ThreadPoolExecutor(num_jobs) as pool,
+    jobs,
+  ):
+    tasks = {pool.submit(train, jobs, each): each for each in trainings}
+    for num_done, task in enumerate(futures.as_completed(tasks), 1):
+      training, code = tasks[task], task.result()
+      if code == errors.RESTART_CODE:
+        raise errors.TrainingInterrupted(f"{training.name} was stopped")
+      place = f"{num_done} of {len(tasks)}"
+      if code == 0:
+        text = finish(training)
+        _logger.info("%s: %s (%s)", training.name, text, place)
+      else:
+        failed.append(training.config)
+        _logger.warning("%s failed (%s)", training.name, place)
+  if failed:
+    raise errors.InvalidInputError(
+      f"{len(failed)} of {len(tasks)} trainings failed; {log_file(failed[0])} "
+      f"ends with: {_last_line(failed[0])}"
+    )
+
+
 def log_file(config):
   """Returns the file of what a training prints, beside its workdir: str."""
   return f"{config.workdir}.log"
 
 
-def last_line(config):
+def _last_line(config):
   """Returns the last line that a training has printed: str."""
   with open(log_file(config), encoding="utf-8", errors="replace") as file:
     lines = file.read().split("\n")

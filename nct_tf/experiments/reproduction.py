@@ -1,6 +1,5 @@
 """Runs the cells of the paper's tables, and keeps their results."""
 
-from concurrent import futures
 import dataclasses
 import logging
 import pathlib
@@ -13,7 +12,6 @@ from nct_tf.system import (
   child_process,
   command_line,
   files,
-  interruption,
 )
 from nct_tf.workdir import layout
 
@@ -152,29 +150,14 @@ def run_all(runs, results, num_jobs=1):
     "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
   )
   _download(pending)
-  failed = []
-  jobs = children.Children(num_jobs)
-  with (
-    interruption.catch(),
-    futures.ThreadPoolExecutor(num_jobs) as pool,
-    jobs,
-  ):
-    tasks = {pool.submit(jobs.train, run.config): run for run in pending}
-    for task in futures.as_completed(tasks):
-      run, code = tasks[task], task.result()
-      if code == 0:
-        results.keep(run)
-        _logger.info("%s: %s", run.name, _describe(results, run))
-      elif code == errors.RESTART_CODE:
-        raise errors.TrainingInterrupted(f"{run.name} was stopped")
-      else:
-        failed.append(run)
-        _logger.warning("%s failed", run.name)
-  if failed:
-    raise errors.InvalidInputError(
-      f"{len(failed)} runs failed; {children.log_file(failed[0].config)} ends "
-      f"with: {children.last_line(failed[0].config)}"
-    )
+
+  def finish(run):
+    results.keep(run)
+    return _describe(results, run)
+
+  children.train_all(
+    pending, num_jobs, lambda jobs, run: jobs.train(run.config), finish
+  )
 
 
 def _download(runs):

@@ -1,6 +1,5 @@
 """Choosing among trainings on held-out examples with noisy labels."""
 
-from concurrent import futures
 import dataclasses
 import logging
 import math
@@ -15,7 +14,7 @@ from nct_tf.experiments import candidates as candidates_lib, children
 from nct_tf.input_pipeline import run_data
 from nct_tf.options import fields
 from nct_tf.reporting import text_tables
-from nct_tf.system import interruption, quiet
+from nct_tf.system import quiet
 from nct_tf.training import automatic
 from nct_tf.workdir import layout, restoring
 
@@ -208,50 +207,46 @@ def _score(accuracies, num_epochs):
 
 def _train_all(candidates, num_epochs, num_jobs):
   """Trains candidates up to an epoch, or to their end."""
-  jobs = children.Children(num_jobs)
-  failed = []
-  with (
-    interruption.catch(),
-    futures.ThreadPoolExecutor(num_jobs) as pool,
-    jobs,
-  ):
-    tasks = {
-      pool.submit(_train, jobs, each, num_epochs): each for each in candidates
-    }
-    for task in futures.as_completed(tasks):
-      candidate, code = tasks[task], task.result()
-      if code == 0 or _num_epochs(candidate) >= num_epochs:
-        trial = _trial(candidate, num_epochs)
-        _logger.info(
-          "%s: %s after %d epochs",
-          candidate.name,
-          text_tables.percent(trial.score),
-          trial.num_epochs,
-        )
-      elif code == errors.RESTART_CODE:
-        raise errors.TrainingInterrupted(f"{candidate.name} was stopped")
-      else:
-        failed.append(candidate)
-        _logger.warning("%s failed", candidate.name)
-  if failed:
-    raise errors.InvalidInputError(
-      f"{len(failed)} trainings failed; {children.log_file(failed[0].config)} "
-      f"ends with: {children.last_line(failed[0].config)}"
-    )
+
+  def describe(candidate):
+    trial = _trial(candidate, num_epochs)
+    score = text_tables.percent(trial.score)
+    return f"{score} after {trial.num_epochs} epochs"
+
+  children.train_all(
+    candidates,
+    num_jobs,
+    lambda jobs, candidate: _train(jobs, candidate, num_epochs),
+    describe,
+  )
 
 
 def _train(jobs, candidate, num_epochs):
-  """Trains a candidate up to an epoch, unless it has come so far."""
+  """Trains a candidate up to an epoch, unless it has come so far.
+
+  Returns:
+    int, the exit code; 0 if it has come so far, however it ended.
+  """
   config = candidate.config
-  is_last = num_epochs == config.num_epochs
   if layout.Workdir(config.workdir).find_run(config) == "finished":
     return 0
-  if not is_last and _num_epochs(candidate) >= num_epochs:
+  if num_epochs == config.num_epochs:
+    _tell_of_start(candidate)
+    return jobs.train(config)
+
+  def is_enough():
+    return _num_epochs(candidate) >= num_epochs
+
+  if is_enough():
     return 0
-  _logger.info("%s: trains, see %s", candidate.name, children.log_file(config))
-  return jobs.train(
-    config, None if is_last else lambda: _num_epochs(candidate) >= num_epochs
-  )
+  _tell_of_start(candidate)
+  code = jobs.train(config, is_enough)
+  return 0 if is_enough() else code
+
+
+def _tell_of_start(candidate):
+  path = children.log_file(candidate.config)
+  _logger.info("%s: trains, see %s", candidate.name, path)
 
 
 def _num_epochs(candidate):

@@ -207,7 +207,8 @@ class ReproductionTest(absltest.TestCase):
     with (
       self.fake_python(method="standard"),
       self.assertRaisesRegex(
-        errors.InvalidInputError, r"1 runs failed; .*\.log ends with: .*at most"
+        errors.InvalidInputError,
+        r"1 of 2 trainings failed; .*\.log ends with: .*at most",
       ),
     ):
       reproduction.run_all([bad, good], results, num_jobs=2)
