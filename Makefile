@@ -24,7 +24,7 @@ help:
 	@echo "make train   train on noisy digits, NCT and standard (2 minutes)"
 	@echo "make test    run the test suite (5 minutes)"
 	@echo "make test-long   kill runs, workers and exports, and more (25 minutes)"
-	@echo "make test-gpu   what has to hold on a GPU (4 minutes; needs one)"
+	@echo "make test-gpu   what has to hold on a GPU (needs one)"
 	@echo "make torture   kill runs two hundred times (40 minutes)"
 	@echo "make bazel   run the test suite with Bazel instead"
 	@echo "make build_files   write the BUILD files from the imports"
