@@ -107,15 +107,19 @@ def fit(model, config, data, directory, interruption):
     # The order matters. When an epoch begins, a restart comes before the
     # schedules. When it ends, evaluations come first, so that the guard and the
     # files see their results. What a method does between epochs comes before
-    # the checkpoint, which holds it.
+    # the checkpoint, which holds it, and behind the method's own schedules,
+    # which log what they were in this epoch. A wish to stop may interrupt it,
+    # and then all of the epoch's end is done anew. So what must be done once,
+    # the velocity's change with the learning rate, comes behind it.
     callback_list = [
       *_evaluations(config, data.noisy, measuring, ending),
       phases_lib.PhaseBegin(model, phases, state),
-      *_schedules(model, config, phases),
+      *epoch_schedules.model_schedules(model, config.num_epochs),
       callbacks.NanGuard(records.saved),
       callbacks.BetweenEpochs(
         model, measuring.training_set(config.num_epochs), state
       ),
+      *_optimizer_schedules(model, config, phases),
     ]
     if is_chief:
       callback_list += [
@@ -215,8 +219,8 @@ def _evaluations(config, noisy, measuring, ending):
   return result
 
 
-def _schedules(model, config, phases):
-  """Returns the callbacks that set the values that depend on the epoch."""
+def _optimizer_schedules(model, config, phases):
+  """Returns the callbacks that set the optimizer's values of an epoch."""
 
   def learning_rate(epoch):
     rate = phases.learning_rate(epoch)
@@ -253,7 +257,7 @@ def _schedules(model, config, phases):
         "beta_1", momentum, optimizers.beta_1(model.optimizer).assign
       )
     )
-  return result + epoch_schedules.model_schedules(model, config.num_epochs)
+  return result
 
 
 def _curves(directory, history, stack):

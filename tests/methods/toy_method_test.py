@@ -68,21 +68,27 @@ class ToyMethodTest(parameterized.TestCase):
     train(workdir)
     self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
 
+  # After the second epoch the learning rate changes, after the fourth the
+  # networks begin anew.
   @parameterized.parameters(
-    ("SIGTERM", errors.RESTART_CODE), ("SIGKILL", -signal.SIGKILL)
+    ("SIGTERM", 1, errors.RESTART_CODE),
+    ("SIGTERM", 3, errors.RESTART_CODE),
+    ("SIGKILL", 3, -signal.SIGKILL),
   )
   @long_tests.only
-  def test_ends_alike_where_it_is_stopped_between_epochs(self, name, code):
-    workdir = self.folder / name
+  def test_ends_alike_where_it_is_stopped_between_epochs(
+    self, name, epoch, code
+  ):
+    workdir = self.folder / f"{name}{epoch}"
     command = [sys.executable, "-m", "tests.support.toy_method", str(workdir)]
     process = subprocess.run(
-      [*command, name, "3"],
+      [*command, name, str(epoch)],
       cwd=interrupted_runs.ROOT,
       stderr=subprocess.DEVNULL,
       check=False,
     )
     self.assertEqual(process.returncode, code)
-    self.assertLen(layout.Workdir(workdir).read_history()["epoch"], 3)
+    self.assertLen(layout.Workdir(workdir).read_history()["epoch"], epoch)
     train(workdir)
     self.assertEmpty(interrupted_runs.differences(self.directory.path, workdir))
 
