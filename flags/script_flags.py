@@ -86,7 +86,8 @@ class Evaluate(Weights, _Cache, MovedData, FinishedRun):
   label_decisions: str | None = fields.option(
     None,
     "CSV file of decisions that takes the place of the run's own, to evaluate "
-    "an earlier run on the test labels of a later one.",
+    "an earlier run on the test labels of a later one; several with commas "
+    "between them.",
   )
   other_data: bool = fields.option(
     False,

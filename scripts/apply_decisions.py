@@ -28,9 +28,9 @@ def main(options):
     corrected_copy.check_run(config)
     dataset = config.dataset
     accepted = (*accepted, *config.accept_findings)
-    decisions = [options.decisions or str(directory.path / "decisions.csv")]
+    own = options.decisions or str(directory.path / "decisions.csv")
+    decisions = [*config.decision_files, own]
     if config.label_decisions:
-      decisions.insert(0, config.label_decisions)
       overridden = ["--label_decisions="]
     run_dataset.check(directory, config)
   copy = corrected_copy.write(

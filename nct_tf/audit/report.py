@@ -211,13 +211,17 @@ def _write_page(folder, directory, result):
 def retraining_command(directory):
   """Returns the command that trains with the page's decisions: str.
 
+  Those that the run was trained with come before them.
+
   Args:
     directory: the `Workdir` that was audited, where `decisions.csv` belongs.
   """
+  earlier = directory.read_config().decision_files
+  decisions = ",".join([*earlier, str(directory.path / "decisions.csv")])
   return command_line.module(
     "scripts.train",
     f"--flagfile={directory.flags_file}",
-    f"--label_decisions={directory.path / 'decisions.csv'}",
+    f"--label_decisions={decisions}",
     f"--workdir={directory.path}_relabelled",
   )
 

@@ -160,9 +160,7 @@ def _read_decisions(config, dataset):
 
 def _read_label_decisions(config, dataset):
   """Returns a list, empty if there are none."""
-  if not config.label_decisions:
-    return []
-  return [label_decisions.read(config.label_decisions, dataset)]
+  return [label_decisions.read(path, dataset) for path in config.decision_files]
 
 
 def _log_decisions(decisions, splits):

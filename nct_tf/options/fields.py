@@ -246,6 +246,11 @@ def absolute_path(path):
   return os.path.abspath(os.path.expanduser(path)) if path else path
 
 
+def absolute_paths(paths):
+  """As `absolute_path`, of paths with commas between them: str."""
+  return ",".join(map(absolute_path, paths.split(",")))
+
+
 def format_value(value):
   """Returns an option's value as the text of a flag."""
   return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

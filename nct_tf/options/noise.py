@@ -86,8 +86,9 @@ class Noise(fields.Options):
     None,
     "CSV file that the page of scripts.audit gives (columns id, decision and "
     "label). It names the labels to replace and the examples to drop, training "
-    "and test examples alike.",
-    absolute=fields.absolute_path,
+    "and test examples alike. Several, of one audit after the other, stand in "
+    "that order with commas between them.",
+    absolute=fields.absolute_paths,
   )
   drop_flagged: str | None = fields.option(
     None,
@@ -134,6 +135,11 @@ class Noise(fields.Options):
         "(--label_decisions), or insist with --force_drop_flagged. Received: "
         f"drop_flagged={self.drop_flagged}"
       )
+
+  @property
+  def decision_files(self):
+    """The files of `label_decisions`, in the order they apply: tuple of str."""
+    return tuple(filter(None, (self.label_decisions or "").split(",")))
 
   def _check_asymmetric(self):
     for name in ("noise_map", "noise_matrix"):

@@ -163,6 +163,26 @@ class AuditingTest(absltest.TestCase):
     self.assertLen(noisy.train, 599)
     before = read_summary(self.audit_dir)["truth"]["noise_rate"]
     self.assertLess(noisy.actual_noise_rate, before / 2)
+    # Those of a later audit come on top: to keep a label keeps the new one.
+    later = self.folder / "later.csv"
+    later.write_text(
+      f"id,decision,label\n{rows[1]['id']},keep,\n{rows[2]['id']},drop,\n"
+    )
+    config = config.replace(label_decisions=f"{file},{later}")
+    noisy = run_data.load_noisy_dataset(config, run_data.load_dataset(config))
+    self.assertLen(noisy.train, 598)
+    labels = dict(zip(noisy.train.index, noisy.train.given_labels, strict=True))
+    self.assertEqual(labels[int(rows[1]["id"])], int(rows[1]["suggested"]))
+
+  def test_what_was_decided_before_stays_in_the_command(self):
+    directory = layout.Workdir(self.folder / "later")
+    directory.path.mkdir()
+    config = self.directory.read_config().replace(label_decisions="a.csv,b.csv")
+    directory.flags_file.write_text(config.to_flagfile())
+    self.assertIn(
+      f" --label_decisions=a.csv,b.csv,{directory.path}/decisions.csv ",
+      report.retraining_command(directory).replace("'", ""),
+    )
 
   def test_folds_are_of_models_that_did_not_see_them(self):
     result = self.result

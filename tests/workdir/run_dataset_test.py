@@ -280,7 +280,7 @@ class PlaceTest(RunDatasetTestCase):
       config = tiny_run.tiny_config(
         dataset="csv:a/b.csv",
         data_dir="data",
-        label_decisions="d.csv",
+        label_decisions="d.csv,e.csv",
         drop_flagged="l.csv",
         force_drop_flagged=True,
         noise_type="asymmetric",
@@ -292,7 +292,7 @@ class PlaceTest(RunDatasetTestCase):
     for flag in (
       f"--dataset=csv:{self.project}/a/b.csv",
       f"--data_dir={self.project}/data",
-      f"--label_decisions={self.project}/d.csv",
+      f"--label_decisions={self.project}/d.csv,{self.project}/e.csv",
       f"--drop_flagged={self.project}/l.csv",
       f"--noise_matrix={self.project}/t.npy",
       f"--pretrained_weights={self.project}/w.h5",
