@@ -54,21 +54,38 @@ class Children:
     Returns:
       int, the exit code; `RESTART_CODE` for a run that was stopped, or does not
       start any more.
+
+    Raises:
+      InvalidInputError: if the file cannot be written.
     """
-    path = log_file(config)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as log:
-      with self._lock:
-        if self._is_over:
-          return errors.RESTART_CODE
+    with self._lock:
+      if self._is_over:
+        return errors.RESTART_CODE
+      with _open_log(config) as log:
+        # In a session of its own, it does not get the terminal's Ctrl-C. Beside
+        # the SIGTERM from here, that would be a second request, which would end
+        # it before it has saved its state.
         process = subprocess.Popen(
           [sys.executable, "-m", "scripts.train", *config.to_flags()],
+          stdin=subprocess.DEVNULL,
           stdout=log,
           stderr=subprocess.STDOUT,
           env=self._environment,
+          start_new_session=True,
         )
-        self._processes.append(process)
-      return _wait(process, is_enough)
+      self._processes.append(process)
+    return _wait(process, is_enough)
+
+
+def _open_log(config):
+  path = log_file(config)
+  try:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return open(path, "w", encoding="utf-8")
+  except OSError as error:
+    raise errors.InvalidInputError(
+      f"{path} cannot be written: {error.strerror}"
+    ) from error
 
 
 def _wait(process, is_enough):
@@ -97,7 +114,8 @@ def train_all(trainings, num_jobs, train, finish):
   Raises:
     TrainingInterrupted: if this process or a training was asked to stop. All
       trainings have ended then.
-    InvalidInputError: if a training failed. All others have ended before.
+    InvalidInputError: if a training failed, when all others have ended; or if
+      one's log cannot be written.
   """
   failed = []
   jobs = Children(num_jobs)

@@ -141,7 +141,8 @@ def tune(candidates, is_halved=False, num_jobs=1):
 
   Each is scored by its mean accuracy on the held-out examples, against their
   noisy labels, over its last ten epochs: the paper's measure of what stays. The
-  test split takes no part. A training that was interrupted goes on.
+  test split takes no part. A training that was interrupted goes on, unless the
+  configs have `overwrite`: then the runs that are there are deleted first.
 
   Args:
     candidates: list of `candidates.Candidate`, see `resolve`.
@@ -157,7 +158,7 @@ def tune(candidates, is_halved=False, num_jobs=1):
     TrainingInterrupted: if this process was asked to stop.
   """
   num_epochs = candidates[0].config.num_epochs
-  left, stopped = list(candidates), []
+  left, stopped = list(map(_begin_anew, candidates)), []
   for stage in _stages(num_epochs, is_halved):
     _train_all(left, stage, num_jobs)
     trials = sorted(
@@ -176,6 +177,20 @@ def tune(candidates, is_halved=False, num_jobs=1):
     left = [each.candidate for each in trials[:num_kept]]
   finished, num_held_out = _compare(trials)
   return Choice((*finished, *stopped), num_held_out)
+
+
+def _begin_anew(candidate):
+  """Deletes a candidate's run if that is wanted; returns it without the wish.
+
+  Otherwise each stage of halving would delete the one before.
+  """
+  if not candidate.config.overwrite:
+    return candidate
+  directory = layout.Workdir(candidate.config.workdir)
+  with directory.lock():
+    directory.delete_run()
+  config = candidate.config.replace(overwrite=False)
+  return dataclasses.replace(candidate, config=config)
 
 
 def choose(accuracies, is_halved=False):
@@ -334,6 +349,7 @@ def with_best(config, choice):
   return choice.best.config.replace(
     validation_fraction=0.0,
     early_stopping=None,
+    overwrite=config.overwrite,
     workdir=str(pathlib.Path(config.workdir, f"best_{folder}")),
   )
 

@@ -1,4 +1,4 @@
-"""Handles Ctrl-C, and the SIGTERM by which clusters announce a stop."""
+"""Handles Ctrl-C, a closed terminal, and SIGTERM, by which clusters stop."""
 
 import contextlib
 import signal
@@ -6,7 +6,7 @@ import threading
 
 from nct_tf import errors
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Interruption:
@@ -65,7 +65,9 @@ def catch():
     yield interruption
     return
   before = {
-    number: signal.signal(number, interruption.handle) for number in _SIGNALS
+    number: signal.signal(number, interruption.handle)
+    for number in _SIGNALS
+    if not _is_nohup(number)
   }
   try:
     yield interruption
@@ -76,3 +78,8 @@ def catch():
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
+
+
+def _is_nohup(number):
+  """Returns whether a signal is the one that nohup has a program ignore."""
+  return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN

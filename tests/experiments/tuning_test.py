@@ -2,7 +2,12 @@
 
 import dataclasses
 import logging
+import os
 import pathlib
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from unittest import mock
 
@@ -13,7 +18,7 @@ from nct_tf import config as config_lib, errors
 from nct_tf.experiments import candidates, tuning
 from nct_tf.training import cost
 from nct_tf.workdir import layout
-from tests.support import long_tests, tiny_run
+from tests.support import interrupted_runs, long_tests, tiny_run
 
 _SWEEP = "target_variability_max=0.3,1.0"
 
@@ -185,6 +190,38 @@ class TuningTest(absltest.TestCase):
       directory = layout.Workdir(trial.candidate.config.workdir)
       self.assertFalse(directory.result_file.exists())
     self.assertIn("stopped", tuning.format_choice(choice))
+    # What is there of other runs is no sign of how far these have come.
+    config = config.replace(learning_rate=0.01, overwrite=True)
+    again = tuning.resolve(config, sweeps=["momentum=0.9,0.5"])
+    for each in again:
+      shutil.rmtree(each.config.workdir, ignore_errors=True)
+      shutil.copytree(choice.best.config.workdir, each.config.workdir)
+    choice = tuning.tune(again, is_halved=True, num_jobs=2)
+    self.assertEqual([t.num_epochs for t in choice.trials], [16, 4])
+    directory = layout.Workdir(choice.best.config.workdir)
+    self.assertEqual(directory.read_config().learning_rate, 0.01)
+    self.assertTrue(tuning.with_best(config, choice).overwrite)
+
+  @long_tests.only
+  def test_ctrl_c_in_a_terminal_saves_what_trains(self):
+    workdir = self.folder / "runs"
+    process = subprocess.Popen(
+      [sys.executable, "-m", "scripts.tune", *interrupted_runs.TINY]
+      + ["--num_epochs=500", "--network=mlp", "--methods=standard,gce"]
+      + [f"--workdir={workdir}"],
+      cwd=interrupted_runs.ROOT,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+    )
+    begun = interrupted_runs.has_checkpoint(workdir / "standard", "ckpt-1")
+    self.assertTrue(interrupted_runs.wait_for(process, begun))
+    # As a terminal does it: to all processes of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    code, text = interrupted_runs.finish(process)
+    self.assertEqual(code, errors.RESTART_CODE, text)
+    log = (workdir / "standard.log").read_text()
+    self.assertRegex(log, r"stopped after the step; ckpt-\S+ is saved")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,17 @@ class InterruptionTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "no signal"), interruption.catch():
       raise ValueError("no signal")
 
+  def test_a_closed_terminal_stops_what_nohup_does_not_protect(self):
+    with (
+      self.assertRaisesRegex(errors.TrainingInterrupted, "SIGHUP"),
+      interruption.catch(),
+    ):
+      signal.raise_signal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    self.addCleanup(signal.signal, signal.SIGHUP, before)
+    with interruption.catch():
+      signal.raise_signal(signal.SIGHUP)
+
   def test_what_is_held_ends_before_a_signal_is_heard(self):
     done = False
     with (
