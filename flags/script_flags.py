@@ -340,6 +340,11 @@ class Experiments(fields.Options):
       raise errors.InvalidInputError(
         "Argument `seeds` must name at least one seed. Received: none"
       )
+    if len(set(self.seeds)) < len(self.seeds):
+      raise errors.InvalidInputError(
+        "Argument `seeds` must name each seed once. Received: "
+        f"{','.join(map(str, self.seeds))}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -421,6 +426,11 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
       raise errors.InvalidInputError(
         "Argument `train` must not be false with `figure`: scripts.plot draws "
         f"figures of finished runs. Received: train=False, figure={self.figure}"
+      )
+    if self.figure is not None and (self.dataset or self.cell):
+      raise errors.InvalidInputError(
+        "Arguments `dataset` and `cell` belong to table and published. "
+        f"Received: figure={self.figure}"
       )
     if self.published and self.scale != "paper":
       raise errors.InvalidInputError(

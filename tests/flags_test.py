@@ -634,6 +634,13 @@ class ScriptOptionsTest(parameterized.TestCase):
     ("figure", script_flags.Compare, {"figure": "a.pdf"}, "must end in .png"),
     ("output", script_flags.Plot, {"output": "a.pdf"}, "must end in .png"),
     ("no_seed", script_flags.Plot, {"seeds": ()}, "at least one seed"),
+    ("seed_twice", script_flags.Plot, {"seeds": (0, 1, 0)}, "0,1,0"),
+    (
+      "figure_of_other_data",
+      script_flags.Reproduce,
+      {"figure": 1, "dataset": "npz:x.npz"},
+      "belong to table and published",
+    ),
     ("bad_seed", script_flags.Reproduce, {"seeds": (0, -1)}, "=-1"),
     ("unknown_method", script_flags.Tune, {"methods": ("x",)}, "`methods`.*x"),
     (

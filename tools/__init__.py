@@ -1,1 +1,1 @@
-"""Tools that work on the checkout itself, and need nothing but Python."""
+"""Tools that work on the checkout itself; most need nothing but Python."""

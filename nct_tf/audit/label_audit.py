@@ -1,6 +1,6 @@
 """Which labels are most likely wrong, and how many are, from predictions.
 
-NumPy alone: predictions of any model, on images or on anything else, will do.
+Predictions of any model, on images or on anything else, will do.
 """
 
 import dataclasses
@@ -32,7 +32,8 @@ class LabelAudit:
     score: float32 array [num_examples] in [0, 1]: the higher, the more
       suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
-    threshold: float, the score from which on a label is flagged.
+    threshold: float, the score from which on a label is flagged, equal ones
+      included; 1 if no label is estimated to be wrong.
     noise_rate: `noise_estimate.Estimate` of the share of wrong labels.
     transition: `noise_estimate.Estimate` of [num_classes, num_classes]: row
       true class, column given label; rows add up to 1.

@@ -17,7 +17,7 @@ def write(folder, dataset, splits, numbers):
   Args:
     folder: `pathlib.Path`, in which a folder `thumbnails` is made.
     dataset: an `ImageDataset`.
-    splits: str array [num_pictures], `train` or `test`.
+    splits: str array [num_pictures], `train`, `validation` or `test`.
     numbers: integer array [num_pictures], each one's number in its split.
 
   Returns:

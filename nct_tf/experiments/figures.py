@@ -1,5 +1,6 @@
 """Draws the paper's figures from the runs of its experiments."""
 
+import logging
 import pathlib
 
 from nct_tf import errors
@@ -7,6 +8,8 @@ from nct_tf.experiments import tables
 from nct_tf.reporting import plotting
 from nct_tf.system import command_line
 from nct_tf.workdir import layout
+
+_logger = logging.getLogger(__name__)
 
 
 def draw(number, scale, results, seeds, path=None):
@@ -23,7 +26,8 @@ def draw(number, scale, results, seeds, path=None):
     `pathlib.Path` of the file.
 
   Raises:
-    InvalidInputError: if a run is missing, or the file cannot be written.
+    InvalidInputError: if a cell has no run, or the file cannot be written. If
+      a cell has fewer runs than seeds, a warning says so.
   """
   path = pathlib.Path(path or results.folder / scale / f"figure{number}.png")
   seeds = seeds_of(number, seeds)
@@ -64,6 +68,14 @@ def _directories(number, scale, results, seeds):
           f"--scale={scale}",
           f"--seeds={','.join(map(str, seeds))}",
         )
+      )
+    if len(found[cell.name]) < len(seeds):
+      _logger.warning(
+        "Figure %d has %d of %d seeds of cell %s",
+        number,
+        len(found[cell.name]),
+        len(seeds),
+        cell.name,
       )
   return [
     layout.Workdir(folder) for folders in found.values() for folder in folders

@@ -16,7 +16,7 @@ from nct_tf.options import fields
 from nct_tf.reporting import text_tables
 from nct_tf.system import quiet
 from nct_tf.training import automatic
-from nct_tf.workdir import layout, restoring
+from nct_tf.workdir import history, layout, restoring
 
 _logger = logging.getLogger(__name__)
 
@@ -267,9 +267,8 @@ def _tell_of_start(candidate):
 def _num_epochs(candidate):
   """Returns how many epochs a candidate's history has."""
   directory = layout.Workdir(candidate.config.workdir)
-  if not directory.history_file.exists():
-    return 0
-  return len(directory.read_history().get("epoch", ()))
+  # It may be in the middle of writing, and have no whole row yet.
+  return len(history.History(directory.history_file).rows)
 
 
 def _trial(candidate, num_epochs):

@@ -144,12 +144,15 @@ class ForwardCorrectionModel(classifier.Classifier):
         f"After epoch {num_plain}, the transition matrix is estimated",
         self.recall("transition"),
       )
+      if self.options.transition_filter:
+        _warn_of_rare_classes(training_set.labels)
 
 
 def forward_loss(logits, labels, transition):
   """Cross entropy of predictions that a transition matrix has made wrong.
 
-  `-log(sum(p[i] * T[i, label]))`, with p clipped to [1e-7, 1 - 1e-7].
+  `-log(sum(p[i] * T[i, label]))`, with p clipped to [1e-7, 1 - 1e-7], and the
+  sum to 1e-7 from below: T may have a column of zeros.
 
   Args:
     logits: float [batch, num_classes].
@@ -166,7 +169,8 @@ def forward_loss(logits, labels, transition):
     1 - _MIN_PROBABILITY,
   )
   to_label = tf.gather(tf.transpose(transition), labels)
-  return -tf.math.log(tf.reduce_sum(p * to_label, axis=1))
+  likelihood = tf.reduce_sum(p * to_label, axis=1)
+  return -tf.math.log(tf.maximum(likelihood, _MIN_PROBABILITY))
 
 
 def estimate_transition(probabilities, is_filtered=True, blend=0.0):
@@ -214,6 +218,20 @@ def _read_transition(path, num_classes):
       f"condition number is {np.linalg.cond(transition):.3g}"
     )
   return transition.astype(np.float32)
+
+
+def _warn_of_rare_classes(labels):
+  """Warns of classes whose anchors the filter takes from other classes."""
+  shares = np.bincount(labels) / len(labels)
+  num_rare = int(np.sum(shares <= 1 - _FILTER_PERCENTILE / 100))
+  if num_rare:
+    _logger.warning(
+      "%d classes have at most %d %% of the labels: what stands for them in "
+      "the transition matrix is probably an example of another class. "
+      "--notransition_filter takes the likeliest example of each class",
+      num_rare,
+      100 - _FILTER_PERCENTILE,
+    )
 
 
 def _say_condition(what, transition):

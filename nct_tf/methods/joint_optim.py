@@ -179,8 +179,9 @@ def _tell(epoch, is_changed):
 def mean_prediction(ring, before):
   """Returns the mean prediction for each example: float32 array like `before`.
 
-  Slots of epochs in which an example was not seen do not count. An example that
-  was never seen keeps what it had.
+  A slot in which nothing was written does not count; one whose last epochs left
+  an example out has what was written before. An example that was never seen
+  keeps what it had.
 
   Args:
     ring: float16 array [slots * num_examples, num_classes], zeros where nothing

@@ -47,7 +47,8 @@ class LabelScores:
         `position`, in the global batch, where there are several replicas. Of
         images that are mixed from two, `mixed_label` and `label_share`, see
         `Classifier.prepare`: the former does not count as another label, and
-        the latter is the weight of the score.
+        the latter is the weight of the score. Where no other label is left, as
+        of two classes that are mixed, the example does not count.
 
     Raises:
       ValueError: if there is no `example`.
@@ -60,6 +61,7 @@ class LabelScores:
       weight = targets["label_share"]
       mixed = tf.one_hot(targets["mixed_label"], logits.shape[-1]) > 0
       is_other &= ~mixed
+      weight *= tf.cast(tf.reduce_any(is_other, axis=-1), weight.dtype)
     given = tf.reduce_max(tf.where(is_given, logits, -np.inf), axis=-1)
     other = tf.reduce_max(tf.where(is_other, logits, -np.inf), axis=-1)
     score = tf.sigmoid(other - given)

@@ -1,4 +1,4 @@
-"""How many labels are wrong, and which: NumPy and scikit-learn alone.
+"""How many labels are wrong, and which: without TensorFlow.
 
 It may import `nct_tf`'s own modules.
 """

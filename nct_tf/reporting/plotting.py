@@ -64,6 +64,7 @@ def plot_memorisation(runs, path):
   size = (width, 0.4 + 5.2 * num_pairs)
   canvas = figure.Figure(figsize=size, dpi=150, layout="constrained")
   axes = canvas.subplots(2 * num_pairs, num_columns, squeeze=False)
+  is_alike = len({_describe(result) for _, result, _ in runs}) == 1
   for number, (name, result, history) in enumerate(runs):
     pair, column = divmod(number, num_columns)
     own = axes[2 * pair : 2 * pair + 2, column]
@@ -71,13 +72,21 @@ def plot_memorisation(runs, path):
     title = _title(result["method"])
     if len(runs) > 1:
       title += f"\n{name}"
+    if not is_alike:
+      title += f"\n{_describe(result)}"
     own[0].set_title(_fit(title, _COLUMN_INCHES), fontsize=10)
   _align_pairs(axes[::2], axes[1::2], len(runs))
-  canvas.suptitle(_fit(_describe(runs[0][1]), width), fontsize=10)
-  handles, labels = axes[0, 0].get_legend_handles_labels()
+  if is_alike:
+    canvas.suptitle(_fit(_describe(runs[0][1]), width), fontsize=10)
+  # A run without wrong labels, or without a monitor, has fewer curves.
+  handles = {
+    label: handle
+    for ax in axes.ravel()
+    for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+  }
   canvas.legend(
+    handles.values(),
     handles,
-    labels,
     loc="outside lower center",
     ncols=2,
     frameon=False,
@@ -230,12 +239,12 @@ def plot_ranking(accuracies, path, marked=None, baseline=None):
   )
   all_axes = canvas.subplots(
     num_rows, num_columns, sharey=True, squeeze=False
-  ).flat
+  ).ravel()
   for ax, noise in zip(all_axes, noises, strict=False):
     pairs = {title: row.get(noise) for title, row in accuracies.items()}
     _plot_ranked(ax, pairs, marked, baseline)
     ax.set_title(noise, fontsize="medium")
-  for ax in list(all_axes)[len(noises) :]:
+  for ax in all_axes[len(noises) :]:
     ax.set_visible(False)
   label = "accuracy after the last epoch in percent"
   if marked is not None:

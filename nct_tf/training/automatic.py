@@ -318,9 +318,9 @@ def _choose_augmentation(config, pictures, size):
   shares = mirroring.compare(images, labels, config.seed)
   if shares is None:
     return name, "none", "too few images to tell what else is as good"
-  recognised, mirrored, _ = shares
+  recognised, mirrored, *_ = shares
   found = f"by pixels, {recognised:.0%} are recognised, {mirrored:.0%} mirrored"
-  if mirroring.keeps_class(*shares, len(labels) // 2):
+  if mirroring.keeps_class(*shares):
     return name, "crop_flip", f"{found}: one is as good as the other"
   return name, "none", f"{found}: images are where they belong"
 

@@ -24,9 +24,10 @@ def compare(images, labels, seed=0):
     seed: int, of the halves.
 
   Returns:
-    three floats: the share of the other half that is recognised as it is, that
-    share of its mirror images, and the share of its commonest label. Classes of
-    which there are too few pictures are left out; None if hardly any are left.
+    the share of the other half that is recognised as it is, that share of its
+    mirror images, and the share of its commonest label, floats; and how many
+    pictures these are of, an int. Classes of which there are too few pictures
+    are left out; None if hardly any are left.
   """
   small = preprocessing.resize(images, (_SIZE, _SIZE)).numpy() / 255
   order = np.random.default_rng(seed).permutation(len(labels))
@@ -48,6 +49,7 @@ def compare(images, labels, seed=0):
     share(small[seen]),
     share(small[seen][:, :, ::-1]),
     float(np.bincount(labels[seen]).max() / len(seen)),
+    len(seen),
   )
 
 
@@ -55,10 +57,10 @@ def keeps_class(recognised, mirrored, commonest, num_images):
   """Returns whether mirrored pictures are recognised as well as the others.
 
   Args:
-    recognised: float, see `compare`, as for the next two.
+    recognised: float, see `compare`, as for the others.
     mirrored: float.
     commonest: float.
-    num_images: int, how many pictures were compared.
+    num_images: int.
   """
   standard_error = (2 * recognised * (1 - recognised) / num_images) ** 0.5
   allowed = max(

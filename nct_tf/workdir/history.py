@@ -17,7 +17,8 @@ class History:
   """The rows of `history.csv`, in memory and on disk.
 
   The columns are those of the first epoch. If an epoch did not measure a value,
-  its field stays empty.
+  its field stays empty; what the first one did not measure, as in an earlier
+  version, has no column.
 
   Args:
     path: `pathlib.Path` of the file; need not exist.
@@ -55,7 +56,9 @@ class History:
       os.fsync(file.fileno())
 
   def _writer(self, file):
-    return csv.DictWriter(file, list(self.rows[0]), restval="")
+    return csv.DictWriter(
+      file, list(self.rows[0]), restval="", extrasaction="ignore"
+    )
 
   def best_epoch(self):
     """Returns the first epoch with the best validation accuracy, or None."""

@@ -42,6 +42,11 @@ class LossTest(absltest.TestCase):
     )
     np.testing.assert_allclose(loss, golden_batch.CROSS_ENTROPY1, atol=1e-6)
 
+  def test_a_label_that_the_matrix_has_nowhere_is_no_infinite_loss(self):
+    transition = tf.constant([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
+    loss = forward_correction.forward_loss(tf.zeros([1, 3]), [2], transition)
+    np.testing.assert_allclose(loss, [-np.log(1e-7)], rtol=1e-5)
+
 
 class EstimateTest(parameterized.TestCase):
   @parameterized.parameters(True, False)
@@ -112,6 +117,19 @@ class PhasesTest(absltest.TestCase):
     np.testing.assert_array_equal(after(2, -good), best)
     # The second phase estimates nothing.
     np.testing.assert_array_equal(after(3, 2 * good), best)
+
+  def test_warns_of_classes_that_are_rarer_than_the_filter(self):
+    model = golden_batch.create("forward_correction")
+    model.remember(300, 3, 4)
+    logits = np.zeros([1, 300, 3], np.float32)
+    for num_rare, is_warned in ((9, True), (10, False)):
+      labels = np.repeat([0, 1, 2], [150, 150 - num_rare, num_rare])
+      with self.assertLogs("nct_tf") as logs:
+        model.between_epochs(
+          2, classifier.TrainingSet(6, labels, lambda: logits)
+        )
+      text = "\n".join(logs.output)
+      self.assertEqual("1 classes have at most 3 %" in text, is_warned)
 
 
 class GivenMatrixTest(parameterized.TestCase):

@@ -74,6 +74,23 @@ class LabelScoresTest(parameterized.TestCase):
     other.set_state(state)
     np.testing.assert_array_equal(other.get_state(), state)
 
+  def test_two_classes_that_are_mixed_leave_no_other(self):
+    scores = label_scores.LabelScores(2, batch_size=2)
+    logits = tf.constant([[1.0, 0.0], [1.0, 0.0]])
+    targets = {"label": tf.constant([0, 0]), "example": tf.constant([0, 1])}
+    scores.update(logits, targets)
+    first = scores.means()
+    scores.update(
+      logits,
+      {
+        **targets,
+        "mixed_label": tf.constant([0, 1]),
+        "label_share": tf.constant([0.6, 0.6]),
+      },
+    )
+    np.testing.assert_allclose(scores.means(), first)
+    np.testing.assert_allclose(scores.get_state()[:, 1], [1.6, 1])
+
 
 class BalancedAccuracyTest(parameterized.TestCase):
   @parameterized.parameters(1, 2, virtual_devices.NUM_DEVICES)

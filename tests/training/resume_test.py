@@ -10,8 +10,9 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.evaluation import evaluation
+from nct_tf.serving import version_folders
 from nct_tf.training import run
-from nct_tf.workdir import checkpoints, restoring
+from nct_tf.workdir import checkpoints, history, restoring
 from tests.support import interrupted_runs, long_tests, tiny_run
 
 _OPTIONS = {
@@ -183,6 +184,24 @@ class FinishedTest(ResumeTestCase):
     )
     self.assertEqual(result, self.workdir.read_result())
     self.assertEqual(content(), before)
+
+  def test_is_exported_if_that_is_asked_for_later(self):
+    export_dir = self.workdir.path.parent / "exports"
+    for _ in range(2):
+      run.train_and_evaluate(
+        tiny_run.tiny_config(
+          workdir=str(self.workdir.path), export_dir=str(export_dir), **_OPTIONS
+        )
+      )
+      self.assertEqual(list(version_folders.find(export_dir)), [1])
+
+  def test_a_history_of_an_earlier_version_goes_on(self):
+    rows = history.History(self.workdir.path.parent / "history.csv")
+    rows.add({"epoch": 0, "loss": 1.0})
+    rows.add({"epoch": 1, "loss": 0.5, "cpu_seconds": 3.0})
+    self.assertEqual(list(rows.columns()), ["epoch", "loss"])
+    again = history.History(rows.path)
+    self.assertEqual(again.columns()["loss"].tolist(), [1.0, 0.5])
 
   def test_the_best_epoch_can_be_evaluated(self):
     result = self.workdir.read_result()
