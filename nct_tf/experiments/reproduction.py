@@ -85,6 +85,15 @@ class Results:
       config = layout.Workdir(path.parent).read_config()
       self._runs.setdefault(config.without_circumstances(), path.parent)
 
+  def check_writable(self):
+    """Makes the folder; raises `InvalidInputError` if nothing can go there."""
+    try:
+      files.make_writable(self.folder)
+    except OSError as error:
+      raise errors.InvalidInputError(
+        f"Results folder {self.folder} cannot be written to: {error.strerror}"
+      ) from error
+
   def find(self, config):
     """Returns the `pathlib.Path` of a kept run that equals one, or None.
 
@@ -149,6 +158,8 @@ def run_all(runs, results, num_jobs=1):
   _logger.info(
     "%d runs, %d of them finished", len(runs), len(runs) - len(pending)
   )
+  if pending:  # Known before hours are spent.
+    results.check_writable()
   _download(pending)
 
   def finish(run):

@@ -3,9 +3,7 @@
 import contextlib
 import io
 import logging
-import os
 import pathlib
-import tempfile
 
 import keras
 import numpy as np
@@ -20,7 +18,7 @@ from nct_tf.serving import (
   version_folders,
   warmup,
 )
-from nct_tf.system import tensorflow_files
+from nct_tf.system import files, tensorflow_files
 from nct_tf.workdir import restoring
 
 _logger = logging.getLogger(__name__)
@@ -124,9 +122,7 @@ def _check_options(model, result, version, keep, members, top_k):
 def check_writable(export_dir):
   """Makes the folder; raises `InvalidInputError` if nothing can go there."""
   with _explain(export_dir):
-    os.makedirs(export_dir, exist_ok=True)
-    with tempfile.TemporaryFile(dir=export_dir):
-      pass
+    files.make_writable(export_dir)
 
 
 @contextlib.contextmanager

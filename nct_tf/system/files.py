@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import tempfile
 
 
 def cache_folder(chosen=None):
@@ -40,6 +41,17 @@ def write_atomically(path, content):
   finally:
     temporary.unlink(missing_ok=True)
   sync(path.parent)
+
+
+def make_writable(folder):
+  """Makes a folder, if need be; raises `OSError` if no file can go there.
+
+  Args:
+    folder: str or path.
+  """
+  os.makedirs(folder, exist_ok=True)
+  with tempfile.TemporaryFile(dir=folder):
+    pass
 
 
 def sync_tree(folder):

@@ -200,6 +200,14 @@ class ReproductionTest(absltest.TestCase):
     self.assertIn("the same command goes on from there", log)
     self.assertFalse(workdir.result_file.exists())
 
+  def test_results_that_cannot_be_kept_are_told_before(self):
+    (self.folder / "results").write_text("mine")
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "Results folder .* cannot be written to"
+    ):
+      reproduction.run_all(self.plan(), self.results())
+    self.assertFalse((self.folder / "runs").exists())
+
   def test_failures_are_told_after_the_others_have_ended(self):
     bad, _ = self.plan(make_table(num_train_examples=100_000))
     _, good = self.plan()
