@@ -21,14 +21,14 @@ def main(options):
   directory = layout.Workdir(options.workdir)
   result = run_audit.audit_run(
     directory,
-    options.folds,
-    options.checkpoint,
-    options.use_ema,
-    options.cache,
-    options.cache_dir,
-    options.time_budget_minutes,
-    options.force,
-    options.dataset,
+    num_folds=options.folds,
+    checkpoint=options.checkpoint,
+    use_ema=options.use_ema,
+    cache=options.cache,
+    cache_dir=options.cache_dir,
+    time_budget_minutes=options.time_budget_minutes,
+    force=options.force,
+    dataset=options.dataset,
   )
   folder = directory.audit_dir(options.folds)
   print(report.format_audit(report.summarize(result)))

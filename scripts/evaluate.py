@@ -16,13 +16,13 @@ def main(options):
   directory = layout.Workdir(options.workdir)
   scores = evaluation.evaluate_run(
     directory,
-    options.checkpoint,
-    options.use_ema,
-    options.cache,
-    options.cache_dir,
-    options.label_decisions,
-    options.dataset,
-    options.other_data,
+    checkpoint=options.checkpoint,
+    use_ema=options.use_ema,
+    cache=options.cache,
+    cache_dir=options.cache_dir,
+    label_decisions=options.label_decisions,
+    dataset=options.dataset,
+    other_data=options.other_data,
   )
   directory.write_evaluation(scores)
   print(evaluation.format_evaluation(scores))
