@@ -5,6 +5,8 @@ import re
 
 from nct_tf.system import command_line
 
+_MOST_COMPARED = 8
+
 
 def say(script, *flags):
   """Prints a script's command, ready to be pasted into a shell.
@@ -28,6 +30,17 @@ def after_training(config):
   else:
     script = "audit" if config.has_own_images else "evaluate"
     say(script, f"--workdir={config.workdir}")
+
+
+def after_reproduction(found):
+  """Says how to compare runs of cells: of a large table, of the first ones.
+
+  Args:
+    found: dict from cell's name to the folders of its finished runs.
+  """
+  firsts = dict.fromkeys(str(runs[0]) for runs in found.values() if runs)
+  workdirs = list(firsts)[:_MOST_COMPARED]
+  say("compare", f"--workdirs={','.join(workdirs)}")
 
 
 def after_check(config):

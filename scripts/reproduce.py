@@ -66,8 +66,7 @@ def main(options):
       path = None if options.cell else results.folder / f"{table.folder}.png"
       print(ranking.summarize(cells, found, path) + "\n")
     print(pages.format_table(table, cells, found, seeds))
-    firsts = dict.fromkeys(str(f[0]) for f in found.values() if f)
-    next_steps.say("compare", f"--workdirs={','.join(firsts)}")
+    next_steps.after_reproduction(found)
     return
   if figure == 3:
     reproduction.measure_compression(runs, results)
