@@ -14,7 +14,7 @@ from scripts import cli, next_steps
 
 def main(options):
   with cli.silence():
-    from nct_tf.audit import corrected_copy
+    from nct_tf.audit import corrected_copy, report
     from nct_tf.workdir import layout, run_dataset
 
   dataset, decisions = options.dataset, [options.decisions]
@@ -28,7 +28,7 @@ def main(options):
     corrected_copy.check_run(config)
     dataset = config.dataset
     accepted = (*accepted, *config.accept_findings)
-    own = options.decisions or str(directory.path / "decisions.csv")
+    own = options.decisions or str(report.decisions_file(directory))
     decisions = [*config.decision_files, own]
     if config.label_decisions:
       overridden = ["--label_decisions="]

@@ -34,8 +34,8 @@ def main(options):
   print(report.format_audit(report.summarize(result)))
   print(
     f"To look at, and to decide on: {folder / 'index.html'}\n"
-    "It lets the browser save decisions.csv. Move that file into "
-    f"{directory.path}, and train again with it."
+    "It lets the browser save decisions.csv. Move that file to "
+    f"{report.decisions_file(directory)}, and train again with it."
   )
   next_steps.say_command(report.retraining_command(directory))
 

@@ -1,5 +1,6 @@
 """What all scripts share: flags, errors, and silence while importing."""
 
+import contextlib
 import difflib
 import errno
 import logging
@@ -179,7 +180,8 @@ def _guard(main):
     _drop_output()
     _fail(f"cannot write any further: {error.strerror}")
   except errors.TrainingInterrupted as error:
-    _say(f"{error}; the same command goes on from there")
+    with contextlib.suppress(OSError):  # The terminal may be closed.
+      _say(f"{error}; the same command goes on from there")
     # Python's normal exit would wait half a minute for workers that are gone.
     sys.stdout.flush()
     os._exit(errors.RESTART_CODE)

@@ -1,5 +1,6 @@
 """The command that a person would run after a script, told in its last line."""
 
+import os
 import pathlib
 import re
 
@@ -24,8 +25,17 @@ def say_command(command):
 
 
 def after_training(config):
-  """Says what comes after a run of a `TrainConfig`."""
-  if config.export_dir:
+  """Says what comes after a run of a `TrainConfig`.
+
+  A run that had finished before is not exported by `--export_dir`.
+  """
+  if config.export_dir and not os.path.isdir(config.export_dir):
+    say(
+      "export",
+      f"--workdir={config.workdir}",
+      f"--export_dir={config.export_dir}",
+    )
+  elif config.export_dir:
     after_export(config.export_dir, config.dataset)
   else:
     script = "audit" if config.has_own_images else "evaluate"

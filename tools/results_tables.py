@@ -30,7 +30,8 @@ def renewed(root):
   """Returns what the files are to be: dict from `pathlib.Path` to str.
 
   Args:
-    root: `pathlib.Path` of the checkout, which is the current folder.
+    root: `pathlib.Path`, above both files. The runs are in `results` of the
+      current folder, to which links lead.
   """
   results = reproduction.Results("results")
   path = root / "RESULTS.md"
@@ -107,12 +108,18 @@ def _renew_rows(text, ranking_lines):
   header, _, *rows = map(_squeeze, ranking_lines)
   line = "|---|" + "---:|" * (header.count("|") - 2)
   by_title = {_title(row): row for row in rows}
+  missing = {title for title in by_title if "told the noise" not in title}
 
   def replace(match):
-    own = [by_title[_title(row)] for row in match[1].splitlines()]
+    titles = [_title(row) for row in match[1].splitlines()]
+    missing.difference_update(titles)
+    own = [by_title[title] for title in titles]
     return "\n".join([header, line, *own, ""])
 
-  return _METHOD_ROWS.sub(replace, text)
+  text = _METHOD_ROWS.sub(replace, text)
+  if missing:
+    sys.exit(f"docs/methods.md has no row of {', '.join(sorted(missing))}")
+  return text
 
 
 def _title(row):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import shutil
 
@@ -208,16 +209,31 @@ def _write_page(folder, directory, result):
   page.write(folder, page_data)
 
 
+def decisions_file(directory):
+  """Returns where the page's decisions belong: `pathlib.Path`.
+
+  It is no file that the run itself was trained with.
+
+  Args:
+    directory: the `Workdir` that was audited.
+  """
+  earlier = directory.read_config().decision_files
+  numbered = (f"decisions_{number}.csv" for number in itertools.count(2))
+  names = itertools.chain(["decisions.csv"], numbered)
+  paths = (directory.path / name for name in names)
+  return next(path for path in paths if str(path) not in earlier)
+
+
 def retraining_command(directory):
   """Returns the command that trains with the page's decisions: str.
 
   Those that the run was trained with come before them.
 
   Args:
-    directory: the `Workdir` that was audited, where `decisions.csv` belongs.
+    directory: the `Workdir` that was audited.
   """
   earlier = directory.read_config().decision_files
-  decisions = ",".join([*earlier, str(directory.path / "decisions.csv")])
+  decisions = ",".join([*earlier, str(decisions_file(directory))])
   return command_line.module(
     "scripts.train",
     f"--flagfile={directory.flags_file}",

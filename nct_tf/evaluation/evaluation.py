@@ -53,8 +53,8 @@ def evaluate_run(
     use_ema: bool, see there.
     cache: str, where images are kept, see `datasets.load`.
     cache_dir: str, see there.
-    label_decisions: str, a file of decisions about the test labels, see
-      `label_decisions.read`; None for the run's own.
+    label_decisions: str, files of decisions about the test labels, see the
+      option of training; None for the run's own.
     dataset: str, where the data are now; None for where they were.
     other_data: bool, whether they may be other ones than the run was trained
       on, if they have the same classes. The run's own label decisions are not
@@ -63,7 +63,7 @@ def evaluate_run(
   Returns:
     dict, see `evaluate`; `dataset`, what was evaluated on; `other_data`, see
     `_load_other`, or None; `test_labels`, see
-    `noisy_dataset.describe_test_labels`; `label_decisions`, the file, or None;
+    `noisy_dataset.describe_test_labels`; `label_decisions`, the files, or None;
     `test_parts` is a dict from each of
     `noisy_dataset.test_parts` to a dict of its `num_examples`,
     `ensemble_accuracy` and `top5_accuracy`; `extra_tests` is one from the name

@@ -1,6 +1,7 @@
 """Trainings in processes of their own, some at a time."""
 
 from concurrent import futures
+import contextlib
 import logging
 import os
 import subprocess
@@ -40,6 +41,13 @@ class Children:
       self._is_over = True
       for process in self._processes:
         process.terminate()
+
+  def kill(self):
+    """Ends all at once; does nothing to those that have ended."""
+    for process in self._processes:
+      process.kill()
+    for process in self._processes:
+      process.wait()
 
   def train(self, config, is_enough=None):
     """Trains in a process, and waits for its end. Any thread may call this.
@@ -113,14 +121,15 @@ def train_all(trainings, num_jobs, train, finish):
 
   Raises:
     TrainingInterrupted: if this process or a training was asked to stop. All
-      trainings have ended then.
+      trainings have saved their state and ended then; at a second request they
+      are killed.
     InvalidInputError: if a training failed, when all others have ended; or if
       one's log cannot be written.
   """
   failed = []
-  jobs = Children(num_jobs)
   with (
     interruption.catch(),
+    _killed_in_the_end(Children(num_jobs)) as jobs,
     futures.ThreadPoolExecutor(num_jobs) as pool,
     jobs,
   ):
@@ -141,6 +150,15 @@ def train_all(trainings, num_jobs, train, finish):
       f"{len(failed)} of {len(tasks)} trainings failed; {log_file(failed[0])} "
       f"ends with: {_last_line(failed[0])}"
     )
+
+
+@contextlib.contextmanager
+def _killed_in_the_end(jobs):
+  """Yields `Children`. Where waiting for them is interrupted, none is left."""
+  try:
+    yield jobs
+  finally:
+    jobs.kill()
 
 
 def log_file(config):

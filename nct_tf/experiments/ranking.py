@@ -148,8 +148,8 @@ def format_ranking(ranked):
   """Returns a table of methods by noise, in Markdown.
 
   The accuracies are percent, with the sample standard deviation where there are
-  several seeds; so is how well wrong labels are found. Behind an accuracy of
-  fewer seeds than another one of its column has, their number is in brackets.
+  several seeds; so is how well wrong labels are found. A number in brackets
+  says that an accuracy has so many seeds, and others of its column have more.
 
   Args:
     ranked: list of `RankedMethod`, of `rank`.

@@ -5,6 +5,7 @@ import logging
 import math
 import pathlib
 import textwrap
+import time
 
 import numpy as np
 
@@ -142,7 +143,7 @@ def tune(candidates, is_halved=False, num_jobs=1):
   Each is scored by its mean accuracy on the held-out examples, against their
   noisy labels, over its last ten epochs: the paper's measure of what stays. The
   test split takes no part. A training that was interrupted goes on, unless the
-  configs have `overwrite`: then the runs that are there are deleted first.
+  configs have `overwrite`: then each deletes the run that is there.
 
   Args:
     candidates: list of `candidates.Candidate`, see `resolve`.
@@ -158,9 +159,11 @@ def tune(candidates, is_halved=False, num_jobs=1):
     TrainingInterrupted: if this process was asked to stop.
   """
   num_epochs = candidates[0].config.num_epochs
-  left, stopped = list(map(_begin_anew, candidates)), []
+  left, stopped = list(candidates), []
   for stage in _stages(num_epochs, is_halved):
     _train_all(left, stage, num_jobs)
+    # What a later stage goes on with must not be deleted.
+    left = [_without_overwrite(each) for each in left]
     trials = sorted(
       (_trial(each, stage) for each in left), key=lambda each: -each.score
     )
@@ -179,16 +182,7 @@ def tune(candidates, is_halved=False, num_jobs=1):
   return Choice((*finished, *stopped), num_held_out)
 
 
-def _begin_anew(candidate):
-  """Deletes a candidate's run if that is wanted; returns it without the wish.
-
-  Otherwise each stage of halving would delete the one before.
-  """
-  if not candidate.config.overwrite:
-    return candidate
-  directory = layout.Workdir(candidate.config.workdir)
-  with directory.lock():
-    directory.delete_run()
+def _without_overwrite(candidate):
   config = candidate.config.replace(overwrite=False)
   return dataclasses.replace(candidate, config=config)
 
@@ -249,8 +243,11 @@ def _train(jobs, candidate, num_epochs):
     _tell_of_start(candidate)
     return jobs.train(config)
 
+  # A history that is to be deleted says nothing.
+  since = time.time() if config.overwrite else 0.0
+
   def is_enough():
-    return _num_epochs(candidate) >= num_epochs
+    return _num_epochs(candidate, since) >= num_epochs
 
   if is_enough():
     return 0
@@ -264,21 +261,28 @@ def _tell_of_start(candidate):
   _logger.info("%s: trains, see %s", candidate.name, path)
 
 
-def _num_epochs(candidate):
-  """Returns how many epochs a candidate's history has."""
-  directory = layout.Workdir(candidate.config.workdir)
+def _num_epochs(candidate, since):
+  """Returns how many epochs a candidate's history has.
+
+  Args:
+    candidate: a `candidates.Candidate`.
+    since: float, seconds since 1970; an older history does not count.
+  """
+  path = layout.Workdir(candidate.config.workdir).history_file
+  if not path.exists() or path.stat().st_mtime < since:
+    return 0
   # It may be in the middle of writing, and have no whole row yet.
-  return len(history.History(directory.history_file).rows)
+  return len(history.History(path).rows)
 
 
 def _trial(candidate, num_epochs):
-  history = layout.Workdir(candidate.config.workdir).read_history()
+  columns = layout.Workdir(candidate.config.workdir).read_history()
   return Trial(
     candidate,
     # One that stopped early has fewer.
-    min(num_epochs, len(history["epoch"])),
-    _score(history["val_ensemble_accuracy"], num_epochs),
-    float(history["seconds"][:num_epochs].sum()),
+    min(num_epochs, len(columns["epoch"])),
+    _score(columns["val_ensemble_accuracy"], num_epochs),
+    float(columns["seconds"][:num_epochs].sum()),
   )
 
 

@@ -178,7 +178,8 @@ def apply(decisions, index, labels):
   """Changes given labels.
 
   Args:
-    decisions: list of `Decisions` about one split.
+    decisions: list of `Decisions` about one split. Of two about an example the
+      later counts, unless it keeps what there is.
     index: integer array [num_examples], each example's number in the split.
     labels: integer array [num_examples].
 
@@ -193,6 +194,7 @@ def apply(decisions, index, labels):
   for part in decisions:
     for position, number in enumerate(index.tolist()):
       labels[position] = part.labels.get(number, labels[position])
+      stays[position] |= number in part.labels
       stays[position] &= number not in part.dropped
       is_decided[position] |= number in part.labels or number in part.kept
   return labels, stays, is_decided

@@ -145,7 +145,7 @@ class ForwardCorrectionModel(classifier.Classifier):
         self.recall("transition"),
       )
       if self.options.transition_filter:
-        _warn_of_rare_classes(training_set.labels)
+        _warn_of_rare_classes(training_set.labels, logits.shape[1])
 
 
 def forward_loss(logits, labels, transition):
@@ -220,17 +220,17 @@ def _read_transition(path, num_classes):
   return transition.astype(np.float32)
 
 
-def _warn_of_rare_classes(labels):
+def _warn_of_rare_classes(labels, num_classes):
   """Warns of classes whose anchors the filter takes from other classes."""
-  shares = np.bincount(labels) / len(labels)
+  shares = np.bincount(labels, minlength=num_classes) / len(labels)
   num_rare = int(np.sum(shares <= 1 - _FILTER_PERCENTILE / 100))
   if num_rare:
     _logger.warning(
-      "%d classes have at most %d %% of the labels: what stands for them in "
-      "the transition matrix is probably an example of another class. "
+      "Classes that have at most %d %% of the labels: %d. What stands for such "
+      "a class in the transition matrix is probably an example of another one. "
       "--notransition_filter takes the likeliest example of each class",
-      num_rare,
       100 - _FILTER_PERCENTILE,
+      num_rare,
     )
 
 

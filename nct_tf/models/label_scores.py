@@ -17,10 +17,10 @@ class LabelScores:
   The score of an example is `p(other) / (p(given) + p(other))`, where other is
   the likeliest of the other classes: above 0.5 where it is preferred.
 
-  An example counts whenever it is trained on, with the prediction that its
-  training step makes anyway. That takes 8 bytes an example and no further pass
-  through the networks. The scores are to be made in the scope of the model's
-  strategy. Under Keras' own `fit`:
+  An example counts whenever it is trained on, but for some mixed images, with
+  the prediction that its training step makes anyway. That takes 8 bytes an
+  example and no further pass through the networks. The scores are to be made in
+  the scope of the model's strategy. Under Keras' own `fit`:
 
       scores = label_scores.LabelScores(len(labels), batch_size)
       model.track(scores)

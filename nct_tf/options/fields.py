@@ -246,9 +246,20 @@ def absolute_path(path):
   return os.path.abspath(os.path.expanduser(path)) if path else path
 
 
-def absolute_paths(paths):
-  """As `absolute_path`, of paths with commas between them: str."""
-  return ",".join(map(absolute_path, paths.split(",")))
+def split_paths(text):
+  """Returns paths that stand with commas between them: list of str.
+
+  Commas separate where no file has such a name.
+
+  Args:
+    text: str.
+  """
+  return [text] if os.path.exists(text) else text.split(",")
+
+
+def absolute_paths(text):
+  """As `absolute_path`, of each of `split_paths`: str."""
+  return ",".join(map(absolute_path, split_paths(text)))
 
 
 def format_value(value):

@@ -139,7 +139,7 @@ class Noise(fields.Options):
   @property
   def decision_files(self):
     """The files of `label_decisions`, in the order they apply: tuple of str."""
-    return tuple(filter(None, (self.label_decisions or "").split(",")))
+    return tuple(filter(None, fields.split_paths(self.label_decisions or "")))
 
   def _check_asymmetric(self):
     for name in ("noise_map", "noise_matrix"):

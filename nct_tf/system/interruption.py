@@ -28,6 +28,8 @@ class Interruption:
   def handle(self, number, frame):
     """Handles a signal."""
     del frame
+    if number == signal.SIGHUP and self.requested:
+      return  # The shell and the system both send it when a terminal closes.
     name = signal.Signals(number).name
     at_once = not self.deferred or self.requested
     self.requested = True

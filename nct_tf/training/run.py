@@ -20,7 +20,7 @@ from nct_tf.input_pipeline import batching, noisy_dataset, run_data
 from nct_tf.methods import building
 from nct_tf.networks import pretrained
 from nct_tf.reporting import plotting
-from nct_tf.serving import exporting, server_config, version_folders
+from nct_tf.serving import exporting, server_config
 from nct_tf.system import (
   device_errors,
   devices,
@@ -108,8 +108,8 @@ def train_and_evaluate(config):
       if config.noise_matrix and os.path.exists(config.noise_matrix):
         directory.check_noise_matrix(noise_matrix.read(config.noise_matrix))
       _logger.info("Workdir %s holds this very run, finished", config.workdir)
-      if config.export_dir and config.strategy != "multi_worker":
-        _export_if_none(directory, config.export_dir)
+      if config.export_dir:
+        _logger.info("It is not exported: scripts.export does that")
       return directory.read_result()
     strategy = distribution.create(**config.strategy_options)
     is_chief = distribution.is_chief(strategy)
@@ -127,13 +127,6 @@ def train_and_evaluate(config):
       raise errors.TrainingInterrupted(
         f"another worker was lost: {error.message.splitlines()[0]}"
       ) from error
-
-
-def _export_if_none(directory, export_dir):
-  """Exports a finished run that was not asked for an export before."""
-  exporting.check_writable(export_dir)
-  if not version_folders.find(export_dir):
-    exporting.export_run(directory, export_dir)
 
 
 @contextlib.contextmanager

@@ -183,14 +183,6 @@ class Workdir:
       f"Workdir {self.path} cannot be written to: {error.strerror}"
     )
 
-  def delete_run(self):
-    """Deletes the files of a run, if there is one; other files stay."""
-    for file in self.run_files:
-      if file.is_dir():
-        shutil.rmtree(file)
-      else:
-        file.unlink(missing_ok=True)
-
   def start(self, config, noisy, record, warmup_images, pretrained_sha256=None):
     """Makes the folder ready for a run: a new one, or one that goes on.
 
@@ -211,7 +203,11 @@ class Workdir:
     noise = noise_arrays(noisy)
     try:
       if self.find_run(config) == "none":
-        self.delete_run()
+        for file in self.run_files:
+          if file.is_dir():
+            shutil.rmtree(file)
+          else:
+            file.unlink(missing_ok=True)
         files.write_atomically(self.flags_file, config.to_flagfile())
       if self.noise_file.exists():
         self.check_data(config, record, REPLACE)

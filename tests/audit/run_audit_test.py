@@ -183,6 +183,11 @@ class AuditingTest(absltest.TestCase):
       f" --label_decisions=a.csv,b.csv,{directory.path}/decisions.csv ",
       report.retraining_command(directory).replace("'", ""),
     )
+    # Its own file is no other one's place.
+    own = str(report.decisions_file(directory))
+    config = config.replace(label_decisions=own)
+    directory.flags_file.write_text(config.to_flagfile())
+    self.assertEqual(report.decisions_file(directory).name, "decisions_2.csv")
 
   def test_folds_are_of_models_that_did_not_see_them(self):
     result = self.result

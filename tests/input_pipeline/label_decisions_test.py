@@ -83,6 +83,18 @@ class LabelDecisionsTest(parameterized.TestCase):
     for name, values in before.items():
       np.testing.assert_array_equal(after[name], values)
 
+  def test_the_later_decision_counts(self):
+    first = label_decisions.read(
+      self.write("0,drop,", "1,relabel,9", "2,relabel,9"), self.dataset
+    )
+    later = label_decisions.read(
+      self.write("0,relabel,8", "1,keep,", "2,drop,"), self.dataset
+    )
+    train = noisy_dataset.prepare(self.dataset, decisions=[first, later]).train
+    labels = dict(zip(train.index, train.given_labels, strict=True))
+    self.assertEqual((labels[0], labels[1]), (8, 9))
+    self.assertNotIn(2, labels)
+
   def test_decisions_leave_the_choice_of_a_subset_alone(self):
     decisions = label_decisions.read(
       self.write("test/0,relabel,9", "test/7,drop,"), self.dataset

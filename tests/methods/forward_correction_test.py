@@ -122,14 +122,14 @@ class PhasesTest(absltest.TestCase):
     model = golden_batch.create("forward_correction")
     model.remember(300, 3, 4)
     logits = np.zeros([1, 300, 3], np.float32)
-    for num_rare, is_warned in ((9, True), (10, False)):
+    for num_rare, is_warned in ((0, True), (9, True), (10, False)):
       labels = np.repeat([0, 1, 2], [150, 150 - num_rare, num_rare])
       with self.assertLogs("nct_tf") as logs:
         model.between_epochs(
           2, classifier.TrainingSet(6, labels, lambda: logits)
         )
       text = "\n".join(logs.output)
-      self.assertEqual("1 classes have at most 3 %" in text, is_warned)
+      self.assertEqual("at most 3 % of the labels: 1." in text, is_warned)
 
 
 class GivenMatrixTest(parameterized.TestCase):

@@ -82,13 +82,20 @@ class InterruptionTest(parameterized.TestCase):
       raise ValueError("no signal")
 
   def test_a_closed_terminal_stops_what_nohup_does_not_protect(self):
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    self.addCleanup(signal.signal, signal.SIGHUP, before)
     with (
       self.assertRaisesRegex(errors.TrainingInterrupted, "SIGHUP"),
       interruption.catch(),
     ):
       signal.raise_signal(signal.SIGHUP)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    self.addCleanup(signal.signal, signal.SIGHUP, before)
+    # The shell sends one, and then the system another.
+    with interruption.catch() as requests:
+      requests.deferred = True
+      signal.raise_signal(signal.SIGHUP)
+      signal.raise_signal(signal.SIGHUP)
+      self.assertTrue(requests.requested)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with interruption.catch():
       signal.raise_signal(signal.SIGHUP)
 

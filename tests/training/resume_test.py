@@ -10,7 +10,6 @@ import numpy as np
 
 from nct_tf import errors
 from nct_tf.evaluation import evaluation
-from nct_tf.serving import version_folders
 from nct_tf.training import run
 from nct_tf.workdir import checkpoints, history, restoring
 from tests.support import interrupted_runs, long_tests, tiny_run
@@ -185,15 +184,16 @@ class FinishedTest(ResumeTestCase):
     self.assertEqual(result, self.workdir.read_result())
     self.assertEqual(content(), before)
 
-  def test_is_exported_if_that_is_asked_for_later(self):
+  def test_says_that_it_is_not_exported(self):
     export_dir = self.workdir.path.parent / "exports"
-    for _ in range(2):
+    with self.assertLogs("nct_tf") as logs:
       run.train_and_evaluate(
         tiny_run.tiny_config(
           workdir=str(self.workdir.path), export_dir=str(export_dir), **_OPTIONS
         )
       )
-      self.assertEqual(list(version_folders.find(export_dir)), [1])
+    self.assertIn("It is not exported", "\n".join(logs.output))
+    self.assertFalse(export_dir.exists())
 
   def test_a_history_of_an_earlier_version_goes_on(self):
     rows = history.History(self.workdir.path.parent / "history.csv")

@@ -5,6 +5,7 @@ import itertools
 import os
 
 from nct_tf import errors
+from nct_tf.options import fields
 from nct_tf.pictures import picture_files
 
 _NUM_NAMED = 5
@@ -36,7 +37,7 @@ def find(patterns):
 
 
 def _split(pattern):
-  return [pattern] if os.path.exists(pattern) else pattern.split(",")
+  return fields.split_paths(pattern)
 
 
 class Found:
