@@ -247,6 +247,8 @@ def plot_ranking(accuracies, path, marked=None, baseline=None):
   for ax in all_axes[len(noises) :]:
     ax.set_visible(False)
   label = "accuracy after the last epoch in percent"
+  if any(std for row in accuracies.values() for _, std in row.values()):
+    label += "; bars: standard deviation over seeds"
   if marked is not None:
     label += f"; diamond: {marked}"
   if baseline is not None:
