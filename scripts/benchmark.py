@@ -33,9 +33,8 @@ _TRAIN = (sys.executable, "-m", "scripts.train")
 
 def main(config, options):
   output = options.output and pathlib.Path(options.output)
-  # Known before hours are spent.
   if output and (output.is_dir() or not output.parent.is_dir()):
-    raise errors.InvalidInputError(
+    raise errors.InvalidInputError(  # And not after hours.
       "Argument `output` must be a file in a folder that is there. Received: "
       f"output={output}"
     )
