@@ -861,7 +861,7 @@ class OtherDataTest(ScriptsTestCase):
 class ThinTest(absltest.TestCase):
   def test_a_script_is_thin(self):
     for path in (_ROOT / "scripts").glob("*.py"):
-      if path.name != "cli.py":
+      if path.name not in ("cli.py", "next_steps.py"):  # Scripts share these.
         self.assertLess(len(path.read_text().splitlines()), 80, path.name)
 
 
