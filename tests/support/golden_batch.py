@@ -4,6 +4,7 @@ Ties are on purpose: in the third row the first two classes are equally likely,
 and the first example's loss equals the last one's.
 """
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -26,6 +27,8 @@ def create(method, **options):
     method: str, its name.
     **options: those of the method.
   """
+  # No test is to fail by chance.
+  keras.utils.set_random_seed(0)
   cls = methods.get_model(method)
   networks = [
     linear_networks.create(3) for _ in range(cls.Options.NUM_NETWORKS)
