@@ -38,6 +38,9 @@ class ResultsTest(absltest.TestCase):
         f"{original} differs; run make results",
       )
 
+  def test_all_commands_are_found(self):
+    self.assertLen(results_tables.commands(_TEXT), 6)
+
   def test_tune_tells_the_regrets_of_the_table(self):
     (means,) = re.findall(r"^\| mean +\|.*", _TEXT, re.MULTILINE)
     self.assertEqual(

@@ -4,7 +4,6 @@ Those of RESULTS.md are what its commands with `--table` print. Their numbers
 change with the runs that are kept; the sentences around them are a person's.
 """
 
-import argparse
 import os
 import pathlib
 import re
@@ -13,7 +12,7 @@ import sys
 from nct_tf.system import quiet
 
 with quiet.silence():
-  from nct_tf.experiments import pages, ranking, regret, reproduction, tables
+  from nct_tf.experiments import pages, ranking, reproduction, tables
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 # A command goes on behind a backslash.
@@ -41,7 +40,7 @@ def renewed(root):
   return {path: text, page: _renew_rows(methods, rows)}
 
 
-def parse(command):
+def _parse(command):
   """Returns a command's `Table`, its chosen `Cell`s, and its seeds.
 
   Args:
@@ -72,7 +71,7 @@ def _renew_results(text, results):
   rankings, regrets = [], []
   start = 0
   for command in commands(text):
-    table, cells, seeds = parse(command)
+    table, cells, seeds = _parse(command)
     found = results.of_cells(cells, seeds)
     printed = pages.format_table(table, cells, found, seeds)
     caption = re.escape(f"**{table.caption}.")
@@ -80,10 +79,9 @@ def _renew_results(text, results):
     old = re.compile(rf"^{caption}(?:.*\n)*?{_LINES}", re.MULTILINE)
     text = text[:start] + old.sub(_constant(printed), text[start:], count=1)
     if table.name in tables.RANKED:
-      ranked = ranking.rank(cells, found)
-      rankings.append(ranking.format_ranking(ranked))
-      measured = regret.measure(cells, found)
-      regrets.append(regret.format_regrets(measured, ranking.titles(ranked)))
+      both = ranking.summarize(cells, found, path=None).split("\n\n")
+      rankings.append(both[0])
+      regrets.append(both[1])
   text = _replace_each(_RANKING, rankings, text)
   return _replace_each(_REGRETS, regrets, text), rankings[0].splitlines()
 
@@ -132,24 +130,13 @@ def _squeeze(text):
 
 
 def main():
-  """Writes or checks; returns the exit code."""
-  parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-  parser.add_argument(
-    "--check", action="store_true", help="tell which differ, write nothing"
-  )
-  check = parser.parse_args().check
+  """Writes the files that differ, and names them."""
   os.chdir(_ROOT)  # Links are relative to where a command is run.
-  differing = {
-    path: text
-    for path, text in renewed(_ROOT).items()
-    if text != path.read_text(encoding="utf-8")
-  }
-  for path, text in differing.items():
-    if not check:
+  for path, text in renewed(_ROOT).items():
+    if text != path.read_text(encoding="utf-8"):
       path.write_text(text, encoding="utf-8")
-    print(f"{path}: {'differs' if check else 'written'}")
-  return int(check and bool(differing))
+      print(f"{path}: written")
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  main()
