@@ -375,8 +375,8 @@ def format_choice(choice):
   ]
   header = ("candidate", "epochs", "held-out accuracy", "behind the best")
   notes = (
-    f"held-out accuracy: on {choice.num_held_out:,} noisy labels, the mean of "
-    f"the last {NUM_EPOCHS_AVERAGED} epochs;",
+    f"held-out accuracy: on {choice.num_held_out:,} noisy labels, "
+    f"{_averaged(choice)};",
     "behind the best: in points, the 95 % interval. The held-out labels are as "
     "noisy as the others, so differences look smaller than they are, and who "
     "has learned what is wrong in the same way looks better than it is.",
@@ -385,6 +385,15 @@ def format_choice(choice):
   )
   table = text_tables.format_table(rows, (*header, "time"))
   return "\n".join([table, *(textwrap.fill(note, 80) for note in notes)])
+
+
+def _averaged(choice):
+  """Returns the epochs that scores are of, as text."""
+  most_epochs = max(each.num_epochs for each in choice.trials)
+  if most_epochs == 1:
+    return "after one epoch"
+  count = min(most_epochs, NUM_EPOCHS_AVERAGED)
+  return f"the mean of the last {count} epochs"
 
 
 def _format_behind(trial, choice):

@@ -170,6 +170,19 @@ class TuningTest(parameterized.TestCase):
       "Measured", tuning.format_choice(tuning.Choice(tuple(trials), 100))
     )
 
+  @parameterized.parameters(
+    (1, "after one epoch"),
+    (3, "the mean of the last 3 epochs"),
+    (12, "the mean of the last 10 epochs"),
+  )
+  def test_says_which_epochs_a_score_is_of(self, num_epochs, said):
+    trials = [
+      tuning.Trial(each, num_epochs, 0.8, 3.0, (0.01, 0.02))
+      for each in candidates.create(self.config(), ["gce", "elr"])
+    ]
+    text = tuning.format_choice(tuning.Choice(tuple(trials), 100))
+    self.assertIn(f"on 100 noisy labels, {said};", " ".join(text.split()))
+
   @long_tests.only
   def test_a_training_that_stops_early_is_no_failure(self):
     config = self.config(method="standard", early_stopping=2)
