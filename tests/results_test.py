@@ -39,7 +39,7 @@ class ResultsTest(absltest.TestCase):
       )
 
   def test_all_commands_are_found(self):
-    self.assertLen(results_tables.commands(_TEXT), 6)
+    self.assertLen(results_tables.commands(_TEXT), 7)
 
   def test_tune_tells_the_regrets_of_the_table(self):
     (means,) = re.findall(r"^\| mean +\|.*", _TEXT, re.MULTILINE)

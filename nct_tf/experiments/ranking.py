@@ -209,4 +209,5 @@ def draw(ranked, path):
     path,
     marked=by_method.get(tables.MAIN_ROW),
     baseline=by_method.get(tables.BASELINE),
+    told=[each.title for each in ranked if each.accuracies and each.is_told],
   )

@@ -217,7 +217,7 @@ def _plot_random_label_errors(ax, measurements, quantity, noises):
   _tidy(ax)
 
 
-def plot_ranking(accuracies, path, marked=None, baseline=None):
+def plot_ranking(accuracies, path, marked=None, baseline=None, told=()):
   """Draws the accuracies of methods, side by side for each kind of noise.
 
   Each panel has its own axis.
@@ -228,6 +228,7 @@ def plot_ranking(accuracies, path, marked=None, baseline=None):
     path: str or path of the PNG file.
     marked: str, the method that has a mark of its own; None for none.
     baseline: str, the method at which a dashed line is; None for none.
+    told: the methods that are told the noise, which have hollow marks.
   """
   titles = list(accuracies)
   noises = list(dict.fromkeys(itertools.chain(*accuracies.values())))
@@ -242,22 +243,25 @@ def plot_ranking(accuracies, path, marked=None, baseline=None):
   ).ravel()
   for ax, noise in zip(all_axes, noises, strict=False):
     pairs = {title: row.get(noise) for title, row in accuracies.items()}
-    _plot_ranked(ax, pairs, marked, baseline)
+    _plot_ranked(ax, pairs, marked, baseline, told)
     ax.set_title(noise, fontsize="medium")
   for ax in all_axes[len(noises) :]:
     ax.set_visible(False)
-  label = "accuracy after the last epoch in percent"
+  key = []
   if any(std for row in accuracies.values() for _, std in row.values()):
-    label += "; bars: standard deviation over seeds"
+    key.append("bars: standard deviation over seeds")
   if marked is not None:
-    label += f"; diamond: {marked}"
+    key.append(f"diamond: {marked}")
   if baseline is not None:
-    label += f"; dashed line: {baseline}"
-  canvas.supxlabel(label, fontsize="medium")
+    key.append(f"dashed line: {baseline}")
+  if told:
+    key.append("hollow: told the noise")
+  label = "accuracy after the last epoch in percent"
+  canvas.supxlabel("\n".join([label, "; ".join(key)]), fontsize="medium")
   _save(canvas, path)
 
 
-def _plot_ranked(ax, pairs, marked, baseline):
+def _plot_ranked(ax, pairs, marked, baseline, told):
   """Draws the accuracies of one kind of noise; a pair may be None."""
   for place, (title, pair) in enumerate(pairs.items()):
     if pair is None:
@@ -271,6 +275,7 @@ def _plot_ranked(ax, pairs, marked, baseline):
       color=_COLORS[1] if is_own else _COLORS[0],
       marker="D" if is_own else "o",
       markersize=5,
+      markerfacecolor="white" if title in told else None,
       capsize=2,
     )
     if title == baseline:

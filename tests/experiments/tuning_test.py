@@ -154,7 +154,7 @@ class TuningTest(parameterized.TestCase):
     )
     text = tuning.format_choice(tuning.Choice((best, stopped), 100))
     text = " ".join(text.split())
-    self.assertIn("choices among 22 methods were 4.3 points behind", text)
+    self.assertIn("choices among all methods were 4.0 points behind", text)
     self.assertIn("Chosen: gce, the only one that trained to its end.", text)
     self.assertIn("stopped were behind by then; they might have", text)
     behind = tuning.Trial(third, 12, 0.7, 3.0, behind=(0.05, 0.15))
