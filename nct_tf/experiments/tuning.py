@@ -389,11 +389,12 @@ def format_choice(choice):
 
 def _averaged(choice):
   """Returns the epochs that scores are of, as text."""
-  most_epochs = max(each.num_epochs for each in choice.trials)
-  if most_epochs == 1:
+  numbers = [each.num_epochs for each in choice.trials]
+  if max(numbers) == 1:
     return "after one epoch"
-  count = min(most_epochs, NUM_EPOCHS_AVERAGED)
-  return f"the mean of the last {count} epochs"
+  count = min(max(numbers), NUM_EPOCHS_AVERAGED)
+  text = f"the mean of the last {count} epochs"
+  return text if min(numbers) >= count else f"{text}, or of all if fewer"
 
 
 def _format_behind(trial, choice):

@@ -256,8 +256,8 @@ def plot_ranking(accuracies, path, marked=None, baseline=None, told=()):
     key.append(f"dashed line: {baseline}")
   if told:
     key.append("hollow: told the noise")
-  label = "accuracy after the last epoch in percent"
-  canvas.supxlabel("\n".join([label, "; ".join(key)]), fontsize="medium")
+  label = f"accuracy after the last epoch in percent\n{'; '.join(key)}"
+  canvas.supxlabel(label.rstrip(), fontsize="medium")
   _save(canvas, path)
 
 

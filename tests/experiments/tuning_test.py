@@ -157,6 +157,7 @@ class TuningTest(parameterized.TestCase):
     self.assertIn("choices among all methods were 4.0 points behind", text)
     self.assertIn("Chosen: gce, the only one that trained to its end.", text)
     self.assertIn("stopped were behind by then; they might have", text)
+    self.assertIn("the mean of the last 10 epochs, or of all if fewer;", text)
     behind = tuning.Trial(third, 12, 0.7, 3.0, behind=(0.05, 0.15))
     text = tuning.format_choice(tuning.Choice((best, behind, stopped), 100))
     text = " ".join(text.split())
