@@ -154,7 +154,7 @@ class TuningTest(parameterized.TestCase):
     )
     text = tuning.format_choice(tuning.Choice((best, stopped), 100))
     text = " ".join(text.split())
-    self.assertIn("choices among all methods were 4.0 points behind", text)
+    self.assertIn("choices among all methods were 3.9 points behind", text)
     self.assertIn("Chosen: gce, the only one that trained to its end.", text)
     self.assertIn("stopped were behind by then; they might have", text)
     self.assertIn("the mean of the last 10 epochs, or of all if fewer;", text)
