@@ -2,6 +2,10 @@
 
 import functools
 import logging
+import os
+import pathlib
+import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import keras
@@ -208,13 +212,24 @@ class StepsTest(parameterized.TestCase):
       predictions(loop, feed)[1], predictions(expected_loop)[1], atol=1e-4
     )
 
-  def test_what_xla_cannot_compile_runs_without(self):
+  @parameterized.parameters(False, True)
+  def test_what_xla_cannot_compile_runs_without(self, is_something_kept):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    kept = folder / "xla_compile_cache__1"
+    if is_something_kept:
+      kept.touch()
+    # Another test of this process may have named a folder.
+    flags = f"--tf_xla_persistent_cache_directory={folder}"
+    self.enter_context(mock.patch.dict(os.environ, TF_XLA_FLAGS=flags))
     expected, _, _ = train(create_model())
     model = create_model(Uncompilable)
     with self.assertLogs(loop_lib.__name__, logging.WARNING) as logged:
       actual, _, _ = train(model, uses_xla=True)
-    self.assertLen(logged.output, 1)
-    self.assertRegex(logged.output[0], "without XLA: .*PyFunc")
+    self.assertLen(logged.output, 1 + is_something_kept)
+    if is_something_kept:
+      self.assertIn("kept on disk is deleted: ", logged.output[0])
+      self.assertFalse(kept.exists())
+    self.assertRegex(logged.output[-1], "without XLA: .*PyFunc")
     # No batch was lost.
     self.assert_same(actual, expected, atol=1e-5)
 
