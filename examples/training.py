@@ -6,12 +6,9 @@ import typing
 import keras
 import numpy as np
 
-from nct_tf import label_noise
+import nct_tf
 from nct_tf.audit import label_audit
-from nct_tf.methods import nct, standard
-from nct_tf.models import label_scores
 from nct_tf.reporting import text_tables
-from nct_tf.training import epoch_schedules
 
 NOISE_RATE = 0.3
 
@@ -55,7 +52,7 @@ def run(task, seed=0):
     task: a `Task`.
     seed: int.
   """
-  given_labels, is_clean = label_noise.corrupt_labels(
+  given_labels, is_clean = nct_tf.corrupt_labels(
     task.train_labels,
     len(task.class_names),
     "symmetric_exclusive",
@@ -90,15 +87,15 @@ def run(task, seed=0):
 def _train(task, given_labels, method):
   """Returns the `LabelAudit` of a training, and the held-out accuracy."""
   if method == "nct":
-    model = nct.ConcurrentModel(task.network(), task.network())
-    schedules = epoch_schedules.concurrent_schedules(
+    model = nct_tf.ConcurrentModel(task.network(), task.network())
+    schedules = nct_tf.concurrent_schedules(
       model, task.num_epochs, target_variability_max=0.2
     )
   else:
-    model = standard.StandardModel(task.network())
+    model = nct_tf.StandardModel(task.network())
     schedules = []
   # Each training step adds the probabilities of its batch's labels.
-  scores = label_scores.LabelScores(len(task.train), task.batch_size)
+  scores = nct_tf.LabelScores(len(task.train), task.batch_size)
   model.track(scores)
   model.compile(optimizer=keras.optimizers.Adam(task.learning_rate))
   model.fit(
@@ -110,7 +107,12 @@ def _train(task, given_labels, method):
     verbose=0,
   )
   pred_probs = model.predict(task.train, batch_size=256, verbose=0)
-  audit = label_audit.audit(given_labels, pred_probs, scores.means())
+  audit = nct_tf.audit_labels(
+    given_labels,
+    pred_probs,
+    scores.means(),
+    is_held_out=False,  # The model learned from these labels.
+  )
   results = model.evaluate(
     task.test, task.test_labels, batch_size=256, return_dict=True, verbose=0
   )

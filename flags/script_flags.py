@@ -8,7 +8,7 @@ import dataclasses
 
 from nct_tf import errors, methods
 from nct_tf.experiments import tables
-from nct_tf.options import data, fields, run, training
+from nct_tf.options import data, fields, run
 
 
 def _check_png(name, path):
@@ -72,7 +72,6 @@ class MovedData(fields.Options):
   )
 
 
-_TimeBudget = fields.some_of(training.Training, "time_budget_minutes")
 _CacheDir = fields.some_of(run.Run, "cache_dir")
 _Cache = fields.some_of(run.Run, "cache", "cache_dir")
 
@@ -100,11 +99,19 @@ class Evaluate(Weights, _Cache, MovedData, FinishedRun):
 
 
 @dataclasses.dataclass(frozen=True)
-class Audit(Weights, _Cache, _TimeBudget, MovedData, FinishedRun):
+class Audit(Weights, _Cache, MovedData, FinishedRun):
   """Options of `scripts.audit`."""
 
   TITLE = "audit"
 
+  time_budget_minutes: float = fields.option(
+    10.0,
+    "How long the folds may take that are trained if --folds is not given; the "
+    "run's own time does not count.",
+    unit="minutes",
+    low=0,
+    low_open=True,
+  )
   folds: int | None = fields.option(
     None,
     "Divide the training examples into this many parts. For each part, train "

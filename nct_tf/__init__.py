@@ -26,7 +26,14 @@ _PUBLIC = {
   "train_and_evaluate": ("nct_tf.training.run", "train_and_evaluate"),
 }
 # Modules that people use by their name.
-_MODULES = ("label_noise", "losses", "schedules", "target_variability")
+_MODULES = (
+  "label_noise",
+  "losses",
+  "methods",
+  "networks",
+  "schedules",
+  "target_variability",
+)
 
 
 def __getattr__(name):

@@ -19,10 +19,13 @@ def main(options):
   print(result.format_results(results, options.workdirs))
   print(result.format_legend(results, options.workdirs))
   if options.figure:
+    names = _names([each.path for each in directories])
     plotting.plot_memorisation(
       [
-        (each.path.name, own_result, each.read_history())
-        for each, own_result in zip(directories, results, strict=True)
+        (name, own_result, each.read_history())
+        for name, own_result, each in zip(
+          names, results, directories, strict=True
+        )
       ],
       options.figure,
     )
@@ -35,6 +38,13 @@ def main(options):
   if accuracies:
     best = max(accuracies, key=accuracies.get)
     next_steps.say("evaluate", f"--workdir={best.path}")
+
+
+def _names(paths):
+  """Returns the folders' names, or those of their parents if all are alike."""
+  while len(paths) > 1 and len({path.name for path in paths}) == 1:
+    paths = [path.parent for path in paths]
+  return [path.name for path in paths]
 
 
 if __name__ == "__main__":

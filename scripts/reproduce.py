@@ -64,7 +64,8 @@ def main(options):
     if table.name in tables.RANKED:
       # A part of the table must not take the place of the whole one's picture.
       path = None if options.cell else results.folder / f"{table.folder}.png"
-      print(ranking.summarize(cells, found, path) + "\n")
+      for part in ranking.summarize(cells, found, path):
+        print(part + "\n")
     print(pages.format_table(table, cells, found, seeds))
     next_steps.after_reproduction(found)
     return

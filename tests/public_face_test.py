@@ -20,7 +20,14 @@ NAMES = (
   "load_run",
   "train_and_evaluate",
 )
-MODULES = ("label_noise", "losses", "schedules", "target_variability")
+MODULES = (
+  "label_noise",
+  "losses",
+  "methods",
+  "networks",
+  "schedules",
+  "target_variability",
+)
 
 
 class PublicFaceTest(parameterized.TestCase):

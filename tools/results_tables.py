@@ -79,9 +79,9 @@ def _renew_results(text, results):
     old = re.compile(rf"^{caption}(?:.*\n)*?{_LINES}", re.MULTILINE)
     text = text[:start] + old.sub(_constant(printed), text[start:], count=1)
     if table.name in tables.RANKED:
-      both = ranking.summarize(cells, found, path=None).split("\n\n")
-      rankings.append(both[0])
-      regrets.append(both[1])
+      of_ranking, of_regret = ranking.summarize(cells, found)
+      rankings.append(of_ranking)
+      regrets.append(of_regret)
   text = _replace_each(_RANKING, rankings, text)
   return _replace_each(_REGRETS, regrets, text), rankings[0].splitlines()
 

@@ -47,15 +47,14 @@ def _summary(steps, trainings):
         *_kind(each),
         training_steps.format_step_seconds(own["step_seconds"]),
         f"{own['images_per_second']:,.0f}",
-        text_tables.percent(own["peak_fraction"]),
         f"{each['ratio']:.2f}",
         _ratio(max((row["ratio"] for row in others), default=None)),
         _ratio(ratios.get(_kind(each))),
       )
     )
-  header = ("TensorFlow", "precision", "a step", "images/s", "of the peak")
-  header += ("/ twice one network", "/ PyTorch", "end to end / step")
-  return rows, header
+  header = ("TensorFlow", "precision", "a step", "images/s")
+  header += ("time over two networks alone", "time over PyTorch")
+  return rows, (*header, "whole training")
 
 
 def _steps(steps):

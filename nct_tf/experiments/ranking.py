@@ -37,13 +37,17 @@ class RankedMethod:
   time: float | None
 
 
-def summarize(cells, found, path):
-  """Draws the ranking, and returns it and what a choice would cost, as text.
+def summarize(cells, found, path=None):
+  """Draws the ranking, and returns what there is to print.
 
   Args:
     cells: see `rank`.
     found: see there.
     path: str or path of the PNG file; None for no picture.
+
+  Returns:
+    list of str: the ranking, what a choice would cost, and a line that names
+    the picture, if there is one.
   """
   ranked = rank(cells, found)
   parts = [
@@ -53,7 +57,7 @@ def summarize(cells, found, path):
   if path is not None:
     draw(ranked, path)
     parts.append(f"Picture: {path}")
-  return "\n\n".join(parts)
+  return parts
 
 
 def titles(ranked):

@@ -92,7 +92,8 @@ def _regret(column, seed, histories):
 def format_regrets(regrets, titles):
   """Returns a table of choices, in Markdown; a line if there is none.
 
-  Beside them stands how far one and the same method would be behind the best.
+  Beside them stands how far one and the same method would be behind the best:
+  the main one, the baseline, and the one that is the least behind on average.
   A figure is the mean over seeds, and in the last row that over columns.
 
   Args:
@@ -103,10 +104,13 @@ def format_regrets(regrets, titles):
     return (
       "No column has two runs that held examples out, so no choice is measured"
     )
-  fixed = [titles[method] for method in _FIXED if method in titles]
   by_column = {}
   for each in regrets:
     by_column.setdefault(each.column, []).append(each)
+  fixed = [titles[method] for method in _FIXED if method in titles]
+  safest = _safest(by_column)
+  if safest not in (None, *fixed):
+    fixed.append(safest)
   means = {column: _means(own, fixed) for column, own in by_column.items()}
   rows = [
     (
@@ -124,6 +128,23 @@ def format_regrets(regrets, titles):
   header = ["", "among", "chosen", "best", "regret", "regret with halving"]
   header += [f"always {title}" for title in fixed]
   return text_tables.format_markdown(rows, header, "lrll")
+
+
+def _safest(by_column):
+  """Returns the row that is the least behind, of those in all columns; or None.
+
+  Args:
+    by_column: dict from column to list of `Regret`.
+  """
+  regrets = [each for own in by_column.values() for each in own]
+  everywhere = set.intersection(*(set(each.accuracies) for each in regrets))
+  return min(
+    sorted(everywhere),
+    key=lambda title: statistics.fmean(
+      _mean(each.of(title) for each in own) for own in by_column.values()
+    ),
+    default=None,
+  )
 
 
 def _names(names):

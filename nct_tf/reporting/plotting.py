@@ -1,5 +1,6 @@
 """Figures of runs, from their files."""
 
+import dataclasses
 import itertools
 import math
 import pathlib
@@ -35,13 +36,36 @@ _SETTINGS = (
   {"color": "#009E73", "linestyle": "-."},
   {"color": "#000000", "linestyle": ":"},
 )
+_QUANTITIES = {
+  "loss": "cross entropy (nats)",
+  "accuracy": "accuracy on given labels",
+}
 _MAX_COLUMNS = 5
 _RANKING_COLUMNS = 3
-_COLUMN_INCHES = 3.6  # Of a run.
 # At the size of titles, 10 points.
 _CHARACTERS_PER_INCH = 12
 _LEGEND_COLUMNS = 3  # Below the axes.
 _LEGEND_ROW_INCHES = 0.21
+
+
+@dataclasses.dataclass(frozen=True)
+class _Panels:
+  """What is drawn of each run, one below the other.
+
+  Attributes:
+    quantities: sequence of keys of `_QUANTITIES`.
+    width: float, of a panel, in inches.
+    height: float, likewise.
+  """
+
+  quantities: tuple
+  width: float
+  height: float
+
+
+_PANELS = _Panels(("loss", "accuracy"), 3.6, 2.6)
+_SMALL_PANELS = _Panels(("accuracy",), 2.2, 1.7)
+_MANY_RUNS = 10  # More of them have small panels.
 
 
 def plot_memorisation(runs, path):
@@ -51,31 +75,41 @@ def plot_memorisation(runs, path):
   examples, those with clean and those with wrong labels apart. It is measured
   against the given labels. The lower row shows the accuracy in the same way. A
   run in which neither was measured has empty axes. More runs have such a pair
-  of rows each five.
+  of rows each five; more than ten have the accuracy alone.
 
   Args:
     runs: sequence of triples: the run's name; dict, of `result.json`; dict, of
       `Workdir.read_history`.
     path: str or path of the PNG file.
   """
+  panels = _PANELS if len(runs) <= _MANY_RUNS else _SMALL_PANELS
+  quantities = panels.quantities
   num_columns = min(len(runs), _MAX_COLUMNS)
-  num_pairs = -(-len(runs) // num_columns)
-  width = 1 + _COLUMN_INCHES * num_columns
-  size = (width, 0.4 + 5.2 * num_pairs)
+  num_rows = -(-len(runs) // num_columns)
+  width = 1 + panels.width * num_columns
+  size = (width, 0.4 + panels.height * len(quantities) * num_rows)
   canvas = figure.Figure(figsize=size, dpi=150, layout="constrained")
-  axes = canvas.subplots(2 * num_pairs, num_columns, squeeze=False)
+  axes = canvas.subplots(
+    len(quantities) * num_rows, num_columns, squeeze=False
+  ).reshape(num_rows, len(quantities), num_columns)
   is_alike = len({_describe(result) for _, result, _ in runs}) == 1
   for number, (name, result, history) in enumerate(runs):
-    pair, column = divmod(number, num_columns)
-    own = axes[2 * pair : 2 * pair + 2, column]
-    _plot_run(own, result, history)
+    row, column = divmod(number, num_columns)
+    own = axes[row, :, column]
+    _plot_run(dict(zip(quantities, own, strict=True)), result, history)
     title = _title(result["method"])
     if len(runs) > 1:
       title += f"\n{name}"
     if not is_alike:
       title += f"\n{_describe(result)}"
-    own[0].set_title(_fit(title, _COLUMN_INCHES), fontsize=10)
-  _align_pairs(axes[::2], axes[1::2], len(runs))
+    own[0].set_title(_fit(title, panels.width), fontsize=10)
+  for number, quantity in enumerate(quantities):
+    _align(axes[:, number], quantity, len(runs))
+    if panels is _SMALL_PANELS:
+      canvas.supylabel(_QUANTITIES[quantity], fontsize=10)
+    else:
+      for ax in axes[:, number, 0]:
+        ax.set_ylabel(_QUANTITIES[quantity])
   if is_alike:
     canvas.suptitle(_fit(_describe(runs[0][1]), width), fontsize=10)
   # A run without wrong labels, or without a monitor, has fewer curves.
@@ -95,30 +129,29 @@ def plot_memorisation(runs, path):
   _save(canvas, path)
 
 
-def _align_pairs(uppers, lowers, num_runs):
-  """Gives all runs' axes the same limits, and the outer ones labels.
+def _align(axes, quantity, num_runs):
+  """Gives the axes of a quantity the same limits, and the outer ones labels.
 
   Args:
-    uppers: axes [num_pairs, num_columns], of cross entropies.
-    lowers: likewise, of accuracies.
+    axes: array of axes [num_rows, num_columns].
+    quantity: key of `_QUANTITIES`; the accuracy is the lowest of a run.
     num_runs: int; the axes behind those are switched off.
   """
-  highest = max(ax.get_ylim()[1] for ax in uppers.ravel()[:num_runs])
-  for ax in uppers.ravel():
-    ax.set_ylim(-0.02 * highest, highest)
-    ax.tick_params(labelbottom=False)
-  for ax in lowers.ravel():
-    ax.set_ylim(-0.02, 1.02)
-    ax.yaxis.set_major_formatter(ticker.PercentFormatter(1))
-    ax.set_xlabel("epoch")
-  for ax in (*uppers.ravel(), *lowers.ravel()):
+  num_columns = axes.shape[1]
+  highest = max(ax.get_ylim()[1] for ax in axes.ravel()[:num_runs])
+  for number, ax in enumerate(axes.ravel()):
+    is_outer = number + num_columns >= num_runs  # Nothing is below it.
+    if quantity == "loss":
+      ax.set_ylim(-0.02 * highest, highest)
+      ax.tick_params(labelbottom=False)
+    else:
+      ax.set_ylim(-0.02, 1.02)
+      ax.yaxis.set_major_formatter(ticker.PercentFormatter(1))
+      ax.tick_params(labelbottom=is_outer)
+      ax.set_xlabel("epoch" if is_outer else "")
     ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True))
-  for ax in (*uppers[:, 1:].ravel(), *lowers[:, 1:].ravel()):
-    ax.tick_params(labelleft=False)
-  for upper, lower in zip(uppers[:, 0], lowers[:, 0], strict=True):
-    upper.set_ylabel("cross entropy (nats)")
-    lower.set_ylabel("accuracy on given labels")
-  for ax in (*uppers.ravel()[num_runs:], *lowers.ravel()[num_runs:]):
+    ax.tick_params(labelleft=number % num_columns == 0)
+  for ax in axes.ravel()[num_runs:]:
     ax.set_axis_off()
 
 
@@ -367,7 +400,7 @@ def _plot_run(axes, result, history):
   if _is_noise_unknown(result):
     clean = {**clean, "label": "given labels"}
   parts = {**_PARTS, "clean": clean}
-  for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+  for quantity, ax in axes.items():
     for part, style in parts.items():
       values = history.get(f"train_{quantity}_{part}")
       if values is not None:

@@ -69,6 +69,25 @@ class RegretTest(absltest.TestCase):
     columns = [line.split("|")[5].strip() for line in text[2:]]
     self.assertEqual(columns, ["0.0", "6.7", "3.3"])
 
+  def test_the_safest_row_is_the_least_behind_over_columns(self):
+    choices = [
+      regret.Regret(column, seed, "NCT", "NCT", accuracies)
+      for column, seed, accuracies in (
+        ("no noise", 0, {"NCT": 0.9, "Mixup": 0.85, "GCE": 0.5, "ELR": 0.9}),
+        # Two seeds of a column count as one column.
+        ("pair flip", 0, {"NCT": 0.5, "Mixup": 0.5, "GCE": 0.7}),
+        ("pair flip", 1, {"NCT": 0.5, "Mixup": 0.7, "GCE": 0.7}),
+      )
+    ]
+    text = regret.format_regrets(choices, {"nct": "NCT"}).splitlines()
+    header = [title.strip() for title in text[0].split("|")]
+    self.assertEqual(header[7:9], ["always NCT", "always Mixup"])
+    means = [value.strip() for value in text[-1].split("|")]
+    # Mixup: the mean of 5 and of (20 + 0) / 2; ELR is not everywhere.
+    self.assertEqual(means[7:9], ["10.0", "7.5"])
+    text = regret.format_regrets(choices, {"nct": "Mixup"})
+    self.assertEqual(text.count("always"), 1)
+
   def test_halving_may_stop_what_is_slow(self):
     accuracies = {name: np.array(run) for name, (run, _) in _RUNS.items()}
     accuracies["sym20_elr"][3] = 2.0
