@@ -180,8 +180,11 @@ def _guard(main):
     _drop_output()
     _fail(f"cannot write any further: {error.strerror}")
   except errors.TrainingInterrupted as error:
+    command = "the same command"
+    if "overwrite" in flags.FLAGS and _is_on("overwrite"):
+      command += ", without --overwrite,"  # That would delete it.
     with contextlib.suppress(OSError):  # The terminal may be closed.
-      _say(f"{error}; the same command goes on from there")
+      _say(f"{error}; {command} goes on from there")
     # Python's normal exit would wait half a minute for workers that are gone.
     sys.stdout.flush()
     os._exit(errors.RESTART_CODE)

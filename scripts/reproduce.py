@@ -17,25 +17,18 @@ from scripts import cli, next_steps
 
 def main(options):
   with cli.silence():
-    from nct_tf.experiments import (
-      costs,
-      figures,
-      pages,
-      ranking,
-      reproduction,
-      tables,
-    )
+    from nct_tf.experiments import figures, reproduction, tables
 
-  scale, seeds, figure = options.scale, options.seeds, options.figure
+  scale, figure = options.scale, options.figure
+  seeds = options.seeds
   if figure is not None:
     table, cells = tables.of_figure(figure, scale)
     seeds = figures.seeds_of(figure, seeds)
   else:
-    published = options.published
     table = (
       tables.load(options.table, scale)
-      if published is None
-      else tables.load_published(published)
+      if options.published is None
+      else tables.load_published(options.published)
     )
     cells = table.choose(options.cell)
   elsewhere = cells
@@ -50,29 +43,41 @@ def main(options):
     download=options.download,
   )
   if options.dry_run:
-    for run in runs:
-      print(shlex.join(run.command))
-    print(costs.format_costs(costs.estimate(cells, len(seeds))))
-    given = option_flags.given(script_flags.Reproduce, without=["dry_run"])
-    next_steps.say("reproduce", *given.values())
+    _print_plan(runs, cells, len(seeds))
     return
   results = reproduction.Results(options.results_dir)
   if options.train:
     reproduction.run_all(runs, results, options.jobs)
   if figure is None:
     found = results.of_some(elsewhere, seeds)
-    if table.name in tables.RANKED:
-      # A part of the table must not take the place of the whole one's picture.
-      path = None if options.cell else results.folder / f"{table.folder}.png"
-      for part in ranking.summarize(cells, found, path):
-        print(part + "\n")
-    print(pages.format_table(table, cells, found, seeds))
-    next_steps.after_reproduction(found)
+    _print_table(table, cells, found, results, options)
     return
   if figure == 3:
     reproduction.measure_compression(runs, results)
   path = figures.draw(figure, scale, results, seeds)
   print(f"Figure {figure}: {path}")
+
+
+def _print_plan(runs, cells, num_seeds):
+  from nct_tf.experiments import costs
+
+  for run in runs:
+    print(shlex.join(run.command))
+  print(costs.format_costs(costs.estimate(cells, num_seeds)))
+  given = option_flags.given(script_flags.Reproduce, without=["dry_run"])
+  next_steps.say("reproduce", *given.values())
+
+
+def _print_table(table, cells, found, results, options):
+  from nct_tf.experiments import pages
+
+  seeds = options.seeds
+  # A part of the table must not take the place of the whole one's picture.
+  is_whole = not options.cell and options.dataset is None
+  is_whole &= set(seeds) >= set(script_flags.Reproduce.seeds)
+  path = results.folder / f"{table.folder}.png" if is_whole else None
+  print("\n\n".join(pages.describe(table, cells, found, seeds, path)))
+  next_steps.after_reproduction(found)
 
 
 if __name__ == "__main__":

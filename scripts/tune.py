@@ -12,7 +12,9 @@ Examples:
     --sweep=target_variability_max=0,0.3,0.5 --workdir=runs/tuning
 """
 
+import os
 import pathlib
+import sys
 
 from flags import script_flags
 from nct_tf import config as config_lib
@@ -22,25 +24,33 @@ from scripts import cli, next_steps
 
 def main(config, options):
   with cli.silence():
-    from nct_tf.experiments import tuning
-    from nct_tf.training import run
+    from nct_tf.experiments import choice as choice_lib, tuning
 
   candidates = tuning.resolve(config, options.methods, options.sweep or ())
   choice = tuning.tune(candidates, options.halving, options.jobs)
-  text = tuning.format_choice(choice)
+  text = choice_lib.format_choice(choice)
   print(text)
   path = pathlib.Path(config.workdir, "tuning.txt")
   files.write_atomically(path, text + "\n")
   print(f"As text: {path}")
   best = tuning.with_best(config, choice)
   if options.train_best:
-    run.train_and_evaluate(best)
-    next_steps.after_training(best)
+    _become_training(best)
   else:
     # Even if it is the default: it was chosen.
     method = f"--method={best.method}"
     others = [flag for flag in best.to_flags() if flag != method]
     next_steps.say("train", method, *others)
+
+
+def _become_training(config):
+  """Replaces this process by one that trains.
+
+  TensorFlow has computed here; in a new program, everything works as always.
+  """
+  sys.stdout.flush()
+  command = [sys.executable, "-m", "scripts.train", *config.to_flags()]
+  os.execv(command[0], command)
 
 
 if __name__ == "__main__":

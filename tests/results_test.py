@@ -7,7 +7,7 @@ import tempfile
 
 from absl.testing import absltest
 
-from nct_tf.experiments import tuning
+from nct_tf.experiments import choice
 from tools import results_tables
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
@@ -48,8 +48,8 @@ class ResultsTest(absltest.TestCase):
       [
         f"{100 * value:.1f}"
         for value in (
-          tuning.MEASURED_REGRET,
-          tuning.MEASURED_REGRET_OF_HALVING,
+          choice.MEASURED_REGRET,
+          choice.MEASURED_REGRET_OF_HALVING,
         )
       ],
     )

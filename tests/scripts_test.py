@@ -612,6 +612,81 @@ class WholeTest(ScriptsTestCase):
     self.assertIn("decoding's share", process.stdout)
 
 
+class ReproduceTest(ScriptsTestCase):
+  def test_a_part_of_the_ranked_table_is_printed_and_not_drawn(self):
+    picture = _ROOT / "results" / "cpu" / "methods.png"
+    before = picture.stat().st_mtime_ns
+    process = run(
+      "reproduce",
+      "--table=methods",
+      "--scale=cpu",
+      "--notrain",
+      "--cell=sym50,sym50_standard,sym50_elr",
+    )
+    self.assert_succeeded(process)
+    self.assertRegex(process.stdout, r"\A\| last epoch .*\n.*\n\| NCT +\|")
+    self.assertRegex(process.stdout, r"\n\| +\| +among .*always Standard \|\n")
+    figures = re.findall(r"\[[^]]+\]\(results/[^)]+\)", process.stdout)
+    self.assertLen(figures, 15)
+    text = (_ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    self.assertContainsSubset(
+      figures, re.findall(r"\[[^]]+\]\(results/[^)]+\)", text)
+    )
+    self.assertEqual(picture.stat().st_mtime_ns, before)
+
+
+class TuneTest(ScriptsTestCase):
+  def test_compares_says_the_next_command_and_runs_it(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    flags = (
+      "--dataset=digits",
+      "--num_train_examples=200",
+      "--num_test_examples=100",
+      "--augmentation=none",
+      "--noise_type=symmetric_inclusive",
+      "--noise_rate=0.4",
+      "--network=mlp",
+      "--width=8",
+      "--batch_size=50",
+      "--num_epochs=2",
+      "--methods=standard,gce",
+      "--jobs=2",
+      f"--workdir={folder}",
+    )
+    process = run("tune", *flags)
+    self.assert_succeeded(process)
+    *table, where, following = process.stdout.splitlines()
+    self.assertCountEqual(
+      [line.split()[0] for line in table[2:4]], ["standard", "gce"]
+    )
+    self.assertIn("on 40 noisy labels", process.stdout)
+    self.assertRegex(process.stdout, r"\nChosen: (standard|gce), ")
+    self.assertEqual(where, f"As text: {folder}/tuning.txt")
+    self.assertEqual((folder / "tuning.txt").read_text().splitlines(), table)
+    best = table[2].split()[0]
+    command = shlex.split(following)
+    self.assertContainsSubset(
+      [
+        "scripts.train",
+        f"--method={best}",
+        "--noise_rate=0.4",
+        f"--workdir={folder}/best_{best}",
+      ],
+      command,
+    )
+
+    results = [folder / name / "result.json" for name in ("standard", "gce")]
+    times = [path.stat().st_mtime_ns for path in results]
+    process = run("tune", *flags, "--train_best")
+    self.assert_succeeded(process)
+    # What had finished is not trained again; the best trains on everything.
+    self.assertEqual([path.stat().st_mtime_ns for path in results], times)
+    self.assertStartsWith(process.stdout, "\n".join([*table, where]))
+    self.assertIn(f"Everything is in {folder}/best_{best}", process.stdout)
+    noise = np.load(folder / f"best_{best}" / "noise.npz")
+    self.assertLen(noise["given_label"], 200)
+
+
 class OwnPicturesTest(ScriptsTestCase):
   """A run of pictures of one's own that learns nothing."""
 

@@ -12,7 +12,7 @@ import sys
 from nct_tf.system import quiet
 
 with quiet.silence():
-  from nct_tf.experiments import pages, ranking, reproduction, tables
+  from nct_tf.experiments import pages, reproduction, tables
 
 _ROOT = pathlib.Path(__file__).absolute().parents[1]
 # A command goes on behind a backslash.
@@ -73,13 +73,13 @@ def _renew_results(text, results):
   for command in commands(text):
     table, cells, seeds = _parse(command)
     found = results.of_cells(cells, seeds)
-    printed = pages.format_table(table, cells, found, seeds)
+    *ranked, printed = pages.describe(table, cells, found, seeds)
     caption = re.escape(f"**{table.caption}.")
     start = text.index(command, start) + len(command)
     old = re.compile(rf"^{caption}(?:.*\n)*?{_LINES}", re.MULTILINE)
     text = text[:start] + old.sub(_constant(printed), text[start:], count=1)
-    if table.name in tables.RANKED:
-      of_ranking, of_regret = ranking.summarize(cells, found)
+    if ranked:
+      of_ranking, of_regret = ranked
       rankings.append(of_ranking)
       regrets.append(of_regret)
   text = _replace_each(_RANKING, rankings, text)

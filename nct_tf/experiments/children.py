@@ -89,7 +89,8 @@ def _open_log(config):
   path = log_file(config)
   try:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    return open(path, "w", encoding="utf-8")
+    # What was there stays: an earlier part of this run, or another's mistake.
+    return open(path, "a", encoding="utf-8")
   except OSError as error:
     raise errors.InvalidInputError(
       f"{path} cannot be written: {error.strerror}"
@@ -119,12 +120,14 @@ def train_all(trainings, num_jobs, train, finish):
     finish: a function that is called with each training that ended well, in
       this thread, and returns what to say of it.
 
+  Returns:
+    list of the trainings that failed; all others have ended well.
+
   Raises:
     TrainingInterrupted: if this process or a training was asked to stop. All
       trainings have saved their state and ended then; at a second request they
       are killed.
-    InvalidInputError: if a training failed, when all others have ended; or if
-      one's log cannot be written.
+    InvalidInputError: if a log cannot be written.
   """
   failed = []
   with (
@@ -143,13 +146,24 @@ def train_all(trainings, num_jobs, train, finish):
         text = finish(training)
         _logger.info("%s: %s (%s)", training.name, text, place)
       else:
-        failed.append(training.config)
-        _logger.warning("%s failed (%s)", training.name, place)
-  if failed:
-    raise errors.InvalidInputError(
-      f"{len(failed)} of {len(tasks)} trainings failed; {log_file(failed[0])} "
-      f"ends with: {_last_line(failed[0])}"
-    )
+        failed.append(training)
+        path = log_file(training.config)
+        _logger.warning("%s failed, see %s (%s)", training.name, path, place)
+  return failed
+
+
+def failure(failed, num_trainings):
+  """Returns the `InvalidInputError` that some trainings failed.
+
+  Args:
+    failed: list of trainings, of `train_all`.
+    num_trainings: int, how many there were.
+  """
+  config = failed[0].config
+  return errors.InvalidInputError(
+    f"{len(failed)} of {num_trainings} trainings failed; {log_file(config)} "
+    f"ends with: {last_line(config)}"
+  )
 
 
 @contextlib.contextmanager
@@ -166,7 +180,7 @@ def log_file(config):
   return f"{config.workdir}.log"
 
 
-def _last_line(config):
+def last_line(config):
   """Returns the last line that a training has printed: str."""
   with open(log_file(config), encoding="utf-8", errors="replace") as file:
     lines = file.read().split("\n")

@@ -54,8 +54,7 @@ def _cost_config(cell):
 
 def _estimate(config, cells, num_seeds):
   shape = tables.data_shapes()[config.dataset]
-  num_train = config.num_train_examples or shape["num_train_examples"]
-  num_test = config.num_test_examples or shape["num_test_examples"]
+  num_train, num_evaluated = count_examples(config, shape)
   height, width, channels = shape["image_shape"]
   dataset = datasets.load(
     "fake",
@@ -69,8 +68,8 @@ def _estimate(config, cells, num_seeds):
     config,
     dataset,
     noisy_dataset.prepare(dataset),
-    num_train=config.num_examples_per_epoch or num_train,
-    num_evaluated=num_test,
+    num_train=num_train,
+    num_evaluated=num_evaluated,
   )
   num_images = shape["num_train_examples"] + shape["num_test_examples"]
   return {
@@ -79,6 +78,22 @@ def _estimate(config, cells, num_seeds):
     "cells": [cell.name for cell in cells],
     "all_hours": estimated["hours"] * num_seeds * len(cells),
   }
+
+
+def count_examples(config, shape):
+  """Returns how many examples an epoch trains on, and evaluates: a pair of int.
+
+  Args:
+    config: a `TrainConfig`.
+    shape: dict, of `tables.data_shapes`.
+  """
+  num_train = config.num_train_examples or shape["num_train_examples"]
+  num_test = config.num_test_examples or shape["num_test_examples"]
+  num_held_out = round(config.validation_fraction * num_train)
+  return (
+    config.num_examples_per_epoch or num_train - num_held_out,
+    num_test + num_held_out,
+  )
 
 
 def format_costs(costs):

@@ -4,13 +4,33 @@ import dataclasses
 import os
 import shlex
 
-from nct_tf.experiments import measures as measures_lib, tables
+from nct_tf.experiments import measures as measures_lib, ranking, tables
 from nct_tf.reporting import text_tables
 from nct_tf.system import files
 from nct_tf.workdir import layout
 
 # What the page of a cell tells of each run.
 _CELL_MEASURES = ("best", "last", "last10", "memorised")
+
+
+def describe(table, cells, found, seeds, picture=None):
+  """Returns what there is to print of a table: list of str, in their order.
+
+  A table of all methods begins with their ranking, and with how good a choice
+  among them is. The last one is the table as the paper has it.
+
+  Args:
+    table: see `format_table`.
+    cells: see there.
+    found: see there.
+    seeds: see there.
+    picture: str or path of the PNG file that the ranking is drawn into; None
+      for no picture.
+  """
+  parts = []
+  if table.name in tables.RANKED:
+    parts = ranking.summarize(cells, found, picture)
+  return [*parts, format_table(table, cells, found, seeds)]
 
 
 def format_table(table, cells, found, seeds):

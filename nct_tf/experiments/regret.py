@@ -7,7 +7,7 @@ have chosen, and how much better the best of them is on clean test labels.
 import dataclasses
 import statistics
 
-from nct_tf.experiments import tables, tuning
+from nct_tf.experiments import choice, tables
 from nct_tf.reporting import text_tables
 from nct_tf.workdir import layout
 
@@ -80,8 +80,8 @@ def _regret(column, seed, histories):
   return Regret(
     column,
     seed,
-    tuning.choose(held_out),
-    tuning.choose(held_out, is_halved=True),
+    choice.choose(held_out),
+    choice.choose(held_out, is_halved=True),
     {
       title: float(history["test_ensemble_accuracy"][-1])
       for title, history in histories.items()

@@ -166,9 +166,11 @@ def run_all(runs, results, num_jobs=1):
     results.keep(run)
     return _describe(results, run)
 
-  children.train_all(
+  failed = children.train_all(
     pending, num_jobs, lambda jobs, run: jobs.train(run.config), finish
   )
+  if failed:
+    raise children.failure(failed, len(pending))
 
 
 def _download(runs):

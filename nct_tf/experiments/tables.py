@@ -175,6 +175,13 @@ def load(name, scale="paper"):
   Raises:
     InvalidInputError: if there is no such table at that scale.
   """
+  if name in NAMES and name not in available(scale):
+    scales = [each for each in SCALES if name in available(each)]
+    raise errors.InvalidInputError(
+      f"Argument `table` must be one of {', '.join(available(scale))} at "
+      f"--scale={scale}. Received: {name}, which is at "
+      + " and ".join(f"--scale={each}" for each in scales)
+    )
   errors.check_choice("table", name, available(scale))
   return _read(_path(scale, name), scale, MAIN_ROW)
 

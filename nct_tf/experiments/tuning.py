@@ -1,17 +1,17 @@
-"""Choosing among trainings on held-out examples with noisy labels."""
+"""Trains candidates, and compares them on held-out noisy labels."""
 
 import dataclasses
 import logging
 import math
 import pathlib
-import textwrap
-import time
 
-import numpy as np
-
-from nct_tf import errors, units
+from nct_tf import errors
 from nct_tf.evaluation import prediction
-from nct_tf.experiments import candidates as candidates_lib, children
+from nct_tf.experiments import (
+  candidates as candidates_lib,
+  children,
+  choice as choice_lib,
+)
 from nct_tf.input_pipeline import run_data
 from nct_tf.options import fields
 from nct_tf.reporting import text_tables
@@ -21,66 +21,8 @@ from nct_tf.workdir import history, layout, restoring
 
 _logger = logging.getLogger(__name__)
 
-NUM_EPOCHS_AVERAGED = 10
-# After these shares of the epochs, the worse half is stopped.
-_HALVINGS = (0.25, 0.5)
-_NORMAL_95 = 1.96  # So many standard errors make a 95 % interval.
-# How far choices among methods were behind the best one on clean labels, the
-# mean over the kinds of noise in RESULTS.md.
-MEASURED_REGRET = 0.027
-MEASURED_REGRET_OF_HALVING = 0.039
 # Held out where the config holds nothing out.
 _VALIDATION_FRACTION = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-  """How good a candidate is.
-
-  Attributes:
-    candidate: a `candidates.Candidate`.
-    num_epochs: int, how many it was trained.
-    score: float, its accuracy on the held-out examples against their noisy
-      labels, the mean of the last ten of these epochs.
-    seconds: float, how long it took.
-    behind: a pair of floats, the 95 % interval of how much better the best
-      candidate is on the held-out examples; None for the best itself, and for
-      one that was stopped.
-  """
-
-  candidate: candidates_lib.Candidate
-  num_epochs: int
-  score: float
-  seconds: float
-  behind: tuple[float, float] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-  """What was found.
-
-  Attributes:
-    trials: tuple of `Trial`, the best first, stopped ones last.
-    num_held_out: int, the examples that they were compared on.
-  """
-
-  trials: tuple[Trial, ...]
-  num_held_out: int
-
-  @property
-  def best(self):
-    """The `candidates.Candidate` of the highest score."""
-    return self.trials[0].candidate
-
-  @property
-  def rivals(self):
-    """The `Trial`s that the held-out examples cannot tell from the best."""
-    return [each for each in self.trials if each.behind and each.behind[0] <= 0]
-
-  @property
-  def stopped(self):
-    """The `Trial`s that did not train to their end."""
-    return [each for each in self.trials[1:] if each.behind is None]
 
 
 def resolve(config, methods=(), sweeps=()):
@@ -97,8 +39,15 @@ def resolve(config, methods=(), sweeps=()):
     list of `candidates.Candidate`.
 
   Raises:
-    InvalidInputError: if folds are held out; see also `candidates.create`.
+    InvalidInputError: if folds are held out, or if several machines train; see
+      also `candidates.create`.
   """
+  if config.strategy == "multi_worker":
+    raise errors.InvalidInputError(
+      "Argument `strategy` must be one of a single machine to choose among "
+      "trainings, each of which is a process of its own. "
+      "Received: strategy=multi_worker"
+    )
   if config.num_folds is not None:
     raise errors.InvalidInputError(
       "Argument `num_folds` must not be given to choose among trainings, which "
@@ -117,24 +66,50 @@ def resolve(config, methods=(), sweeps=()):
     )
   for value in candidates_lib.untried_values(config, found):
     _logger.info("--sweep: the usual value, %s, is not among them", value)
-  folders = [layout.Workdir(each.config.workdir) for each in found]
-  begun = [folder.flags_file.exists() for folder in folders]
-  one = begun.index(True) if any(begun) else 0
-  resolved = automatic.resolve(found[one].config, folders[one])
+  resolved = _resolve_one(found)
   common = {
     name: getattr(resolved, name)
     for name in fields.options_of(resolved)
     if name not in ("method", "workdir")
   }
   return [
-    # A method's own options may be `auto`, too.
-    dataclasses.replace(each, config=automatic.resolve(each.config, folder))
-    for each, folder in zip(
-      candidates_lib.create(config.replace(**common), methods, sweeps),
-      folders,
-      strict=True,
-    )
+    _with_own_options(each, resolved.values())
+    for each in candidates_lib.create(config.replace(**common), methods, sweeps)
   ]
+
+
+def _resolve_one(candidates):
+  """Returns a `TrainConfig` whose values for what is `auto` are for all.
+
+  That is of a run that has begun; or else of the candidate with the most
+  options that are `auto`, so that a method's own are among them.
+  """
+
+  def priority(candidate):
+    has_begun = layout.Workdir(candidate.config.workdir).flags_file.exists()
+    is_kept = has_begun and not candidate.config.overwrite
+    return is_kept, len(candidate.config.automatic_options)
+
+  config = max(candidates, key=priority).config
+  return automatic.resolve(config, layout.Workdir(config.workdir))
+
+
+def _with_own_options(candidate, values):
+  """Returns a `Candidate` without an option that is `auto`.
+
+  Args:
+    candidate: a `Candidate`.
+    values: dict, which has what was chosen for another candidate.
+  """
+  config = candidate.config
+  chosen = {
+    name: values[name]
+    for name in config.automatic_options
+    if values.get(name) is not None
+  }
+  config = config.replace(**chosen)
+  config = automatic.resolve(config, layout.Workdir(config.workdir))
+  return dataclasses.replace(candidate, config=config)
 
 
 def tune(candidates, is_halved=False, num_jobs=1):
@@ -143,86 +118,76 @@ def tune(candidates, is_halved=False, num_jobs=1):
   Each is scored by its mean accuracy on the held-out examples, against their
   noisy labels, over its last ten epochs: the paper's measure of what stays. The
   test split takes no part. A training that was interrupted goes on, unless the
-  configs have `overwrite`: then each deletes the run that is there.
+  configs have `overwrite`: then the runs that are there are deleted first.
 
   Args:
     candidates: list of `candidates.Candidate`, see `resolve`.
-    is_halved: bool, whether the worse half is stopped after a quarter of the
-      epochs, and again after half of them.
+    is_halved: bool, see `choice.stages`.
     num_jobs: int, how many train at a time.
 
   Returns:
-    a `Choice`.
+    a `choice.Choice`. Trainings that failed are among it, behind the others.
 
   Raises:
-    InvalidInputError: if a training failed.
+    InvalidInputError: if all trainings failed; or if a run that is to be
+      deleted is in use.
     TrainingInterrupted: if this process was asked to stop.
   """
-  num_epochs = candidates[0].config.num_epochs
-  left, stopped = list(candidates), []
-  for stage in _stages(num_epochs, is_halved):
-    _train_all(left, stage, num_jobs)
-    # What a later stage goes on with must not be deleted.
-    left = [_without_overwrite(each) for each in left]
-    trials = sorted(
-      (_trial(each, stage) for each in left), key=lambda each: -each.score
-    )
-    num_kept = len(left) if stage == num_epochs else math.ceil(len(left) / 2)
-    if num_kept < len(left):
+  left = [_delete_run(each) for each in candidates]
+  num_epochs = left[0].config.num_epochs
+  stopped, failed = [], []
+  for stage in choice_lib.stages(num_epochs, is_halved):
+    failed += _train_all(left, stage, num_jobs)
+    trials = {
+      each.name: _trial(each, stage) for each in left if each not in failed
+    }
+    if not trials:
+      raise children.failure(failed, len(left))
+    scores = {name: trial.score for name, trial in trials.items()}
+    first, behind = choice_lib.rank(scores, is_last=stage == num_epochs)
+    if behind:
       _logger.info(
         "After %d of %d epochs %d of %d go on",
         stage,
         num_epochs,
-        num_kept,
-        len(left),
+        len(first),
+        len(trials),
       )
-    stopped = trials[num_kept:] + stopped
-    left = [each.candidate for each in trials[:num_kept]]
-  finished, num_held_out = _compare(trials)
-  return Choice((*finished, *stopped), num_held_out)
+    stopped = [trials[name] for name in behind] + stopped
+    left = [trials[name].candidate for name in first]
+  finished, num_held_out = _compare([trials[name] for name in first])
+  return choice_lib.Choice(
+    (*finished, *stopped, *map(_failed_trial, failed)), num_held_out
+  )
 
 
-def _without_overwrite(candidate):
-  config = candidate.config.replace(overwrite=False)
-  return dataclasses.replace(candidate, config=config)
+def _delete_run(candidate):
+  """Deletes the run that is there if `overwrite` says so.
 
-
-def choose(accuracies, is_halved=False):
-  """Returns which of finished trainings `tune` would have chosen.
-
-  Args:
-    accuracies: dict from name to float array [num_epochs], on the held-out
-      examples; all of the same length.
-    is_halved: bool, see `tune`.
+  Returns:
+    a `Candidate` without `overwrite`, so that what it trains from now on stays.
   """
-  num_epochs = len(next(iter(accuracies.values())))
-  left = list(accuracies)
-  for stage in _stages(num_epochs, is_halved):
-    left.sort(key=lambda name: -_score(accuracies[name], stage))
-    if stage < num_epochs:
-      left = left[: math.ceil(len(left) / 2)]
-  return left[0]
-
-
-def _stages(num_epochs, is_halved):
-  """Returns after how many epochs candidates are compared: list of int."""
-  shares = _HALVINGS if is_halved else ()
-  return [*(max(1, round(share * num_epochs)) for share in shares), num_epochs]
-
-
-def _score(accuracies, num_epochs):
-  return float(accuracies[:num_epochs][-NUM_EPOCHS_AVERAGED:].mean())
+  config = candidate.config
+  if config.overwrite:
+    directory = layout.Workdir(config.workdir)
+    with directory.lock():
+      directory.delete_run()
+  return dataclasses.replace(candidate, config=config.replace(overwrite=False))
 
 
 def _train_all(candidates, num_epochs, num_jobs):
-  """Trains candidates up to an epoch, or to their end."""
+  """Trains candidates up to an epoch, or to their end.
+
+  Returns:
+    list of those that failed.
+  """
 
   def describe(candidate):
     trial = _trial(candidate, num_epochs)
     score = text_tables.percent(trial.score)
     return f"{score} after {trial.num_epochs} epochs"
 
-  children.train_all(
+  return children.train_all(
     candidates,
     num_jobs,
     lambda jobs, candidate: _train(jobs, candidate, num_epochs),
@@ -243,11 +208,8 @@ def _train(jobs, candidate, num_epochs):
     _tell_of_start(candidate)
     return jobs.train(config)
 
-  # A history that is to be deleted says nothing.
-  since = time.time() if config.overwrite else 0.0
-
   def is_enough():
-    return _num_epochs(candidate, since) >= num_epochs
+    return _num_epochs(candidate) >= num_epochs
 
   if is_enough():
     return 0
@@ -261,15 +223,10 @@ def _tell_of_start(candidate):
   _logger.info("%s: trains, see %s", candidate.name, path)
 
 
-def _num_epochs(candidate, since):
-  """Returns how many epochs a candidate's history has.
-
-  Args:
-    candidate: a `candidates.Candidate`.
-    since: float, seconds since 1970; an older history does not count.
-  """
+def _num_epochs(candidate):
+  """Returns how many epochs a candidate's history has."""
   path = layout.Workdir(candidate.config.workdir).history_file
-  if not path.exists() or path.stat().st_mtime < since:
+  if not path.exists():
     return 0
   # It may be in the middle of writing, and have no whole row yet.
   return len(history.History(path).rows)
@@ -277,12 +234,26 @@ def _num_epochs(candidate, since):
 
 def _trial(candidate, num_epochs):
   columns = layout.Workdir(candidate.config.workdir).read_history()
-  return Trial(
+  return choice_lib.Trial(
     candidate,
     # One that stopped early has fewer.
     min(num_epochs, len(columns["epoch"])),
-    _score(columns["val_ensemble_accuracy"], num_epochs),
+    choice_lib.score(columns["val_ensemble_accuracy"], num_epochs),
     float(columns["seconds"][:num_epochs].sum()),
+  )
+
+
+def _failed_trial(candidate):
+  num_epochs, seconds = _num_epochs(candidate), 0.0
+  if num_epochs:
+    columns = layout.Workdir(candidate.config.workdir).read_history()
+    seconds = float(columns["seconds"].sum())
+  return choice_lib.Trial(
+    candidate,
+    num_epochs,
+    math.nan,
+    seconds,
+    failure=children.last_line(candidate.config),
   )
 
 
@@ -307,7 +278,9 @@ def _compare(trials):
   compared = [
     dataclasses.replace(
       each,
-      behind=interval_of_difference(best.score - each.score, expected, own),
+      behind=choice_lib.interval_of_difference(
+        best.score - each.score, expected, own
+      ),
     )
     for each, own in zip(others, is_right, strict=True)
   ]
@@ -323,22 +296,6 @@ def _is_right(candidate, held_out):
   return predicted == held_out.given_labels
 
 
-def interval_of_difference(difference, first, second):
-  """Returns the 95 % interval of a difference of two accuracies.
-
-  Both are measured on the same examples, so only those count which one gets
-  right and the other does not.
-
-  Args:
-    difference: float, the first accuracy minus the second.
-    first: bool array [num_examples], what one gets right at the end.
-    second: bool array, likewise.
-  """
-  changes = first.astype(np.float64) - second
-  error = _NORMAL_95 * math.sqrt(changes.var() / len(changes))
-  return difference - error, difference + error
-
-
 def with_best(config, choice):
   """Returns the `TrainConfig` of a run of the best candidate.
 
@@ -346,7 +303,8 @@ def with_best(config, choice):
 
   Args:
     config: the `TrainConfig` with the folder of all runs.
-    choice: a `Choice`. Nothing is held out that could stop that run early.
+    choice: a `choice.Choice`. Nothing is held out that could stop that run
+      early.
   """
   folder = pathlib.Path(choice.best.config.workdir).name
   return choice.best.config.replace(
@@ -355,90 +313,3 @@ def with_best(config, choice):
     overwrite=config.overwrite,
     workdir=str(pathlib.Path(config.workdir, f"best_{folder}")),
   )
-
-
-def format_choice(choice):
-  """Returns a table of what `tune` found, and what it means, as text.
-
-  Args:
-    choice: a `Choice`.
-  """
-  rows = [
-    (
-      each.candidate.name,
-      each.num_epochs,
-      text_tables.percent(each.score),
-      _format_behind(each, choice),
-      units.seconds(each.seconds),
-    )
-    for each in choice.trials
-  ]
-  header = ("candidate", "epochs", "held-out accuracy", "behind the best")
-  notes = (
-    f"held-out accuracy: on {choice.num_held_out:,} noisy labels, "
-    f"{_averaged(choice)};",
-    "behind the best: in points, the 95 % interval. The held-out labels are as "
-    "noisy as the others, so differences look smaller than they are, and who "
-    "has learned what is wrong in the same way looks better than it is.",
-    _verdict(choice),
-    *_measured(choice),
-  )
-  table = text_tables.format_table(rows, (*header, "time"))
-  return "\n".join([table, *(textwrap.fill(note, 80) for note in notes)])
-
-
-def _averaged(choice):
-  """Returns the epochs that scores are of, as text."""
-  numbers = [each.num_epochs for each in choice.trials]
-  if max(numbers) == 1:
-    return "after one epoch"
-  count = min(max(numbers), NUM_EPOCHS_AVERAGED)
-  text = f"the mean of the last {count} epochs"
-  return text if min(numbers) >= count else f"{text}, or of all if fewer"
-
-
-def _format_behind(trial, choice):
-  if trial.candidate == choice.best:
-    return ""
-  if trial.behind is None:
-    return "stopped"
-  low, high = trial.behind
-  return f"{100 * low:+.1f} to {100 * high:+.1f}"
-
-
-def _measured(choice):
-  """Returns how good such choices were where it is known: list of a sentence.
-
-  That is known of choices among methods alone.
-  """
-  if len({each.candidate.config.method for each in choice.trials}) == 1:
-    return []
-  value = MEASURED_REGRET_OF_HALVING if choice.stopped else MEASURED_REGRET
-  return [
-    "Measured on Fashion-MNIST, without noise and with five kinds of it, such "
-    f"choices among all methods were {100 * value:.1f} points behind the best "
-    "on clean labels, on average; see RESULTS.md."
-  ]
-
-
-def _verdict(choice):
-  """Returns what is chosen, and how sure that is: a few sentences."""
-  name, rivals, stopped = choice.best.name, choice.rivals, choice.stopped
-  if rivals:
-    names = ", ".join(each.candidate.name for each in rivals)
-    text = (
-      f"Chosen: {name}, which is ahead. No clear winner: "
-      f"{choice.num_held_out:,} held-out examples cannot tell it from {names}."
-    )
-    cheapest = min(rivals, key=lambda each: each.seconds)
-    if cheapest.seconds < choice.trials[0].seconds:
-      text += f" If cost counts, take {cheapest.candidate.name}."
-  elif len(choice.trials) == len(stopped) + 1:
-    text = f"Chosen: {name}, the only one that trained to its end."
-  else:
-    text = f"Chosen: {name}, ahead of the others by more than chance explains."
-  if stopped:
-    text += (
-      " Those that were stopped were behind by then; they might have caught up."
-    )
-  return text

@@ -155,13 +155,13 @@ def _align(axes, quantity, num_runs):
     ax.set_axis_off()
 
 
-def plot_schedules(path, num_epochs=200):
+def plot_schedules(path):
   """Draws the schedules of Figure 2 of the paper, for several settings.
 
   Args:
     path: str or path of the PNG file.
-    num_epochs: int, of a training; the paper's 200.
   """
+  num_epochs = 200  # Of a training; the paper's.
   canvas = figure.Figure(figsize=(8.2, 3.4), dpi=150)
   alpha_axes, rate_axes = canvas.subplots(1, 2)
   epochs = np.arange(num_epochs)

@@ -68,10 +68,12 @@ class Workdir:
   def run_files(self):
     """The paths of a run, which `--overwrite` deletes: a tuple.
 
-    The lock is not among them, as it is held while they are deleted. Other
-    files in the folder are not the run's.
+    The first one is what makes a run a finished one. The lock is not among
+    them, as it is held while they are deleted. Other files in the folder are
+    not the run's.
     """
     return (
+      self.result_file,
       self.audit_dir(),
       *self.path.glob("audit_*_folds"),
       self.checkpoints_dir,
@@ -85,7 +87,6 @@ class Workdir:
       self.memorisation_file,
       self.noise_file,
       self.pretrained_file,
-      self.result_file,
       self.tensorboard_dir,
       self.warmup_images_file,
     )
@@ -203,11 +204,7 @@ class Workdir:
     noise = noise_arrays(noisy)
     try:
       if self.find_run(config) == "none":
-        for file in self.run_files:
-          if file.is_dir():
-            shutil.rmtree(file)
-          else:
-            file.unlink(missing_ok=True)
+        self.delete_run()
         files.write_atomically(self.flags_file, config.to_flagfile())
       if self.noise_file.exists():
         self.check_data(config, record, REPLACE)
@@ -230,6 +227,17 @@ class Workdir:
       )
     except OSError as error:
       raise self._not_writable(error) from error
+
+  def delete_run(self):
+    """Deletes the files of a run, if there is one; other files stay.
+
+    If that is interrupted, what is left is not taken for a finished run.
+    """
+    for file in self.run_files:
+      if file.is_dir():
+        shutil.rmtree(file)
+      else:
+        file.unlink(missing_ok=True)
 
   def check_data(self, config, record, remedy):
     """Raises `InvalidInputError` unless data are those of the run.

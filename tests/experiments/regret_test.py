@@ -6,7 +6,7 @@ import tempfile
 from absl.testing import absltest
 import numpy as np
 
-from nct_tf.experiments import regret, tables, tuning
+from nct_tf.experiments import choice, regret, tables
 
 # The held-out accuracies of four epochs, and the last one on the test split.
 _RUNS = {
@@ -91,8 +91,8 @@ class RegretTest(absltest.TestCase):
   def test_halving_may_stop_what_is_slow(self):
     accuracies = {name: np.array(run) for name, (run, _) in _RUNS.items()}
     accuracies["sym20_elr"][3] = 2.0
-    self.assertEqual(tuning.choose(accuracies), "sym20_elr")
-    self.assertEqual(tuning.choose(accuracies, True), "sym20_standard")
+    self.assertEqual(choice.choose(accuracies), "sym20_elr")
+    self.assertEqual(choice.choose(accuracies, True), "sym20_standard")
 
   def test_columns_of_one_run_are_left_out(self):
     cells = self.table.choose([*self.found, "sym50", "sym20_gce"])

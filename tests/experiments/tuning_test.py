@@ -1,6 +1,5 @@
 """Tests of the choice among trainings."""
 
-import dataclasses
 import logging
 import os
 import pathlib
@@ -16,7 +15,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from nct_tf import config as config_lib, errors
-from nct_tf.experiments import candidates, tuning
+from nct_tf.experiments import tuning
 from nct_tf.training import cost
 from nct_tf.workdir import layout
 from tests.support import interrupted_runs, long_tests, tiny_run
@@ -89,6 +88,8 @@ class TuningTest(parameterized.TestCase):
     self.assertIn("--validation_fraction=0.2", "".join(logs.output))
     with self.assertRaisesRegex(errors.InvalidInputError, "`num_folds` must"):
       tuning.resolve(config.replace(num_folds=5, fold=0), sweeps=[_SWEEP])
+    with self.assertRaisesRegex(errors.InvalidInputError, "single machine"):
+      tuning.resolve(config.replace(strategy="multi_worker"), sweeps=[_SWEEP])
 
   def test_what_is_auto_is_chosen_once_for_all_runs(self):
     rng = np.random.default_rng(0)
@@ -102,8 +103,17 @@ class TuningTest(parameterized.TestCase):
     estimate = mock.patch.object(
       cost, "estimate", return_value={"epoch_seconds": 0.1}
     )
-    with estimate:
+    with estimate as estimated:
       first, _ = tuning.resolve(config, sweeps=[_SWEEP])
+      estimated.reset_mock()
+      _, *others = tuning.resolve(
+        config.replace(workdir=str(self.folder / "others")),
+        ["standard", "nct"],
+        ["learning_rate=0.1,0.2"],
+      )
+      estimated.assert_called_once()
+    for each in others:
+      self.assertEmpty(each.config.automatic_options)
     self.assertEmpty(first.config.automatic_options)
     self.assertIn("--network=simple_cnn", first.config.to_flags())
     # Runs that have begun tell what was chosen for them.
@@ -112,77 +122,6 @@ class TuningTest(parameterized.TestCase):
     pathlib.Path(begun.workdir, "flags.txt").write_text(begun.to_flagfile())
     again = tuning.resolve(config, sweeps=[_SWEEP])
     self.assertEqual([each.config.width for each in again], [5, 5])
-
-  def test_only_examples_count_that_one_alone_gets_right(self):
-    first = np.array([1, 1, 1, 0] * 25, bool)
-    low, high = tuning.interval_of_difference(0.25, first, first)
-    self.assertEqual((low, high), (0.25, 0.25))
-    second = np.array([1, 1, 0, 0] * 25, bool)
-    low, high = tuning.interval_of_difference(0.25, first, second)
-    error = 1.96 * np.sqrt(0.25 * 0.75 / 100)
-    np.testing.assert_allclose([low, high], [0.25 - error, 0.25 + error])
-
-  def test_who_cannot_be_told_from_the_best_is_named(self):
-    first, other = candidates.create(self.config(), ["gce", "elr"])
-    second = tuning.Trial(other, 12, 0.79, 2.0, behind=(-0.02, 0.04))
-    choice = tuning.Choice(
-      (
-        tuning.Trial(first, 12, 0.8, 3.0),
-        second,
-      ),
-      100,
-    )
-    text = " ".join(tuning.format_choice(choice).split())
-    self.assertRegex(text, r"Chosen: gce, .* No clear winner: .* it from elr")
-    # Both cannot be told apart, so what they cost counts.
-    self.assertIn("If cost counts, take elr.", text)
-    self.assertIn("-2.0 to +4.0", text)
-    trials = (
-      choice.trials[0],
-      dataclasses.replace(second, behind=(0.01, 0.07)),
-    )
-    text = tuning.format_choice(tuning.Choice(trials, 100))
-    self.assertIn("Chosen: gce, ahead of the others by more than", text)
-
-  def test_who_was_stopped_is_not_said_to_be_worse(self):
-    first, other, third = candidates.create(
-      self.config(), ["gce", "elr", "sce"]
-    )
-    best, stopped = (
-      tuning.Trial(first, 12, 0.8, 3.0),
-      tuning.Trial(other, 3, 0.5, 1.0),
-    )
-    text = tuning.format_choice(tuning.Choice((best, stopped), 100))
-    text = " ".join(text.split())
-    self.assertIn("choices among all methods were 3.9 points behind", text)
-    self.assertIn("Chosen: gce, the only one that trained to its end.", text)
-    self.assertIn("stopped were behind by then; they might have", text)
-    self.assertIn("the mean of the last 10 epochs, or of all if fewer;", text)
-    behind = tuning.Trial(third, 12, 0.7, 3.0, behind=(0.05, 0.15))
-    text = tuning.format_choice(tuning.Choice((best, behind, stopped), 100))
-    text = " ".join(text.split())
-    self.assertIn("ahead of the others by more than chance", text)
-    self.assertIn("stopped were behind by then; they might have", text)
-
-  def test_what_was_measured_of_methods_is_not_said_of_options(self):
-    sweep = candidates.create(self.config(), ["gce"], ["gce_q=0.5,0.7"])
-    trials = [tuning.Trial(each, 12, 0.8, 3.0, (0.01, 0.02)) for each in sweep]
-    self.assertNotIn(
-      "Measured", tuning.format_choice(tuning.Choice(tuple(trials), 100))
-    )
-
-  @parameterized.parameters(
-    (1, "after one epoch"),
-    (3, "the mean of the last 3 epochs"),
-    (12, "the mean of the last 10 epochs"),
-  )
-  def test_says_which_epochs_a_score_is_of(self, num_epochs, said):
-    trials = [
-      tuning.Trial(each, num_epochs, 0.8, 3.0, (0.01, 0.02))
-      for each in candidates.create(self.config(), ["gce", "elr"])
-    ]
-    text = tuning.format_choice(tuning.Choice(tuple(trials), 100))
-    self.assertIn(f"on 100 noisy labels, {said};", " ".join(text.split()))
 
   @long_tests.only
   def test_a_training_that_stops_early_is_no_failure(self):
@@ -194,17 +133,19 @@ class TuningTest(parameterized.TestCase):
 
   @long_tests.only
   def test_the_worse_half_is_stopped(self):
-    config = self.config(num_epochs=16, method="standard")
+    # So many that one which is asked to stop has not ended before.
+    config = self.config(num_epochs=400, method="standard")
     sweeps = ["learning_rate=0.1,0.05,1e-9,1e-8"]
     choice = tuning.tune(
       tuning.resolve(config, sweeps=sweeps), is_halved=True, num_jobs=2
     )
-    self.assertEqual([t.num_epochs for t in choice.trials], [16, 8, 4, 4])
+    self.assertEqual(
+      [t.num_epochs for t in choice.trials], [400, 200, 100, 100]
+    )
     for trial in choice.trials[2:]:
       self.assertIn("e-0", trial.candidate.name)
       directory = layout.Workdir(trial.candidate.config.workdir)
       self.assertFalse(directory.result_file.exists())
-    self.assertIn("stopped", tuning.format_choice(choice))
     # What is there of other runs is no sign of how far these have come.
     config = config.replace(learning_rate=0.01, overwrite=True)
     again = tuning.resolve(config, sweeps=["momentum=0.9,0.5"])
@@ -212,10 +153,37 @@ class TuningTest(parameterized.TestCase):
       shutil.rmtree(each.config.workdir, ignore_errors=True)
       shutil.copytree(choice.best.config.workdir, each.config.workdir)
     choice = tuning.tune(again, is_halved=True, num_jobs=2)
-    self.assertEqual([t.num_epochs for t in choice.trials], [16, 4])
+    self.assertEqual([t.num_epochs for t in choice.trials], [400, 100])
     directory = layout.Workdir(choice.best.config.workdir)
     self.assertEqual(directory.read_config().learning_rate, 0.01)
     self.assertTrue(tuning.with_best(config, choice).overwrite)
+
+  def test_only_overwrite_deletes_what_is_there(self):
+    config = self.config(method="standard", overwrite=True)
+    first, second = tuning.resolve(config, sweeps=["momentum=0.9,0.5"])
+    folders = []
+    for each in (first, second):
+      tiny_run.copy(each.config.workdir, method="standard")
+      folders.append(layout.Workdir(each.config.workdir))
+    is_refused = self.assertRaisesRegex(errors.InvalidInputError, "is in use")
+    with folders[1].lock(), is_refused:
+      tuning.tune([first, second])
+    self.assertFalse(folders[0].flags_file.exists())
+    self.assertTrue(folders[1].result_file.exists())
+
+  @long_tests.only
+  def test_one_that_diverges_does_not_hide_the_others(self):
+    config = self.config(num_epochs=4, method="standard")
+    sweeps = ["learning_rate=0.05,1e30,0.1"]
+    choice = tuning.tune(tuning.resolve(config, sweeps=sweeps), num_jobs=2)
+    (failed,) = choice.failed
+    self.assertEqual(choice.trials[-1], failed)
+    self.assertEqual(failed.candidate.name, "standard learning_rate=1e+30")
+    self.assertIn("learning rate", failed.failure)
+    self.assertLen(choice.trials, 3)
+    only = [failed.candidate]
+    with self.assertRaisesRegex(errors.InvalidInputError, "1 of 1 trainings"):
+      tuning.tune(only)
 
   @parameterized.parameters(1, 2)
   @long_tests.only

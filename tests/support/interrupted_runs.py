@@ -42,6 +42,7 @@ _COMPARED = (
   "label_scores",
 )
 _POLL_SECONDS = 0.0005
+_PATIENCE_SECONDS = 300
 
 
 def start(workdir, *flags, script="train"):
@@ -62,10 +63,16 @@ def finish(process):
 
 
 def wait_for(process, condition):
-  """Returns whether a condition came true before the process ended."""
+  """Returns whether a condition came true before the process ended.
+
+  A process that makes no progress for minutes is killed, so that a test fails.
+  """
+  deadline = time.monotonic() + _PATIENCE_SECONDS
   while process.poll() is None:
     if condition():
       return True
+    if time.monotonic() > deadline:
+      process.kill()
     time.sleep(_POLL_SECONDS)
   return False
 
