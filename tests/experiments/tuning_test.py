@@ -179,7 +179,7 @@ class TuningTest(parameterized.TestCase):
     (failed,) = choice.failed
     self.assertEqual(choice.trials[-1], failed)
     self.assertEqual(failed.candidate.name, "standard learning_rate=1e+30")
-    self.assertIn("learning rate", failed.failure)
+    self.assertIn("a lower --learning_rate", failed.failure)
     self.assertLen(choice.trials, 3)
     only = [failed.candidate]
     with self.assertRaisesRegex(errors.InvalidInputError, "1 of 1 trainings"):
