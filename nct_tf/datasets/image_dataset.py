@@ -230,13 +230,11 @@ class ImageDataset:
 
   def resize(self, image_size):
     """Returns this dataset with images of `image_size` x `image_size`."""
-    size = (image_size, image_size)
     changed = {}
     for split in SPLITS:
       images = getattr(self, f"{split}_images")
       if images is not None:
-        resized = preprocessing.resize(images, size).numpy()
-        changed[f"{split}_images"] = resized
+        changed[f"{split}_images"] = _resize(images, image_size)
         changed[f"{split}_digests"] = self.split_digests(split)
     return dataclasses.replace(self, **changed)
 
@@ -251,18 +249,34 @@ def names_of(split, numbers):
   return tuple(f"{split}/{number}" for number in numbers)
 
 
+def _resize(images, side):
+  """Returns an array of images of `side` x `side`."""
+  # At once, their values as floats would take several times their memory.
+  resized = np.empty((len(images), side, side, images.shape[-1]), np.uint8)
+  larger = max(images.shape[1:], resized.shape[1:], key=np.prod)
+  for part in _chunks(len(images), larger, "resizing"):
+    resized[part] = preprocessing.resize(images[part], (side, side)).numpy()
+  return resized
+
+
 def _count_values(images):
   """Returns how often each channel has each value: int64 [channels, 256]."""
   counts = np.zeros((images.shape[-1], 256), np.int64)
-  chunk_size = max(1, _CHUNK_BYTES // int(np.prod(images.shape[1:])))
-  with tqdm.tqdm(
-    desc="counting values", total=len(images), delay=_PROGRESS_DELAY_SECONDS
-  ) as progress:
-    for start in range(0, len(images), chunk_size):
-      chunk = images[start : start + chunk_size]
-      for count, channel in zip(
-        counts, chunk.reshape(-1, len(counts)).T, strict=True
-      ):
-        count += np.bincount(channel, minlength=256)
-      progress.update(len(chunk))
+  for part in _chunks(len(images), images.shape[1:], "counting values"):
+    for count, channel in zip(
+      counts, images[part].reshape(-1, len(counts)).T, strict=True
+    ):
+      count += np.bincount(channel, minlength=256)
   return counts
+
+
+def _chunks(num_images, image_shape, title):
+  """Yields slices of images of up to `_CHUNK_BYTES`, with a progress bar."""
+  chunk_size = max(1, _CHUNK_BYTES // int(np.prod(image_shape)))
+  with tqdm.tqdm(
+    desc=title, total=num_images, delay=_PROGRESS_DELAY_SECONDS
+  ) as progress:
+    for begin in range(0, num_images, chunk_size):
+      end = min(begin + chunk_size, num_images)
+      yield slice(begin, end)
+      progress.update(end - begin)

@@ -1,11 +1,12 @@
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nct_tf import datasets, errors
+from nct_tf import datasets, errors, preprocessing
 from nct_tf.datasets import image_dataset
 from tests.support import long_tests
 
@@ -266,7 +267,7 @@ class FakeTest(absltest.TestCase):
       datasets.load("fake", num_test_examples=3)
 
 
-class ImageDatasetTest(absltest.TestCase):
+class ImageDatasetTest(parameterized.TestCase):
   def test_moments_are_those_of_the_pixels(self):
     dataset = datasets.load("fake", num_train_examples=50, height=7)
     mean, std = dataset.moments
@@ -281,6 +282,42 @@ class ImageDatasetTest(absltest.TestCase):
       "white", images, labels, images, labels, ("a", "b")
     )
     self.assertEqual(dataset.moments, ((1.0,), (1.0,)))
+
+  @parameterized.parameters(
+    (5, 7, 4, 8), (5, 7, 9, 3), (5, 7, 30, 1), (6, 6, 6, 7)
+  )
+  def test_resizing_in_parts_changes_nothing(self, height, width, side, most):
+    rng = np.random.default_rng(0)
+    images, labels = {}, {}
+    for split, number in (("train", 37), ("validation", 16), ("test", 5)):
+      shape = (number, height, width, 3)
+      images[f"{split}_images"] = rng.integers(256, size=shape, dtype=np.uint8)
+      labels[f"{split}_labels"] = np.arange(number) % 2
+    dataset = image_dataset.ImageDataset(
+      "x", **images, **labels, class_names=("a", "b")
+    )
+    expected = {
+      name: preprocessing.resize(values, (side, side)).numpy()
+      for name, values in images.items()
+    }
+    with (
+      mock.patch.object(image_dataset, "_CHUNK_BYTES", 850),
+      mock.patch.object(
+        preprocessing, "resize", wraps=preprocessing.resize
+      ) as resize,
+    ):
+      resized = dataset.resize(side)
+    sizes = [len(call.args[0]) for call in resize.call_args_list]
+    self.assertEqual(sum(sizes), 37 + 16 + 5)
+    self.assertEqual(max(sizes), most)
+    for name, values in expected.items():
+      found = getattr(resized, name)
+      self.assertEqual(found.dtype, np.uint8)
+      np.testing.assert_array_equal(found, values)
+    for split in image_dataset.SPLITS:
+      np.testing.assert_array_equal(
+        resized.split_digests(split), dataset.split_digests(split)
+      )
 
   def test_refuses_images_that_are_no_bytes(self):
     images = np.zeros((2, 4, 4, 1), np.float32)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from nct_tf import datasets, errors
+from nct_tf.datasets import digests
 from nct_tf.datasets.files import own_images
 from nct_tf.pictures import decoding
 
@@ -397,6 +398,85 @@ class NpzTest(OwnImagesTestCase):
     )
     np.testing.assert_array_equal(dataset.test_labels, [1, 0] * 5)
     self.assertTrue(dataset.test_labels_are_clean)
+
+  def test_an_image_in_two_splits_is_in_the_later_one_alone(self):
+    split = np.repeat(["train", "validation", "test"], [24, 8, 8])
+    arrays = {**self.arrays(), "split": split}
+    arrays["clean_labels"] = 1 - arrays["labels"]
+    images = arrays["images"]
+    images[33], images[36] = images[2], images[25]  # Test as train, validation.
+    images[26] = images[5]  # Validation as train.
+    images[[30, 37]] = images[7]  # All three.
+    dataset = self.load(self.save_npz(**arrays))
+    left_out = [2, 5, 7, 25, 30]
+    ids = {
+      name: dataset.split_ids(name) for name in ("train", "validation", "test")
+    }
+    for name, prefix in zip(ids, ("", "validation/", "test/"), strict=True):
+      rows = np.setdiff1d(np.flatnonzero(split == name), left_out)
+      self.assertSequenceEqual(ids[name], [f"{prefix}{row}" for row in rows])
+      np.testing.assert_array_equal(
+        getattr(dataset, f"{name}_images")[..., 0], images[rows]
+      )
+      np.testing.assert_array_equal(
+        dataset.split_digests(name), digests.of_images(images[rows])
+      )
+    rows = np.array(ids["train"], int)
+    np.testing.assert_array_equal(dataset.train_labels, rows % 2)
+    np.testing.assert_array_equal(dataset.train_clean_labels, 1 - rows % 2)
+    self.assertEqual(
+      self.texts(dataset),
+      {
+        "Training pictures that are test pictures too, left out of training": (
+          "2",
+          "7",
+        ),
+        "Training pictures that are validation pictures too, left out of "
+        "training": ("5",),
+        "Validation pictures that are test pictures too, left out of "
+        "validation": ("validation/25", "validation/30"),
+      },
+    )
+
+  @parameterized.named_parameters(
+    ("keras", "x_{}", "y_{}"), ("medmnist", "{}_images", "{}_labels")
+  )
+  def test_arrays_of_each_split_that_share_an_image(self, images, labels):
+    train, test = self.arrays(40), self.arrays(10)
+    test["images"] = 255 - test["images"]
+    test["images"][3] = train["images"][6]
+    arrays = {}
+    for word, part in (("train", train), ("test", test)):
+      arrays[images.format(word)] = part["images"]
+      arrays[labels.format(word)] = part["labels"]
+    dataset = self.load(self.save_npz(**arrays))
+    self.assertLen(dataset.train_labels, 39)
+    self.assertNotIn("6", dataset.ids)
+    self.assertIn("test/43", dataset.split_ids("test"))
+
+  def test_copies_are_named(self):
+    arrays = {**self.arrays(), "split": np.repeat(["train", "test"], [30, 10])}
+    images = arrays["images"]
+    images[[4, 9]], images[11], images[38] = images[3], images[1], images[32]
+    dataset = self.load(self.save_npz(**arrays))
+    self.assertLen(dataset.train_labels, 30)
+    texts = self.texts(dataset)
+    self.assertEqual(
+      texts["The same picture under different labels, kept"], ("3 = 4 = 9",)
+    )
+    self.assertCountEqual(
+      texts["The same picture more than once under one label, kept"],
+      ("1 = 11", "test/32 = test/38"),
+    )
+
+  def test_a_class_whose_training_images_are_all_test_images(self):
+    arrays = {**self.arrays(), "split": np.repeat(["train", "test"], [30, 10])}
+    arrays["labels"][[8, 35]] = 2
+    arrays["images"][35] = arrays["images"][8]
+    with self.assertRaisesRegex(
+      errors.InvalidInputError, "without a training picture.*: 2"
+    ):
+      self.load(self.save_npz(**arrays))
 
   @parameterized.named_parameters(
     ("floats", {"images": np.zeros((40, 5, 5))}, "must be uint8"),

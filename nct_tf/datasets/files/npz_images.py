@@ -11,8 +11,11 @@ from nct_tf.datasets.files import (
   findings as findings_lib,
   listings,
   npz_arrays,
+  repeated_pictures,
   split_names,
 )
+
+_NO_SPLIT = ""  # Of an image that is left out.
 
 
 def load(path, test_fraction, accepted=()):
@@ -31,7 +34,8 @@ def load(path, test_fraction, accepted=()):
   Returns:
     an `ImageDataset`. Its validation and test labels are the clean ones if
     those are known. An example's id is its number in the file; that of a
-    validation or a test example begins with `validation/` or `test/`.
+    validation or a test example begins with `validation/` or `test/`. Images of
+    two splits are in one alone, see `repeated_pictures.find`.
 
   Raises:
     InvalidInputError: if the file does not have that form, or if a finding
@@ -64,6 +68,11 @@ def examine(path, test_fraction, accepted=()):
   clean_labels = _read_clean(name, arrays, numbers)
   digests = digests_lib.of_images(arrays["images"])
   splits = _find_splits(arrays, labels, digests, test_fraction)
+  is_kept, repeated = repeated_pictures.find(
+    _name_examples(splits), labels, splits, digests
+  )
+  splits[~is_kept] = _NO_SPLIT
+  findings += repeated
   findings += class_checks.find_few(labels, splits, class_names)
   if any(finding.is_refused for finding in findings):
     return None, findings
@@ -99,6 +108,14 @@ def _find_splits(arrays, labels, digests, test_fraction):
     )
     splits[train[is_test]] = split_names.TEST
   return splits.astype(str)
+
+
+def _name_examples(splits):
+  """Returns the id of each example: list of str."""
+  return [
+    str(number) if split == split_names.TRAIN else f"{split}/{number}"
+    for number, split in enumerate(splits.tolist())
+  ]
 
 
 def _find_flat(images):

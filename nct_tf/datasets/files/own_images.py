@@ -16,6 +16,7 @@ from nct_tf.datasets.files import (
   listings,
   picture_index,
   picture_source,
+  repeated_pictures,
   split_names,
 )
 from nct_tf.datasets.storage import image_keeping
@@ -26,23 +27,6 @@ LISTERS = {"folder": listings.list_folder, "csv": listings.list_csv}
 _logger = logging.getLogger(__name__)
 
 _MAX_UNREADABLE = 0.1
-_REPEATED = (
-  (
-    "train",
-    "test",
-    "Training pictures that are test pictures too, left out of training",
-  ),
-  (
-    "train",
-    "validation",
-    "Training pictures that are validation pictures too, left out of training",
-  ),
-  (
-    "validation",
-    "test",
-    "Validation pictures that are test pictures too, left out of validation",
-  ),
-)
 # The networks are made for images of 32x32 pixels. Their time grows with the
 # square of the side.
 _MAX_CHOSEN_SIZE = 64
@@ -227,21 +211,16 @@ def _find_unknown(clean_labels, numbers):
 def _check_splits(examined, test_fraction):
   """Returns an `Examined` whose splits are chosen and duplicates handled."""
   digests = np.array([entry.digest for entry in examined.entries])
-  findings = list(examined.findings)
   if split_names.TEST not in examined.splits:
     examined = _choose_test(examined, digests, test_fraction)
-  for split, other, text in _REPEATED:
-    repeated = (examined.splits == split) & np.isin(
-      digests, digests[examined.splits == other]
-    )
-    if repeated.any():
-      paths = tuple(examined.part(repeated).paths)
-      findings.append(findings_lib.Finding(text, paths))
-    examined, digests = examined.part(~repeated), digests[~repeated]
-  findings += _find_repeated(examined, digests)
-  findings += class_checks.find_few(
+  is_kept, repeated = repeated_pictures.find(
+    examined.paths, examined.labels, examined.splits, digests
+  )
+  examined = examined.part(is_kept)
+  few = class_checks.find_few(
     examined.labels, examined.splits, examined.class_names
   )
+  findings = [*examined.findings, *repeated, *few]
   return dataclasses.replace(examined, findings=findings)
 
 
@@ -257,27 +236,6 @@ def _choose_test(examined, digests, test_fraction):
     ]
   ] = split_names.TEST
   return dataclasses.replace(examined, splits=splits.astype(str))
-
-
-def _find_repeated(examined, digests):
-  """Finds pictures that occur more than once, with equal labels or not."""
-  _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
-  repeated = np.flatnonzero(counts[group] > 1)
-  by_group = {}
-  for index in repeated[np.argsort(group[repeated], kind="stable")]:
-    by_group.setdefault(group[index], []).append(index)
-  same, different = [], []
-  for indices in by_group.values():
-    names = " = ".join(examined.paths[index] for index in indices)
-    labels = {examined.labels[index] for index in indices}
-    (same if len(labels) == 1 else different).append(names)
-  texts = (
-    (different, "The same picture under different labels, kept"),
-    (same, "The same picture more than once under one label, kept"),
-  )
-  return [
-    findings_lib.Finding(text, tuple(names)) for names, text in texts if names
-  ]
 
 
 def load(
