@@ -227,6 +227,9 @@ class _Pictures:
     )
     self.is_resized = config.image_size is not None
     self.num_train = _num_train(config, len(self.dataset.train_labels))
+    self.num_in_epoch = min(
+      self.num_train, config.num_examples_per_epoch or self.num_train
+    )
     num_sampled = max(_NUM_SAMPLED, config.batch_size or 0)
     order = np.random.default_rng(0).permutation(len(self.dataset.train_labels))
     self._sampled = np.sort(order[:num_sampled])
@@ -284,20 +287,19 @@ class _Pictures:
 
 
 def _num_train(config, num_examples):
-  """Returns how many examples an epoch has, about."""
+  """Returns how many training examples there are, about."""
   share = 1 - config.validation_fraction
   if config.num_folds is not None:
     share = 1 - 1 / config.num_folds
-  number = round(share * (config.num_train_examples or num_examples))
-  return min(number, config.num_examples_per_epoch or number)
+  return round(share * (config.num_train_examples or num_examples))
 
 
 def _choose_batch_size(pictures, num_replicas):
   """Returns name, value and reason, as the functions below."""
   size, reason = 32, "few images: small batches make more steps of them"
-  if pictures.num_train >= _FEW:
+  if pictures.num_in_epoch >= _FEW:
     size, reason = 128, "the paper's"
-  size = min(size, pictures.num_train)
+  size = min(size, pictures.num_in_epoch)
   return "batch_size", max(1, size // num_replicas) * num_replicas, reason
 
 
@@ -357,7 +359,7 @@ class _Fit:
 def _fit_into_budget(config, pictures, candidates):
   """Returns the `_Fit` of the best candidate for which there is time."""
   budget = 60 * config.time_budget_minutes
-  wanted = config.num_epochs or _wanted_epochs(pictures.num_train)
+  wanted = config.num_epochs or _wanted_epochs(pictures.num_in_epoch)
 
   def cost_of(candidate):
     share = min(pictures.side, candidate.max_size) / candidate.max_size
@@ -411,8 +413,8 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
   )
 
 
-def _wanted_epochs(num_train):
-  wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_train)
+def _wanted_epochs(num_in_epoch):
+  wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_in_epoch)
   return min(_MAX_EPOCHS, max(_MIN_EPOCHS, wanted))
 
 

@@ -63,8 +63,9 @@ class ChoiceTest(AutomaticTestCase):
     """Chooses where an epoch takes as long as `seconds` says of a config."""
     self.measured = []
 
-    def estimate(config, dataset, *_, **__):
+    def estimate(config, dataset, _, num_train, **__):
       self.measured.append((config.network, config.width))
+      self.num_train = num_train
       self.assertEqual(dataset.image_shape[0], config.image_size)
       self.last_epoch = config.num_epochs
       return {"epoch_seconds": seconds(config)}
@@ -166,6 +167,13 @@ class ChoiceTest(AutomaticTestCase):
     self.assertEqual(self.last_epoch, 100)
     self.choose(100, method="mlnt", num_epochs=7)
     self.assertEqual(self.last_epoch, 7)
+
+  def test_an_epoch_may_be_a_part_of_the_examples(self):
+    choice = self.choose(
+      100, sampling="balanced_subset", num_examples_per_epoch=20
+    )
+    self.assertEqual(choice.config.batch_size, 20)
+    self.assertEqual(self.num_train, 80)
 
   def test_the_epochs_fill_the_time(self):
     choice = self.choose(100, seconds=lambda config: 10)
