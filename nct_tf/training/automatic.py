@@ -12,11 +12,11 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, distribution, units
+from nct_tf import datasets, distribution, errors, methods, networks, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.options import training as training_options
 from nct_tf.system import devices
-from nct_tf.training import cost, mirroring
+from nct_tf.training import cost, mirroring, phases as phases_lib
 
 _logger = logging.getLogger(__name__)
 
@@ -359,7 +359,10 @@ class _Fit:
 def _fit_into_budget(config, pictures, candidates):
   """Returns the `_Fit` of the best candidate for which there is time."""
   budget = 60 * config.time_budget_minutes
-  wanted = config.num_epochs or _wanted_epochs(pictures.num_in_epoch)
+  fewest = _fewest_epochs(config)
+  wanted = config.num_epochs or max(
+    fewest, _wanted_epochs(pictures.num_in_epoch)
+  )
 
   def cost_of(candidate):
     share = min(pictures.side, candidate.max_size) / candidate.max_size
@@ -376,10 +379,10 @@ def _fit_into_budget(config, pictures, candidates):
     affordable = cost_of(candidate) * budget / seconds
     fitting = [each for each in waiting if cost_of(each) <= affordable]
     waiting = fitting or waiting[-1:]
-  return _shorten(config, candidate, wanted, epoch_seconds, candidates)
+  return _shorten(config, candidate, fewest, wanted, epoch_seconds, candidates)
 
 
-def _shorten(config, candidate, wanted, epoch_seconds, candidates):
+def _shorten(config, candidate, fewest, wanted, epoch_seconds, candidates):
   """Returns the `_Fit` of a candidate, with fewer epochs where need be."""
   budget = 60 * config.time_budget_minutes
   is_best = candidate is candidates[0]
@@ -387,19 +390,21 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
     "the first choice" if is_best else "the first choice would take too long"
   )
   num_epochs, has_folds = wanted, True
-  epochs_reason = f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
-  if wanted == _MAX_EPOCHS:
-    epochs_reason = "few images need many"
-  elif wanted == _MIN_EPOCHS:
-    epochs_reason = "more would gain little"
+  the_fewest = f"the fewest that {config.method} can do"
+  epochs_reason = the_fewest if wanted == fewest else _why(wanted)
   if wanted * epoch_seconds * NUM_FOLDS > budget:
-    has_folds = budget >= NUM_FOLDS * _MIN_EPOCHS / 2 * epoch_seconds
+    fewest_with_folds = max(fewest, _MIN_EPOCHS / 2)
+    has_folds = budget >= NUM_FOLDS * fewest_with_folds * epoch_seconds
     share = budget / (NUM_FOLDS if has_folds else 1)
-    if config.num_epochs is None:
-      num_epochs = min(wanted, max(1, int(share / epoch_seconds)))
-    else:
-      has_folds = False
+    affordable = int(share / epoch_seconds)
     epochs_reason = f"what there is time for; {wanted} were better"
+    if config.num_epochs is not None:
+      has_folds = False
+    elif affordable < fewest:
+      num_epochs = fewest
+      epochs_reason = f"{the_fewest}; there is time for {affordable}"
+    else:
+      num_epochs = min(wanted, affordable)
   audit_seconds = None
   if has_folds:
     audit_seconds = (NUM_FOLDS - 1) * num_epochs * epoch_seconds
@@ -413,9 +418,42 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
   )
 
 
+def _fewest_epochs(config):
+  """Returns the fewest epochs in which a method does all that it does: an int.
+
+  If `_MAX_EPOCHS` are too few, it is 1, and the method says what it needs.
+  """
+  model_class = methods.get_model(config.method)
+  model = model_class.from_options(
+    [
+      networks.create("mlp", (1, 1, 1), 2, width=1)
+      for _ in range(model_class.Options.NUM_NETWORKS)
+    ],
+    config.method_options,
+  )
+
+  def is_enough(num_epochs):
+    try:
+      phases_lib.Phases(model.phases(num_epochs), num_epochs)
+    except errors.InvalidInputError:
+      return False
+    return True
+
+  return next(filter(is_enough, range(1, _MAX_EPOCHS + 1)), 1)
+
+
 def _wanted_epochs(num_in_epoch):
   wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_in_epoch)
   return min(_MAX_EPOCHS, max(_MIN_EPOCHS, wanted))
+
+
+def _why(wanted):
+  """Returns the reason for so many epochs, if there is time for them: str."""
+  if wanted == _MAX_EPOCHS:
+    return "few images need many"
+  if wanted == _MIN_EPOCHS:
+    return "more would gain little"
+  return f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
 
 
 def _measure_epoch(config, pictures, candidate, num_epochs):

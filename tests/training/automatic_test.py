@@ -194,6 +194,36 @@ class ChoiceTest(AutomaticTestCase):
       self.assertEqual(choice.config.num_epochs, num_epochs)
       self.assertIsNone(choice.audit_seconds)
 
+  @parameterized.parameters(("incv", 8), ("d2l", 9), ("pencil", 3), ("nct", 1))
+  def test_there_are_as_many_epochs_as_the_method_needs(self, method, fewest):
+    choice = self.choose(
+      100, method=method, seconds=lambda _: 60, time_budget_minutes=0.5
+    )
+    self.assertEqual(choice.config.num_epochs, fewest)
+    self.assertEqual(
+      choice.reasons["num_epochs"],
+      f"the fewest that {method} can do; there is time for 0",
+    )
+    # That is what it will take, though there is less time.
+    self.assertEqual(choice.train_seconds, 60 * fewest)
+
+  def test_folds_need_time_for_as_many_epochs_as_the_method_needs(self):
+    for seconds, num_epochs in ((14, 14), (15, 40)):
+      choice = self.choose(
+        100, method="incv", incv_iterations=7, seconds=lambda _, s=seconds: s
+      )
+      self.assertEqual(choice.config.num_epochs, num_epochs)
+      self.assertEqual(choice.audit_seconds is None, seconds == 15)
+
+  def test_a_method_may_need_more_epochs_than_there_would_be(self):
+    options = {"method": "mlnt", "mlnt_plain_epochs": 40}
+    choice = self.choose(2500, 4, seconds=lambda _: 0.1, **options)
+    self.assertEqual(choice.config.num_epochs, 41)
+    self.assertEqual(
+      choice.reasons["num_epochs"], "the fewest that mlnt can do"
+    )
+    self.assertEqual(self.last_epoch, 41)
+
   def test_workers_cannot_choose_each_for_itself(self):
     config = self.own(
       strategy="multi_worker",
