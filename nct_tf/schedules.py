@@ -60,8 +60,9 @@ def log_rampup(
   `min_value + (max_value - min_value) * log(epoch - warmup_epochs)
   / log(num_epochs - warmup_epochs)`, and `max_value` from `num_epochs` on.
 
-  As log(1) is 0, the first epoch after the warm-up still has `min_value`. As
-  epochs count from 0, the last one stays just below `max_value`.
+  As log(1) is 0, the first epoch after the warm-up still has `min_value`, and
+  so has a fractional epoch before it. As epochs count from 0, the last one
+  stays just below `max_value`.
 
   Args:
     epoch: number of epochs done, 0-based, at least 0.
@@ -88,9 +89,10 @@ def log_rampup(
     return float(min_value)
   if epoch >= num_epochs:
     return float(max_value)
-  # A fractional epoch just after the warm-up has a negative logarithm.
-  progress = max(
-    0.0, math.log(epoch - warmup_epochs) / math.log(num_epochs - warmup_epochs)
+  if epoch - warmup_epochs <= 1:  # A logarithm at most 0: nothing has risen.
+    return float(min_value)
+  progress = math.log(epoch - warmup_epochs) / math.log(
+    num_epochs - warmup_epochs
   )
   return min_value + (max_value - min_value) * progress
 

@@ -78,6 +78,9 @@ class LogRampupTest(parameterized.TestCase):
 
   def test_fractional_epoch_stays_above_the_minimum(self):
     self.assertEqual(schedules.log_rampup(1.5, 200, min_value=0.2), 0.2)
+    # After the warm-up there are as few as one epoch, and half a one.
+    self.assertEqual(schedules.log_rampup(1.5, 2, min_value=0.2), 0.2)
+    self.assertEqual(schedules.log_rampup(1.75, 2, 1.5, min_value=0.2), 0.2)
 
   @parameterized.parameters(1, 2)
   def test_tiny_trainings_never_divide_by_zero(self, num_epochs):

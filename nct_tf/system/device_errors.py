@@ -1,15 +1,23 @@
-"""What TensorFlow's errors about devices mean, in one line."""
+"""What TensorFlow's errors about devices mean, in one line.
+
+What this package raises while TensorFlow reads images for it comes as an error
+of TensorFlow, too.
+"""
 
 import re
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from nct_tf import errors
+
 # Kinds of failures.
 MEMORY = "memory"
 XLA = "xla"
 LOST = "lost"
+INPUT = "input"  # No device, but a file that it was to get.
 
+_INPUT_SIGN = rf"\b{errors.InvalidInputError.__name__}: (.*)"
 _NO_DISK = "No space left on device"
 
 # The first one that is found in an error's text tells its kind. TensorFlow has
@@ -38,7 +46,7 @@ class Failure(NamedTuple):
   """Why a device did not do what it should.
 
   Attributes:
-    kind: str, `MEMORY`, `XLA` or `LOST`.
+    kind: str, `MEMORY`, `XLA`, `LOST` or `INPUT`.
     text: str, a line without a full stop.
   """
 
@@ -54,6 +62,9 @@ def explain(error):
   """
   if not isinstance(error, tf.errors.OpError) or _NO_DISK in error.message:
     return None
+  found = re.search(_INPUT_SIGN, error.message)
+  if found:
+    return Failure(INPUT, found[1])
   for kind, pattern in _SIGNS:
     found = re.search(pattern, error.message)
     if found:

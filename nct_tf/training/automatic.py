@@ -12,11 +12,11 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from nct_tf import datasets, distribution, units
+from nct_tf import datasets, distribution, errors, methods, networks, units
 from nct_tf.input_pipeline import noisy_dataset, run_data
 from nct_tf.options import training as training_options
 from nct_tf.system import devices
-from nct_tf.training import cost, mirroring
+from nct_tf.training import cost, mirroring, phases as phases_lib
 
 _logger = logging.getLogger(__name__)
 
@@ -227,6 +227,9 @@ class _Pictures:
     )
     self.is_resized = config.image_size is not None
     self.num_train = _num_train(config, len(self.dataset.train_labels))
+    self.num_in_epoch = min(
+      self.num_train, config.num_examples_per_epoch or self.num_train
+    )
     num_sampled = max(_NUM_SAMPLED, config.batch_size or 0)
     order = np.random.default_rng(0).permutation(len(self.dataset.train_labels))
     self._sampled = np.sort(order[:num_sampled])
@@ -284,20 +287,19 @@ class _Pictures:
 
 
 def _num_train(config, num_examples):
-  """Returns how many examples an epoch has, about."""
+  """Returns how many training examples there are, about."""
   share = 1 - config.validation_fraction
   if config.num_folds is not None:
     share = 1 - 1 / config.num_folds
-  number = round(share * (config.num_train_examples or num_examples))
-  return min(number, config.num_examples_per_epoch or number)
+  return round(share * (config.num_train_examples or num_examples))
 
 
 def _choose_batch_size(pictures, num_replicas):
   """Returns name, value and reason, as the functions below."""
   size, reason = 32, "few images: small batches make more steps of them"
-  if pictures.num_train >= _FEW:
+  if pictures.num_in_epoch >= _FEW:
     size, reason = 128, "the paper's"
-  size = min(size, pictures.num_train)
+  size = min(size, pictures.num_in_epoch)
   return "batch_size", max(1, size // num_replicas) * num_replicas, reason
 
 
@@ -357,7 +359,10 @@ class _Fit:
 def _fit_into_budget(config, pictures, candidates):
   """Returns the `_Fit` of the best candidate for which there is time."""
   budget = 60 * config.time_budget_minutes
-  wanted = config.num_epochs or _wanted_epochs(pictures.num_train)
+  fewest = _fewest_epochs(config)
+  wanted = config.num_epochs or max(
+    fewest, _wanted_epochs(pictures.num_in_epoch)
+  )
 
   def cost_of(candidate):
     share = min(pictures.side, candidate.max_size) / candidate.max_size
@@ -374,10 +379,10 @@ def _fit_into_budget(config, pictures, candidates):
     affordable = cost_of(candidate) * budget / seconds
     fitting = [each for each in waiting if cost_of(each) <= affordable]
     waiting = fitting or waiting[-1:]
-  return _shorten(config, candidate, wanted, epoch_seconds, candidates)
+  return _shorten(config, candidate, fewest, wanted, epoch_seconds, candidates)
 
 
-def _shorten(config, candidate, wanted, epoch_seconds, candidates):
+def _shorten(config, candidate, fewest, wanted, epoch_seconds, candidates):
   """Returns the `_Fit` of a candidate, with fewer epochs where need be."""
   budget = 60 * config.time_budget_minutes
   is_best = candidate is candidates[0]
@@ -385,19 +390,21 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
     "the first choice" if is_best else "the first choice would take too long"
   )
   num_epochs, has_folds = wanted, True
-  epochs_reason = f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
-  if wanted == _MAX_EPOCHS:
-    epochs_reason = "few images need many"
-  elif wanted == _MIN_EPOCHS:
-    epochs_reason = "more would gain little"
+  the_fewest = f"the fewest that {config.method} can do"
+  epochs_reason = the_fewest if wanted == fewest else _why(wanted)
   if wanted * epoch_seconds * NUM_FOLDS > budget:
-    has_folds = budget >= NUM_FOLDS * _MIN_EPOCHS / 2 * epoch_seconds
+    fewest_with_folds = max(fewest, _MIN_EPOCHS / 2)
+    has_folds = budget >= NUM_FOLDS * fewest_with_folds * epoch_seconds
     share = budget / (NUM_FOLDS if has_folds else 1)
-    if config.num_epochs is None:
-      num_epochs = min(wanted, max(1, int(share / epoch_seconds)))
-    else:
-      has_folds = False
+    affordable = int(share / epoch_seconds)
     epochs_reason = f"what there is time for; {wanted} were better"
+    if config.num_epochs is not None:
+      has_folds = False
+    elif affordable < fewest:
+      num_epochs = fewest
+      epochs_reason = f"{the_fewest}; there is time for {affordable}"
+    else:
+      num_epochs = min(wanted, affordable)
   audit_seconds = None
   if has_folds:
     audit_seconds = (NUM_FOLDS - 1) * num_epochs * epoch_seconds
@@ -411,9 +418,42 @@ def _shorten(config, candidate, wanted, epoch_seconds, candidates):
   )
 
 
-def _wanted_epochs(num_train):
-  wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_train)
+def _fewest_epochs(config):
+  """Returns the fewest epochs in which a method does all that it does: an int.
+
+  If `_MAX_EPOCHS` are too few, it is 1, and the method says what it needs.
+  """
+  model_class = methods.get_model(config.method)
+  model = model_class.from_options(
+    [
+      networks.create("mlp", (1, 1, 1), 2, width=1)
+      for _ in range(model_class.Options.NUM_NETWORKS)
+    ],
+    config.method_options,
+  )
+
+  def is_enough(num_epochs):
+    try:
+      phases_lib.Phases(model.phases(num_epochs), num_epochs)
+    except errors.InvalidInputError:
+      return False
+    return True
+
+  return next(filter(is_enough, range(1, _MAX_EPOCHS + 1)), 1)
+
+
+def _wanted_epochs(num_in_epoch):
+  wanted = math.ceil(_NUM_STEPS * _STEP_SIZE / num_in_epoch)
   return min(_MAX_EPOCHS, max(_MIN_EPOCHS, wanted))
+
+
+def _why(wanted):
+  """Returns the reason for so many epochs, if there is time for them: str."""
+  if wanted == _MAX_EPOCHS:
+    return "few images need many"
+  if wanted == _MIN_EPOCHS:
+    return "more would gain little"
+  return f"about {_NUM_STEPS:,} steps of {_STEP_SIZE} images"
 
 
 def _measure_epoch(config, pictures, candidate, num_epochs):

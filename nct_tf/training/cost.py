@@ -32,7 +32,7 @@ def estimate(
     config: a `TrainConfig`.
     dataset: its `ImageDataset`.
     noisy: the `NoisyDataset` made of it.
-    num_train: int, the number of examples of an epoch, if these data take the
+    num_train: int, the number of training examples, if these data take the
       place of larger ones.
     num_evaluated: int, likewise, the number of held-out and test examples.
     seconds: float, how long training is timed, and how long evaluating.
@@ -56,19 +56,26 @@ def estimate(
       epochs are too few for the method.
   """
   strategy = distribution.create(**config.strategy_options)
+  pipeline = batching.Batching.of_run(config, dataset.moments)
+  if num_train is None:
+    num_train = len(noisy.train)
+    num_evaluated = len(noisy.validation) + len(noisy.test)
+    num_in_epoch = pipeline.examples_per_epoch(noisy.train)
+  else:
+    num_in_epoch = min(num_train, config.num_examples_per_epoch or num_train)
   with strategy.scope():
     model = building.create_compiled(
       config,
       dataset.image_shape,
       dataset.num_classes,
-      len(noisy.train),
+      # What a method remembers, or holds out, is of all of them.
+      max(num_train, len(noisy.train)),
       **building.no_noise(dataset.num_classes),
     )
   model.phases(config.num_epochs)  # The epochs may be too few for them.
   epoch_schedules.set_last_epoch(model, config.num_epochs)
   if config.pretrained_weights:  # They may not fit.
     pretrained.load(model, config.pretrained_weights, dataset.moments)
-  pipeline = batching.Batching.of_run(config, dataset.moments)
   feed = feeding.choose(pipeline, noisy.train.images, strategy)
   loop = loop_lib.TrainingLoop(
     model,
@@ -77,15 +84,12 @@ def estimate(
     feed.finish_evaluation,
     uses_xla=devices.use_xla(config.jit_compile, strategy),
   )
-  if num_train is None:
-    num_train = pipeline.examples_per_epoch(noisy.train)
-    num_evaluated = len(noisy.validation) + len(noisy.test)
   num_evaluated += (
     num_train * model.passes(config.num_epochs) / config.num_epochs
   )
   if config.monitor_every_epochs:
     num_evaluated += num_train / config.monitor_every_epochs
-  num_steps = batching.steps_per_epoch(num_train, config.batch_size)
+  num_steps = batching.steps_per_epoch(num_in_epoch, config.batch_size)
   batches = loop.iterate(
     functools.partial(pipeline.train, noisy.train, upto=feed.upto)
   )
@@ -97,7 +101,7 @@ def estimate(
   epoch_seconds = num_steps * step_seconds + evaluation_seconds
   return {
     "num_parameters": metrics.count_parameters(model),
-    "epoch_flops": round(flops * (3 * num_train + num_evaluated)),
+    "epoch_flops": round(flops * (3 * num_in_epoch + num_evaluated)),
     "step_seconds": step_seconds,
     "steps_per_epoch": num_steps,
     "evaluation_seconds": evaluation_seconds,

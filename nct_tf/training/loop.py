@@ -181,6 +181,9 @@ class TrainingLoop:
   def train_steps(self, batches, num_steps=1):
     """Makes steps, and waits for the last one.
 
+    Where XLA cannot compile them, they are made without, and their batches may
+    be later ones.
+
     Args:
       batches: an iterator of `iterate`.
       num_steps: int.
@@ -188,7 +191,7 @@ class TrainingLoop:
     Returns:
       float, the mean loss so far.
     """
-    self._steps.train(batches, 0, num_steps)
+    self._train(lambda: self._steps.train(batches, 0, num_steps))
     return self._steps.read_progress()[1]
 
   def evaluate(self, batches, num_steps):
@@ -264,10 +267,10 @@ class TrainingLoop:
     begin = time.perf_counter()
     if is_small:
       self._steps.train_uncompiled(feed.batches, feed.step, count)
-    elif not self._is_train_tried:
-      self._make_first_steps(feed, count)
     else:
-      self._steps.train(feed.batches, feed.step, count)
+      self._train(
+        lambda: self._steps.train(feed.batches, feed.step, count), feed.restart
+      )
     progress = self._steps.read_progress()
     feed.step += count
     self._num_calls += 1
@@ -283,8 +286,15 @@ class TrainingLoop:
       seconds = total / 1e6 / self.strategy.num_replicas_in_sync
     return min(max(int(_SECONDS_PER_CALL / seconds), 1), _MAX_STEPS_PER_CALL)
 
-  def _make_first_steps(self, feed, count):
-    """Makes steps with XLA, or without if it cannot compile them."""
+  def _train(self, call, restart=lambda: None):
+    """Makes steps with XLA, or without if it cannot compile them.
+
+    Args:
+      call: a function without arguments that makes them.
+      restart: likewise, which has their batches come again.
+    """
+    if self._is_train_tried:
+      return call()
     self._is_train_tried = True
     statistics = {
       variable.ref(): variable.numpy()
@@ -298,11 +308,9 @@ class TrainingLoop:
       for reference, value in statistics.items():
         reference.deref().assign(value)
       weights.spread_to_replicas(self.model)
-      feed.restart()
+      restart()
 
-    self._try_xla(
-      lambda: self._steps.train(feed.batches, feed.step, count), undo
-    )
+    return self._try_xla(call, undo)
 
   def _try_xla(self, call, undo=lambda: None):
     """Makes the first call of something that XLA compiles.

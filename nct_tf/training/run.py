@@ -82,7 +82,8 @@ def train_and_evaluate(config):
 
   Raises:
     InvalidInputError: if the data, the network or the workdir do not fit the
-      configuration; nothing has been written then.
+      configuration; nothing has been written then. Or if images can no longer
+      be read; the last checkpoint is whole.
     TrainingDivergedError: if the loss is no longer finite.
     TrainingInterrupted: if it was asked to stop, or another worker was lost.
       The same call, made again, goes on from there.
@@ -99,7 +100,7 @@ def train_and_evaluate(config):
   directory = layout.Workdir(config.workdir)
   xla_cache.enable(config.jit_compile, config.cache_dir)
   devices.prepare(config.deterministic, config.seed)
-  with interruption_lib.catch() as interruption, _as_device_error(directory):
+  with interruption_lib.catch() as interruption, _as_own_error(directory):
     config = automatic.resolve(config, directory)
     if directory.find_run(config) == "finished":
       # Its result stands, though its data may be gone.
@@ -130,14 +131,16 @@ def train_and_evaluate(config):
 
 
 @contextlib.contextmanager
-def _as_device_error(directory):
-  """Raises `DeviceError` where TensorFlow's error tells of a device."""
+def _as_own_error(directory):
+  """Raises the error of this package that TensorFlow's error tells of."""
   try:
     yield
   except tf.errors.OpError as error:
     failure = device_errors.explain(error)
     if failure is None:
       raise
+    if failure.kind == device_errors.INPUT:
+      raise errors.InvalidInputError(failure.text) from error
     saved = resuming.Records(directory).saved
     raise errors.DeviceError(
       f"{failure.text}{_REMEDIES[failure.kind]}. The last whole checkpoint: "

@@ -63,8 +63,9 @@ class ChoiceTest(AutomaticTestCase):
     """Chooses where an epoch takes as long as `seconds` says of a config."""
     self.measured = []
 
-    def estimate(config, dataset, *_, **__):
+    def estimate(config, dataset, _, num_train, **__):
       self.measured.append((config.network, config.width))
+      self.num_train = num_train
       self.assertEqual(dataset.image_shape[0], config.image_size)
       self.last_epoch = config.num_epochs
       return {"epoch_seconds": seconds(config)}
@@ -167,6 +168,13 @@ class ChoiceTest(AutomaticTestCase):
     self.choose(100, method="mlnt", num_epochs=7)
     self.assertEqual(self.last_epoch, 7)
 
+  def test_an_epoch_may_be_a_part_of_the_examples(self):
+    choice = self.choose(
+      100, sampling="balanced_subset", num_examples_per_epoch=20
+    )
+    self.assertEqual(choice.config.batch_size, 20)
+    self.assertEqual(self.num_train, 80)
+
   def test_the_epochs_fill_the_time(self):
     choice = self.choose(100, seconds=lambda config: 10)
     self.assertEqual(choice.config.num_epochs, 20)
@@ -185,6 +193,36 @@ class ChoiceTest(AutomaticTestCase):
       )
       self.assertEqual(choice.config.num_epochs, num_epochs)
       self.assertIsNone(choice.audit_seconds)
+
+  @parameterized.parameters(("incv", 8), ("d2l", 9), ("pencil", 3), ("nct", 1))
+  def test_there_are_as_many_epochs_as_the_method_needs(self, method, fewest):
+    choice = self.choose(
+      100, method=method, seconds=lambda _: 60, time_budget_minutes=0.5
+    )
+    self.assertEqual(choice.config.num_epochs, fewest)
+    self.assertEqual(
+      choice.reasons["num_epochs"],
+      f"the fewest that {method} can do; there is time for 0",
+    )
+    # That is what it will take, though there is less time.
+    self.assertEqual(choice.train_seconds, 60 * fewest)
+
+  def test_folds_need_time_for_as_many_epochs_as_the_method_needs(self):
+    for seconds, num_epochs in ((14, 14), (15, 40)):
+      choice = self.choose(
+        100, method="incv", incv_iterations=7, seconds=lambda _, s=seconds: s
+      )
+      self.assertEqual(choice.config.num_epochs, num_epochs)
+      self.assertEqual(choice.audit_seconds is None, seconds == 15)
+
+  def test_a_method_may_need_more_epochs_than_there_would_be(self):
+    options = {"method": "mlnt", "mlnt_plain_epochs": 40}
+    choice = self.choose(2500, 4, seconds=lambda _: 0.1, **options)
+    self.assertEqual(choice.config.num_epochs, 41)
+    self.assertEqual(
+      choice.reasons["num_epochs"], "the fewest that mlnt can do"
+    )
+    self.assertEqual(self.last_epoch, 41)
 
   def test_workers_cannot_choose_each_for_itself(self):
     config = self.own(

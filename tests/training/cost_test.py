@@ -28,6 +28,32 @@ class EstimateTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.InvalidInputError, "`num_epochs`"):
       cost.estimate(config, dataset, noisy)
 
+  def test_a_sample_stands_for_enough_to_hold_some_out(self):
+    config = tiny_run.tiny_config(method="co_teaching", num_epochs=2)
+    dataset = datasets.load("digits")
+    noisy = noisy_dataset.prepare(dataset, 60)
+    with self.assertRaisesRegex(errors.InvalidInputError, "60 training exa"):
+      cost.estimate(config, dataset, noisy)
+    estimated = cost.estimate(config, dataset, noisy, 1000, 50, seconds=0)
+    self.assertEqual(estimated["steps_per_epoch"], 20)
+
+  def test_a_method_goes_over_what_an_epoch_leaves_out_too(self):
+    config = tiny_run.tiny_config(
+      method="d2l",
+      num_epochs=10,
+      sampling="balanced_subset",
+      num_examples_per_epoch=50,
+    )
+    dataset = datasets.load("digits")
+    noisy = noisy_dataset.prepare(dataset, 60)
+    network = networks.create("mlp", (8, 8, 1), 10, width=8)
+    flops = cost.count_flops(network)
+    estimated = cost.estimate(config, dataset, noisy, 4000, 50, seconds=0)
+    self.assertEqual(estimated["steps_per_epoch"], 1)
+    # It measures ten batches of 128.
+    expected = flops * (3 * 50 + 50 + 1280)
+    self.assertEqual(estimated["epoch_flops"], expected)
+
   @long_tests.only
   def test_examples_that_stand_for_more(self):
     config = tiny_run.tiny_config(monitor_every_epochs=0)

@@ -1,17 +1,20 @@
-"""A device that fails ends a run in one line, and loses nothing."""
+"""What fails during a run ends it in one line, and loses nothing."""
 
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
+import numpy as np
 import tensorflow as tf
 
 from nct_tf import errors, methods
+from nct_tf.datasets.tfds import tfrecord_images
 from nct_tf.methods import standard
 from nct_tf.system import device_errors
-from nct_tf.training import run
+from nct_tf.training import fitting, loop as loop_lib, run
 from nct_tf.workdir import layout
-from tests.support import long_tests, tiny_run
+from tests.support import long_tests, pictures, tiny_run
 
 # So many that no machine has an address for each.
 _SIDE = 2**23
@@ -101,6 +104,56 @@ class RunTest(parameterized.TestCase):
     self.assertLen(history["loss"], _NUM_EPOCHS)
 
 
+class VanishedPictureTest(parameterized.TestCase):
+  """A picture is there when a run begins, and gone before its first step."""
+
+  @parameterized.parameters("false", "true")
+  def test_it_is_named(self, jit_compile):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    for number in range(20):
+      path = folder / "images" / "ab"[number % 2] / f"{number}.png"
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(pictures.png(8, 8, 3, seed=number))
+    config = tiny_run.tiny_config(
+      dataset=f"folder:{folder}/images",
+      cache="none",
+      cache_dir=str(folder / "cache"),
+      jit_compile=jit_compile,
+      num_train_examples=None,
+      test_fraction=0.2,
+      image_size=8,
+      batch_size=16,
+      method="standard",
+      workdir=str(folder / "run"),
+    )
+    contents = {}
+
+    def fit(model, config, data, *arguments):
+      paths = data.dataset.train_images._paths
+      contents.update({path: path.read_bytes() for path in paths})
+      for path in paths:
+        path.unlink()
+      return original(model, config, data, *arguments)
+
+    original = fitting.fit
+    with (
+      mock.patch.object(fitting, "fit", fit),
+      # It is not taken for something that XLA cannot do.
+      self.assertNoLogs(loop_lib.__name__, "WARNING"),
+      self.assertRaises(errors.InvalidInputError) as raised,
+    ):
+      run.train_and_evaluate(config)
+    self.assertRegex(
+      str(raised.exception),
+      rf"^{folder}/images/[ab]/\d+\.png could be read before, and cannot any "
+      "more: No such file or directory$",
+    )
+    # When it is back, the same run goes on.
+    for path, content in contents.items():
+      path.write_bytes(content)
+    self.assertEqual(run.train_and_evaluate(config)["num_epochs"], 1)
+
+
 class ExplainTest(parameterized.TestCase):
   """Real errors where a CPU has them, else texts of TensorFlow on GPUs."""
 
@@ -174,6 +227,23 @@ class ExplainTest(parameterized.TestCase):
     self.assertEqual(failure.kind, kind)
     self.assertIn(message.rstrip(".")[-20:], failure.text)
     self.assertLen(failure.text.splitlines(), 1)
+
+  def test_a_file_of_records_that_is_gone(self):
+    images = tfrecord_images.TfrecordImages(
+      ["/gone/out of memory"],
+      np.array([0]),
+      np.array([0]),
+      np.array([9]),
+      lambda data: tf.reshape(tf.io.decode_raw(data, tf.uint8), [3, 3, 1]),
+      (3, 3, 1),
+    )
+    rows = tf.data.Dataset.from_tensors([0]).map(images.gather)
+    failure = self.explain(lambda: next(iter(rows)))
+    self.assertEqual(failure.kind, device_errors.INPUT)
+    self.assertEqual(
+      failure.text,
+      "/gone/out of memory cannot be read any more: No such file or directory",
+    )
 
   @parameterized.parameters(
     tf.errors.ResourceExhaustedError(

@@ -212,15 +212,21 @@ class StepsTest(parameterized.TestCase):
       predictions(loop, feed)[1], predictions(expected_loop)[1], atol=1e-4
     )
 
-  @parameterized.parameters(False, True)
-  def test_what_xla_cannot_compile_runs_without(self, is_something_kept):
+  def xla_folder(self):
+    """Returns the folder where XLA keeps programs in this test, and is empty.
+
+    Another test of this process may have named one.
+    """
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-    kept = folder / "xla_compile_cache__1"
-    if is_something_kept:
-      kept.touch()
-    # Another test of this process may have named a folder.
     flags = f"--tf_xla_persistent_cache_directory={folder}"
     self.enter_context(mock.patch.dict(os.environ, TF_XLA_FLAGS=flags))
+    return folder
+
+  @parameterized.parameters(False, True)
+  def test_what_xla_cannot_compile_runs_without(self, is_something_kept):
+    kept = self.xla_folder() / "xla_compile_cache__1"
+    if is_something_kept:
+      kept.touch()
     expected, _, _ = train(create_model())
     model = create_model(Uncompilable)
     with self.assertLogs(loop_lib.__name__, logging.WARNING) as logged:
@@ -232,6 +238,18 @@ class StepsTest(parameterized.TestCase):
     self.assertRegex(logged.output[-1], "without XLA: .*PyFunc")
     # No batch was lost.
     self.assert_same(actual, expected, atol=1e-5)
+
+  def test_what_is_timed_runs_without_what_xla_cannot_compile(self):
+    self.xla_folder()
+    loop = loop_lib.TrainingLoop(
+      create_model(Uncompilable), interruption.Interruption(), uses_xla=True
+    )
+    batches = loop.iterate(functools.partial(BATCHING.train, EXAMPLES))
+    with self.assertLogs(loop_lib.__name__, logging.WARNING) as logged:
+      losses = [loop.train_steps(batches) for _ in range(2)]
+    self.assertLen(logged.output, 1)
+    self.assertRegex(logged.output[0], "without XLA: .*PyFunc")
+    self.assertTrue(np.isfinite(losses).all())
 
   def test_counts_the_steps_before_a_loss_that_is_no_number(self):
     _, _, calls = train(create_model(Diverging), steps_per_execution=3)

@@ -57,12 +57,18 @@ class TfrecordImages(image_storage.StoredImages):
     for number, place in enumerate(stored.tolist()):
       # It is opened each time, as there may be more files than a process may
       # hold open.
-      with open(self._paths[self._file[place]], "rb", buffering=0) as file:
-        length = int(self._length[place])
-        data = os.pread(file.fileno(), length, int(self._offset[place]))
+      path = self._paths[self._file[place]]
+      length = int(self._length[place])
+      try:
+        with open(path, "rb", buffering=0) as file:
+          data = os.pread(file.fileno(), length, int(self._offset[place]))
+      except OSError as error:
+        raise errors.InvalidInputError(
+          f"{path} cannot be read any more: {error.strerror}"
+        ) from error
       if len(data) != length:
         raise errors.InvalidInputError(
-          f"{file.name} has become shorter while it was read"
+          f"{path} has become shorter while it was read"
         )
       result[number] = data
     return result
