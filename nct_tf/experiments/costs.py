@@ -81,7 +81,7 @@ def _estimate(config, cells, num_seeds):
 
 
 def count_examples(config, shape):
-  """Returns how many examples an epoch trains on, and evaluates: a pair of int.
+  """Returns how many examples are trained on, and evaluated: a pair of int.
 
   Args:
     config: a `TrainConfig`.
@@ -90,10 +90,7 @@ def count_examples(config, shape):
   num_train = config.num_train_examples or shape["num_train_examples"]
   num_test = config.num_test_examples or shape["num_test_examples"]
   num_held_out = round(config.validation_fraction * num_train)
-  return (
-    config.num_examples_per_epoch or num_train - num_held_out,
-    num_test + num_held_out,
-  )
+  return num_train - num_held_out, num_test + num_held_out
 
 
 def format_costs(costs):
