@@ -332,8 +332,11 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   Returns:
     a `_Part` of all training examples, held-out ones too.
   """
-  num_examples = len(noisy.all_train)
-  fewest = num_examples - math.ceil(num_examples / num_folds)
+  fewest = _num_learned(len(noisy.all_train), num_folds)
+  strategy = config.strategy
+  if strategy == "multi_worker":  # Nobody starts its other workers now.
+    _logger.info("The folds train on this machine alone (--strategy=default)")
+    strategy = "default"
   predicted = []
   for fold in range(num_folds):
     _logger.info("Fold %d of %d", fold + 1, num_folds)
@@ -350,6 +353,7 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
         batch_size=min(config.batch_size, fewest),
         label_scores=False,
         monitor_every_epochs=0,
+        strategy=strategy,
         workdir=str(part.path),
       )
     )
@@ -364,6 +368,11 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   logits = np.concatenate([logits for _, logits in predicted], axis=1)
   order = np.argsort(index)
   return _Part.of_logits("train", noisy.all_train, logits[:, order], True)
+
+
+def _num_learned(num_examples, num_folds):
+  """Returns how many examples the training of a fold has at least: int."""
+  return num_examples - math.ceil(num_examples / num_folds)
 
 
 def _read_scores(directory, noisy):

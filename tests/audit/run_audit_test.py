@@ -390,6 +390,28 @@ class OwnValidationTest(absltest.TestCase):
     self.assertLen(noisy.train, 50)
 
 
+class FoldsTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+
+  def test_those_of_many_machines_train_on_this_one(self):
+    directory = tiny_run.copy(self.folder / "run")
+    text = directory.flags_file.read_text()
+    self.assertIn("--strategy=default\n", text)
+    directory.flags_file.write_text(
+      text.replace("--strategy=default\n", "--strategy=multi_worker\n")
+    )
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      result = run_audit.audit_run(directory, num_folds=2, force=True)
+    self.assertEqual(result.num_held_out, 100)
+    self.assertIn("The folds train on this machine alone", str(logs.output))
+    for fold in directory.folds_dir.iterdir():
+      self.assertEqual(layout.Workdir(fold).read_config().strategy, "default")
+
+
 @long_tests.only
 class ContradictedTest(absltest.TestCase):
   def test_very_many_contradictions_are_warned_of(self):
