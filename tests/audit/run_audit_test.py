@@ -390,7 +390,7 @@ class OwnValidationTest(absltest.TestCase):
     self.assertLen(noisy.train, 50)
 
 
-class FoldsTest(absltest.TestCase):
+class FoldsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(
@@ -410,6 +410,21 @@ class FoldsTest(absltest.TestCase):
     self.assertIn("The folds train on this machine alone", str(logs.output))
     for fold in directory.folds_dir.iterdir():
       self.assertEqual(layout.Workdir(fold).read_config().strategy, "default")
+
+  @parameterized.parameters("co_teaching", "forward_correction")
+  def test_there_are_none_where_they_could_not_hold_out_enough(self, method):
+    # A tenth of 120 is one for each class, but a tenth of two thirds is not.
+    directory = tiny_run.train(
+      self.folder / "run", method=method, num_train_examples=120, num_epochs=4
+    )
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      result = run_audit.audit_run(directory, force=True)
+    self.assertEqual(result.num_folds, 0)
+    self.assertIn(
+      f"No folds: {method} holds a tenth of the training examples out, which "
+      "of the 80 of a fold would be fewer than the 10 classes",
+      str(logs.output),
+    )
 
 
 @long_tests.only
