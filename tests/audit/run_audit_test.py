@@ -10,6 +10,7 @@ import resource
 import shlex
 import shutil
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 from cleanlab import filter as cleanlab_filter, rank
@@ -268,6 +269,33 @@ class AuditingTest(absltest.TestCase):
     )
     self.assertEqual((self.audit_dir / "labels.csv").read_bytes(), before)
     self.assertFalse((self.directory.path / ".audit.tmp").exists())
+
+
+class WritingTest(absltest.TestCase):
+  def test_a_process_that_dies_leaves_a_whole_audit(self):
+    path = self.enter_context(tempfile.TemporaryDirectory())
+    directory = tiny_run.copy(pathlib.Path(path) / "run")
+    delete = shutil.rmtree
+
+    def delete_half_and_die(folder, **kwargs):
+      if not (folder / "audit.json").exists():
+        return delete(folder, **kwargs)
+      (folder / "labels.csv").unlink()
+      raise KeyboardInterrupt
+
+    run_audit.audit_run(directory, num_folds=0, force=True)
+    folder = directory.audit_dir(0)
+    names = {path.name for path in folder.iterdir()}
+    with (
+      mock.patch.object(shutil, "rmtree", delete_half_and_die),
+      self.assertRaises(KeyboardInterrupt),
+    ):
+      run_audit.audit_run(directory, num_folds=0, force=True)
+    self.assertEqual({path.name for path in folder.iterdir()}, names)
+    # The next one deletes what is left of the former.
+    self.assertNotEmpty(list(directory.path.glob(".audit*")))
+    run_audit.audit_run(directory, num_folds=0, force=True)
+    self.assertEmpty(list(directory.path.glob(".audit*")))
 
 
 @long_tests.only
