@@ -11,6 +11,9 @@ from sklearn import metrics as sklearn_metrics
 from nct_tf import errors
 from nct_tf.noise_estimation import noise_estimate, noise_model
 
+# The threshold that flags nothing: a score may be 1, and is float32.
+ABOVE_ALL = float(np.nextafter(np.float32(1), np.float32(2)))
+
 _SUM_TOLERANCE = 1e-3
 _CHUNK_BYTES = 2**25
 
@@ -33,7 +36,7 @@ class LabelAudit:
       suspicious.
     rank: int64 array [num_examples], 1 for the most suspicious.
     threshold: float, the score from which on a label is flagged, equal ones
-      included; 1 if no label is estimated to be wrong.
+      included; `ABOVE_ALL` if no label is estimated to be wrong.
     noise_rate: `noise_estimate.Estimate` of the share of wrong labels.
     transition: `noise_estimate.Estimate` of [num_classes, num_classes]: row
       true class, column given label; rows add up to 1.
@@ -194,13 +197,14 @@ def rank(labels, pred_probs, score, noise):
   place = np.empty(len(labels), np.int64)
   place[order] = np.arange(1, len(labels) + 1)
   num_flagged = round(noise.noise_rate.value * len(labels))
+  threshold = score[order[num_flagged - 1]] if num_flagged else ABOVE_ALL
   return LabelAudit(
     labels=labels.astype(np.int64),
     pred_probs=pred_probs,
     suggested=suggested,
     score=score,
     rank=place,
-    threshold=float(score[order[num_flagged - 1]]) if num_flagged else 1.0,
+    threshold=float(threshold),
     noise_rate=noise.noise_rate,
     transition=noise.transition,
   )

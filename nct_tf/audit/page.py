@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 
 from nct_tf import errors
+from nct_tf.audit import label_audit
 from nct_tf.system import files
 
 FILE = "index.html"
@@ -63,8 +64,8 @@ class PageData:
       `train`) and `thumbnail` (str, a path below the folder).
     scores: array of floats in [0, 1], of all examples in any order. The page
       gets 50 bins and 1,001 counts of it, however many there are.
-    threshold: float in [0, 1], where the slider stands at first. Flagged are
-      scores that reach it.
+    threshold: float in [0, `label_audit.ABOVE_ALL`], where the slider stands at
+      first. Flagged are scores that reach it.
     transition: [C][C] floats; the share of the examples of a true class (row)
       that were given a label (column). NaN stands for an unknown one.
     transition_low: [C][C], the lower ends of its intervals.
@@ -135,7 +136,7 @@ def _check(page_data):
   """Raises `InvalidInputError` for data of which no page can be made."""
   names = page_data.class_names
   ids = [suspect["id"] for suspect in page_data.suspects]
-  errors.check_range("threshold", page_data.threshold, 0, 1)
+  errors.check_range("threshold", page_data.threshold, 0, label_audit.ABOVE_ALL)
   if len(ids) > MAX_SUSPECTS:
     raise errors.InvalidInputError(
       f"A page holds at most {MAX_SUSPECTS} suspects. Received: {len(ids)}"

@@ -11,7 +11,7 @@ import numpy as np
 from nct_tf import datasets, errors
 from nct_tf.audit import label_audit, page, thumbnails
 from nct_tf.reporting import text_tables
-from nct_tf.system import command_line
+from nct_tf.system import command_line, files
 
 _NUM_SUSPECTS = 1000  # At least, where there are so many examples.
 
@@ -143,13 +143,26 @@ def write(folder, directory, result):
     summary = json.dumps(summarize(result), indent=2) + "\n"
     (temporary / "audit.json").write_text(summary, encoding="utf-8")
     _write_page(temporary, directory, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    files.sync_tree(temporary)
+    _replace(folder, temporary)
   except OSError as error:
     shutil.rmtree(temporary, ignore_errors=True)
     raise errors.StorageError(
       f"{folder} cannot be written: {error.strerror}"
     ) from error
+
+
+def _replace(folder, new):
+  """Puts a new folder in the place of another one, if there is any."""
+  former = folder.with_name(f".{folder.name}.former")
+  # A process may have died before it had deleted it.
+  shutil.rmtree(former, ignore_errors=True)
+  if folder.exists():
+    # Deleting takes a while, and nobody must see half an audit.
+    folder.rename(former)
+  new.rename(folder)
+  files.sync(folder.parent)
+  shutil.rmtree(former, ignore_errors=True)
 
 
 def _write_labels(path, result):

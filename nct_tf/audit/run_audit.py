@@ -11,6 +11,7 @@ from nct_tf import errors, methods, metrics, units
 from nct_tf.audit import label_audit, report
 from nct_tf.evaluation import prediction
 from nct_tf.input_pipeline import noisy_dataset, run_data
+from nct_tf.models import held_out as held_out_lib
 from nct_tf.noise_estimation import noise_estimate
 from nct_tf.system import devices
 from nct_tf.training import automatic, run
@@ -130,7 +131,9 @@ def audit_run(
     guessing = [_check_run(directory, dataset, noisy, force)]
     folder = directory.audit_dir(num_folds)
     if num_folds is None:
-      num_folds = _choose_folds(noisy, seconds, time_budget_minutes)
+      num_folds = _choose_folds(
+        config, noisy, dataset.num_classes, seconds, time_budget_minutes
+      )
     devices.log()
     warnings = ()
     if num_folds:
@@ -193,11 +196,11 @@ def _refuse(problem, force):
   return problem
 
 
-def _choose_folds(noisy, seconds, time_budget_minutes):
-  """Returns the usual number of folds, or 0 where they would take too long."""
+def _choose_folds(config, noisy, num_classes, seconds, time_budget_minutes):
+  """Returns the usual number of folds, or 0 where they would not do."""
   num_folds = automatic.NUM_FOLDS
   price = (num_folds - 1) * seconds  # A fold trains on the other parts.
-  largest = np.bincount(noisy.all_train.given_labels).max()
+  labels = noisy.all_train.given_labels
   if price > 60 * time_budget_minutes:
     _logger.info(
       "No folds: they would take about %s (--time_budget_minutes=%g)",
@@ -205,8 +208,20 @@ def _choose_folds(noisy, seconds, time_budget_minutes):
       time_budget_minutes,
     )
     return 0
-  if largest < num_folds:
+  if np.bincount(labels).max() < num_folds:
     _logger.info("No folds: no class has %d training examples", num_folds)
+    return 0
+  num_learned = _num_learned(len(labels), num_folds)
+  if config.method_options.is_estimated and not held_out_lib.is_enough(
+    num_learned, num_classes
+  ):
+    _logger.info(
+      "No folds: %s holds a tenth of the training examples out, which of the "
+      "%d of a fold would be fewer than the %d classes",
+      config.method,
+      num_learned,
+      num_classes,
+    )
     return 0
   _logger.info(
     "Trains %d times on two thirds of the examples each, to predict each label "
@@ -332,8 +347,11 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   Returns:
     a `_Part` of all training examples, held-out ones too.
   """
-  num_examples = len(noisy.all_train)
-  fewest = num_examples - math.ceil(num_examples / num_folds)
+  fewest = _num_learned(len(noisy.all_train), num_folds)
+  strategy = config.strategy
+  if strategy == "multi_worker":  # Nobody starts its other workers now.
+    _logger.info("The folds train on this machine alone (--strategy=default)")
+    strategy = "default"
   predicted = []
   for fold in range(num_folds):
     _logger.info("Fold %d of %d", fold + 1, num_folds)
@@ -350,6 +368,7 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
         batch_size=min(config.batch_size, fewest),
         label_scores=False,
         monitor_every_epochs=0,
+        strategy=strategy,
         workdir=str(part.path),
       )
     )
@@ -364,6 +383,11 @@ def predict_folds(directory, config, noisy, num_folds, checkpoint, use_ema):
   logits = np.concatenate([logits for _, logits in predicted], axis=1)
   order = np.argsort(index)
   return _Part.of_logits("train", noisy.all_train, logits[:, order], True)
+
+
+def _num_learned(num_examples, num_folds):
+  """Returns how many examples the training of a fold has at least: int."""
+  return num_examples - math.ceil(num_examples / num_folds)
 
 
 def _read_scores(directory, noisy):

@@ -55,6 +55,11 @@ class MethodOptions(fields.Options):
     """
     return ()
 
+  @property
+  def is_estimated(self):
+    """Whether it learns the noise from examples of `models.held_out`."""
+    return False
+
   def of_equal_cost(self):
     """Returns the options by which runs are equal that cost the same.
 

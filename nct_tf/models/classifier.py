@@ -723,6 +723,8 @@ class Classifier(saving.Saved):
 
   def _clip(self, gradients):
     """Clips each network's gradient by its norm."""
+    # That of an embedding names rows, some of them twice: it has no norm as is.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     context = tf.distribute.get_replica_context()
     num_replicas = context.num_replicas_in_sync
     if num_replicas > 1:

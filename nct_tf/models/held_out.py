@@ -28,8 +28,7 @@ def create(num_examples, num_classes, batch_size, seed, option):
   Raises:
     InvalidInputError: if there would be fewer than classes.
   """
-  num_held_out = round(SHARE * num_examples)
-  if num_held_out < num_classes:
+  if not is_enough(num_examples, num_classes):
     raise errors.InvalidInputError(
       f"Argument `{option}`=estimated holds a tenth of the training examples "
       f"out, and needs at least {num_classes} there, one for each class. "
@@ -37,10 +36,19 @@ def create(num_examples, num_classes, batch_size, seed, option):
     )
   rows = np.zeros([num_examples, 1], np.float32)
   rng = np.random.default_rng(seed)
-  rows[rng.permutation(num_examples)[:num_held_out]] = 1
+  rows[rng.permutation(num_examples)[: _count(num_examples)]] = 1
   table = example_table.ExampleTable(num_examples, 1, batch_size)
   table.set_state(rows)
   return table
+
+
+def is_enough(num_examples, num_classes):
+  """Returns whether a tenth of the examples has one for each class: bool."""
+  return _count(num_examples) >= num_classes
+
+
+def _count(num_examples):
+  return round(SHARE * num_examples)
 
 
 def which(table):

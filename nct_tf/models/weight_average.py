@@ -12,8 +12,8 @@ class WeightAverage:
 
   After step n (from 0) `average += (1 - d) * (weight - average)` with
   `d = min(decay, (1 + n) / (10 + n))`: at first the average follows closely,
-  and forgets the random weights that it began with. Weights that are integers,
-  such as counters, are taken as they are.
+  and forgets the random weights that it began with. Where they begin anew, so
+  does n. Weights that are integers, such as counters, are taken as they are.
 
   The averages are kept once for all replicas.
 
@@ -28,6 +28,7 @@ class WeightAverage:
   def __init__(self, model, decay):
     self._model = model
     self._decay = decay
+    self._begin = tf.Variable(0.0, dtype=tf.float64, trainable=False)
     self._sources = weights.network_weights(model)
     self.weights = {
       name: [
@@ -43,7 +44,7 @@ class WeightAverage:
     Args:
       step: integer scalar, the number of the step in the whole training.
     """
-    step = tf.cast(step, tf.float64)
+    step = tf.cast(step, tf.float64) - self._begin
     decay = tf.minimum(
       tf.constant(self._decay, tf.float64), (1 + step) / (10 + step)
     )
@@ -53,6 +54,16 @@ class WeightAverage:
         average.assign_add(share * (tf.convert_to_tensor(source) - average))
       else:
         average.assign(tf.convert_to_tensor(source))
+
+  def count_from(self, begin):
+    """Has n count from a step; no average changes.
+
+    It is in no checkpoint, as it is a function of how far the training is.
+
+    Args:
+      begin: int, the number of the step in the whole training.
+    """
+    self._begin.assign(begin)
 
   def restart(self):
     """Takes the weights as they are for the averages."""

@@ -113,7 +113,7 @@ def fit(model, config, data, directory, interruption):
     # the velocity's change with the learning rate, comes behind it.
     callback_list = [
       *_evaluations(config, data.noisy, measuring, ending),
-      phases_lib.PhaseBegin(model, phases, state),
+      phases_lib.PhaseBegin(model, phases, state, num_steps),
       *epoch_schedules.model_schedules(model, config.num_epochs),
       callbacks.NanGuard(records.saved),
       callbacks.BetweenEpochs(

@@ -71,6 +71,11 @@ class Phases:
     """Returns whether an epoch begins with a restart."""
     return self.begins(epoch) and self._phases[self.number(epoch)].restart
 
+  def last_restart(self, epoch):
+    """Returns the epoch in which the networks of an epoch began: int."""
+    begins = [begin for begin in self._begins if begin <= epoch]
+    return max(filter(self.restarts, begins), default=0)
+
   @property
   def any_restart(self):
     """Whether any of them begins with a restart."""
@@ -87,15 +92,19 @@ class PhaseBegin(keras.callbacks.Callback):
     model: a `Classifier`, whose `begin_phase` and `begin_epoch` are called.
     phases: `Phases`.
     state: `state.TrainingState`, whose start was kept.
+    num_steps: int, of an epoch.
   """
 
-  def __init__(self, model, phases, state):
+  def __init__(self, model, phases, state, num_steps):
     super().__init__()
     self.classifier = model
     self.phases = phases
     self.state = state
+    self.num_steps = num_steps
 
   def on_epoch_begin(self, epoch, logs=None):
+    begin = self.phases.last_restart(epoch)
+    self.state.count_average_from(begin * self.num_steps)
     if self.state.position.step:
       return
     restarts = self.phases.restarts(epoch)

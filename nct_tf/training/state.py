@@ -125,6 +125,11 @@ class TrainingState:
       variable.assign(self._start.get(variable.ref(), np.zeros(variable.shape)))
     weights.spread_to_replicas(self._model)
 
+  def count_average_from(self, begin):
+    """See `weight_average.WeightAverage.count_from`."""
+    if self._average:
+      self._average.count_from(begin)
+
   def restart_average(self):
     """Takes the weights as they are for their averages, if there are any."""
     if self._average:

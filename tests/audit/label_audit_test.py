@@ -154,6 +154,15 @@ class AuditTest(parameterized.TestCase):
     self.assertEqual(result.noise_rate.value, 0)
     self.assertFalse(result.flagged.any())
 
+  def test_nothing_is_flagged_then_however_high_a_score_is(self):
+    pred_probs = [[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2
+    labels = np.array([0, 0, 1, 1])
+    score = np.array([1.0, 0.5, 0.5, 0.0])
+    result = label_audit.audit(labels, pred_probs, score)
+    self.assertEqual(result.noise_rate.value, 0)
+    self.assertEqual(result.score.max(), 1)
+    self.assertFalse(result.flagged.any())
+
   @parameterized.named_parameters(
     ("shape", [0, 1], [[0.5, 0.5]], "must have shapes"),
     ("range", [2], [[0.5, 0.5]], r"must be in \[0, 2\)"),

@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nct_tf import errors
-from nct_tf.audit import page
+from nct_tf.audit import label_audit, page
 from tests.support import long_tests
 
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
@@ -179,6 +179,17 @@ class WriteTest(parameterized.TestCase):
       self.assertEqual(
         read["numFlagged"][i], np.sum(data.scores >= read["thresholds"][i])
       )
+
+  def test_it_begins_without_any_where_none_is_flagged(self):
+    data = dataclasses.replace(
+      make_page_data(), threshold=label_audit.ABOVE_ALL
+    )
+    data.scores[0] = data.suspects[0]["score"] = 1.0
+    page.write(self.folder, data)
+    read = read_data(self.folder)
+    position = read["initialPosition"]
+    self.assertEqual(read["numFlagged"][position - 1 :], [1, 0])
+    self.assertGreater(read["thresholds"][position], 1)
 
   def test_a_million_scores_take_little_room(self):
     scores = np.random.default_rng(0).uniform(size=1_000_000)

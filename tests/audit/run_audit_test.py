@@ -10,6 +10,7 @@ import resource
 import shlex
 import shutil
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 from cleanlab import filter as cleanlab_filter, rank
@@ -270,6 +271,33 @@ class AuditingTest(absltest.TestCase):
     self.assertFalse((self.directory.path / ".audit.tmp").exists())
 
 
+class WritingTest(absltest.TestCase):
+  def test_a_process_that_dies_leaves_a_whole_audit(self):
+    path = self.enter_context(tempfile.TemporaryDirectory())
+    directory = tiny_run.copy(pathlib.Path(path) / "run")
+    delete = shutil.rmtree
+
+    def delete_half_and_die(folder, **kwargs):
+      if not (folder / "audit.json").exists():
+        return delete(folder, **kwargs)
+      (folder / "labels.csv").unlink()
+      raise KeyboardInterrupt
+
+    run_audit.audit_run(directory, num_folds=0, force=True)
+    folder = directory.audit_dir(0)
+    names = {path.name for path in folder.iterdir()}
+    with (
+      mock.patch.object(shutil, "rmtree", delete_half_and_die),
+      self.assertRaises(KeyboardInterrupt),
+    ):
+      run_audit.audit_run(directory, num_folds=0, force=True)
+    self.assertEqual({path.name for path in folder.iterdir()}, names)
+    # The next one deletes what is left of the former.
+    self.assertNotEmpty(list(directory.path.glob(".audit*")))
+    run_audit.audit_run(directory, num_folds=0, force=True)
+    self.assertEmpty(list(directory.path.glob(".audit*")))
+
+
 @long_tests.only
 class GivenTestLabelsTest(absltest.TestCase):
   """Pictures whose test labels are nobody's."""
@@ -388,6 +416,43 @@ class OwnValidationTest(absltest.TestCase):
     noisy = run_data.load(changed).noisy
     self.assertLen(noisy.validation, 49)
     self.assertLen(noisy.train, 50)
+
+
+class FoldsTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(
+      self.enter_context(tempfile.TemporaryDirectory())
+    )
+
+  def test_those_of_many_machines_train_on_this_one(self):
+    directory = tiny_run.copy(self.folder / "run")
+    text = directory.flags_file.read_text()
+    self.assertIn("--strategy=default\n", text)
+    directory.flags_file.write_text(
+      text.replace("--strategy=default\n", "--strategy=multi_worker\n")
+    )
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      result = run_audit.audit_run(directory, num_folds=2, force=True)
+    self.assertEqual(result.num_held_out, 100)
+    self.assertIn("The folds train on this machine alone", str(logs.output))
+    for fold in directory.folds_dir.iterdir():
+      self.assertEqual(layout.Workdir(fold).read_config().strategy, "default")
+
+  @parameterized.parameters("co_teaching", "forward_correction")
+  def test_there_are_none_where_they_could_not_hold_out_enough(self, method):
+    # A tenth of 120 is one for each class, but a tenth of two thirds is not.
+    directory = tiny_run.train(
+      self.folder / "run", method=method, num_train_examples=120, num_epochs=4
+    )
+    with self.assertLogs("nct_tf", "INFO") as logs:
+      result = run_audit.audit_run(directory, force=True)
+    self.assertEqual(result.num_folds, 0)
+    self.assertIn(
+      f"No folds: {method} holds a tenth of the training examples out, which "
+      "of the 80 of a fold would be fewer than the 10 classes",
+      str(logs.output),
+    )
 
 
 @long_tests.only

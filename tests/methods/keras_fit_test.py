@@ -94,6 +94,18 @@ def fit(model, features, labels, **kwargs):
   ).history
 
 
+def embedding():
+  """Returns a network of integers, whose first gradient is sparse."""
+  return keras.Sequential(
+    [
+      keras.Input((5,), dtype="int32"),
+      keras.layers.Embedding(10, 2),
+      keras.layers.Flatten(),
+      keras.layers.Dense(NUM_CLASSES),
+    ]
+  )
+
+
 def assert_same_weights(one, other):
   for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
     np.testing.assert_array_equal(a, b)
@@ -120,6 +132,27 @@ def losses_of(model, features, labels):
   return model.network_losses(
     model.logits(features), {"label": tf.constant(labels, tf.int32)}
   )
+
+
+class ClippingTest(FitTest):
+  def steps_of(self, clip_norm):
+    """Returns what a step takes from each weight: the gradient."""
+    keras.utils.set_random_seed(1)
+    model = methods.get_model("standard")(embedding(), clip_norm=clip_norm)
+    model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+    before = model.get_weights()
+    # All numbers are there more than once.
+    features = np.arange(NUM_EXAMPLES * 5).reshape(-1, 5) % 10
+    fit(model, features, self.labels, batch_size=NUM_EXAMPLES)
+    after = model.get_weights()
+    return [old - new for old, new in zip(before, after, strict=True)]
+
+  def test_the_norm_of_a_sparse_gradient_is_that_of_the_dense_one(self):
+    whole = self.steps_of(None)
+    norm = np.sqrt(sum(np.sum(step**2) for step in whole))
+    for clip_norm, factor in ((0.5 * norm, 0.5), (1.01 * norm, 1.0)):
+      for one, clipped in zip(whole, self.steps_of(clip_norm), strict=True):
+        np.testing.assert_allclose(clipped, factor * one, atol=1e-6)
 
 
 class RememberingTest(FitTest):
@@ -682,17 +715,7 @@ class SavingTest(FitTest):
     )
 
   def test_networks_of_integers(self):
-    def network():
-      return keras.Sequential(
-        [
-          keras.Input((5,), dtype="int32"),
-          keras.layers.Embedding(10, 2),
-          keras.layers.Flatten(),
-          keras.layers.Dense(NUM_CLASSES),
-        ]
-      )
-
-    model = methods.get_model("nct")(network(), network())
+    model = methods.get_model("nct")(embedding(), embedding())
     model.compile("adam", run_eagerly=True)
     self.features = np.arange(NUM_EXAMPLES * 5).reshape(-1, 5) % 10
     model.predict(self.features, verbose=0)

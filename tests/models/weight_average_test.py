@@ -36,6 +36,31 @@ class WeightAverageTest(parameterized.TestCase):
       self.assert_equal(model, expected)
     self.assert_equal(model, weights)
 
+  def test_after_a_restart_it_is_a_fresh_one(self):
+    num_before, rng = 7, np.random.default_rng(0)
+    model = standard.StandardModel(networks.create("mlp", (2, 2, 1), 3, 2))
+    shapes = [w.shape for w in model.network1.get_weights()]
+    draws = [[rng.normal(size=s) for s in shapes] for _ in range(20)]
+
+    def follow(average, first_step):
+      average.restart()
+      average.count_from(first_step)
+      for step, weights in enumerate(draws[num_before:], first_step):
+        model.network1.set_weights(weights)
+        average.update(step)
+      return average.weights["network1"]
+
+    old = weight_average.WeightAverage(model, 0.9)
+    for step, weights in enumerate(draws[:num_before]):
+      model.network1.set_weights(weights)
+      old.update(step)
+    model.network1.set_weights(draws[0])
+    restarted = follow(old, num_before)
+    model.network1.set_weights(draws[0])
+    fresh = follow(weight_average.WeightAverage(model, 0.9), 0)
+    for one, other in zip(restarted, fresh, strict=True):
+      np.testing.assert_array_equal(one, other)
+
   def assert_equal(self, model, expected):
     strategy = model.distribute_strategy
     for variable, value in zip(model.network1.weights, expected, strict=True):

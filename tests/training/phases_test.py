@@ -1,8 +1,11 @@
+from unittest import mock
+
 from absl.testing import absltest, parameterized
 
 from nct_tf import errors
 from nct_tf.models import classifier
 from nct_tf.training import phases
+from nct_tf.workdir import checkpoints
 
 BEGIN = classifier.Phase("begin", 2)
 SLOW = classifier.Phase("slow", 1, learning_rate=0.1)
@@ -59,6 +62,22 @@ class PhasesTest(parameterized.TestCase):
       errors.InvalidInputError, r"each phase .*begin 2.*num_epochs=\d"
     ):
       phases.Phases(chosen, num_epochs)
+
+
+class PhaseBeginTest(absltest.TestCase):
+  def test_averages_count_from_the_last_restart(self):
+    state = mock.Mock(position=checkpoints.Position(0))
+    all_phases = phases.Phases([BEGIN, SLOW, AGAIN], 6)
+    begin = phases.PhaseBegin(mock.Mock(), all_phases, state, num_steps=5)
+    for epoch in range(6):
+      begin.on_epoch_begin(epoch)
+    # A run that goes on within an epoch is told so, too.
+    state.position = checkpoints.Position(4, 2)
+    begin.on_epoch_begin(4)
+    self.assertEqual(
+      [call.args for call in state.count_average_from.call_args_list],
+      [(0,), (0,), (0,), (15,), (15,), (15,), (15,)],
+    )
 
 
 if __name__ == "__main__":

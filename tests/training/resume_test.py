@@ -140,15 +140,23 @@ class _KilledError(Exception):
   """Stands for the death of a process."""
 
 
-class DropoutTest(parameterized.TestCase):
+class WithinAnEpochTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("drops_what_it_would_have_dropped", {"dropout": 0.5}, (1, 3)),
+    (
+      "averages_from_its_restart",
+      {"method": "forward_correction", "ema_decay": 0.99, "num_epochs": 4},
+      (3, 3),
+    ),
+  )
   @long_tests.only
-  def test_a_run_killed_within_an_epoch_drops_what_it_would_have_dropped(self):
+  def test_a_run_killed_there(self, changes, killed_at):
     options = {
       "method": "standard",
-      "dropout": 0.5,
       "num_epochs": 2,
       "batch_size": 20,
       "steps_per_execution": 3,
+      **changes,
     }
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     undisturbed = tiny_run.shared(**options).path
@@ -156,7 +164,7 @@ class DropoutTest(parameterized.TestCase):
 
     def write_and_die(directory, position, *arguments):
       write(directory, position, *arguments)
-      if position == (1, 3):
+      if position == killed_at:
         raise _KilledError
 
     with (
@@ -166,7 +174,10 @@ class DropoutTest(parameterized.TestCase):
       tiny_run.train(folder, checkpoint_every_minutes=1e-9, **options)
     with self.assertLogs("nct_tf", "INFO") as logs:
       tiny_run.train(folder, **options)
-    self.assertRegex("\n".join(logs.output), "Goes on from .*ckpt-1-3")
+    self.assertRegex(
+      "\n".join(logs.output),
+      f"Goes on from .*{checkpoints.Position(*killed_at)}",
+    )
     self.assertEmpty(interrupted_runs.differences(undisturbed, folder))
 
 
