@@ -300,7 +300,8 @@ class Compare(fields.Options):
   figure: str | None = fields.option(
     None,
     "PNG file for loss and accuracy on clean and on wrong labels, a column a "
-    "run. If not given, none is drawn.",
+    "run; of more than ten runs, for the accuracy alone. If not given, none is "
+    "drawn.",
   )
 
   def __post_init__(self):
@@ -414,6 +415,15 @@ class Reproduce(fields.some_of(data.Data, "data_dir", "download"), Experiments):
     1, "How many runs train at once, sharing the processors.", low=1
   )
   runs_dir: str = fields.option("runs", "Folder of the runs' workdirs.")
+
+  @property
+  def is_whole(self):
+    """Whether all cells are asked for, on their own data, with all seeds."""
+    return (
+      not self.cell
+      and self.dataset is None
+      and set(self.seeds) >= set(type(self).seeds)
+    )
 
   def __post_init__(self):
     super().__post_init__()

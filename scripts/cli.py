@@ -180,11 +180,14 @@ def _guard(main):
     _drop_output()
     _fail(f"cannot write any further: {error.strerror}")
   except errors.TrainingInterrupted as error:
-    command = "the same command"
+    advice = "the same command goes on from there"
     if "overwrite" in flags.FLAGS and _is_on("overwrite"):
-      command += ", without --overwrite,"  # That would delete it.
+      advice = (
+        "the same command begins anew; without --overwrite, it goes on with "
+        "the run that is there"
+      )
     with contextlib.suppress(OSError):  # The terminal may be closed.
-      _say(f"{error}; {command} goes on from there")
+      _say(f"{error}; {advice}")
     # Python's normal exit would wait half a minute for workers that are gone.
     sys.stdout.flush()
     os._exit(errors.RESTART_CODE)

@@ -42,9 +42,10 @@ def main(options):
 
 def _names(paths):
   """Returns the folders' names, or those of their parents if all are alike."""
-  while len(paths) > 1 and len({path.name for path in paths}) == 1:
-    paths = [path.parent for path in paths]
-  return [path.name for path in paths]
+  shown = paths = [path.resolve() for path in paths]
+  while len(set(paths)) > 1 and len({path.name for path in shown}) == 1:
+    shown = [path.parent for path in shown]
+  return [path.name for path in shown]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ def main(options):
   with cli.silence():
     from nct_tf.experiments import figures, reproduction, tables
 
-  scale, figure = options.scale, options.figure
-  seeds = options.seeds
+  scale, seeds, figure = options.scale, options.seeds, options.figure
   if figure is not None:
     table, cells = tables.of_figure(figure, scale)
     seeds = figures.seeds_of(figure, seeds)
@@ -31,9 +30,7 @@ def main(options):
       else tables.load_published(options.published)
     )
     cells = table.choose(options.cell)
-  elsewhere = cells
-  if options.dataset is not None:
-    elsewhere = tables.on_dataset(cells, options.dataset)
+  elsewhere = tables.on_dataset(cells, options.dataset)
   runs = reproduction.plan(
     table,
     elsewhere,
@@ -71,12 +68,9 @@ def _print_plan(runs, cells, num_seeds):
 def _print_table(table, cells, found, results, options):
   from nct_tf.experiments import pages
 
-  seeds = options.seeds
   # A part of the table must not take the place of the whole one's picture.
-  is_whole = not options.cell and options.dataset is None
-  is_whole &= set(seeds) >= set(script_flags.Reproduce.seeds)
-  path = results.folder / f"{table.folder}.png" if is_whole else None
-  print("\n\n".join(pages.describe(table, cells, found, seeds, path)))
+  path = results.folder / f"{table.folder}.png" if options.is_whole else None
+  print("\n\n".join(pages.describe(table, cells, found, options.seeds, path)))
   next_steps.after_reproduction(found)
 
 

@@ -160,7 +160,12 @@ def _replace(folder, new):
   if folder.exists():
     # Deleting takes a while, and nobody must see half an audit.
     folder.rename(former)
-  new.rename(folder)
+  try:
+    new.rename(folder)
+  except OSError:
+    if former.exists():
+      former.rename(folder)
+    raise
   files.sync(folder.parent)
   shutil.rmtree(former, ignore_errors=True)
 

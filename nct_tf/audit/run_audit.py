@@ -216,8 +216,8 @@ def _choose_folds(config, noisy, num_classes, seconds, time_budget_minutes):
     num_learned, num_classes
   ):
     _logger.info(
-      "No folds: %s holds a tenth of the training examples out, which of the "
-      "%d of a fold would be fewer than the %d classes",
+      "No folds: %s holds examples out, and a tenth of the %d that a fold "
+      "trains on are fewer than the %d classes",
       config.method,
       num_learned,
       num_classes,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 from nct_tf import errors
 from nct_tf.system import interruption
@@ -14,6 +15,7 @@ from nct_tf.system import interruption
 _logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+_BEGIN = "--- "  # Begins the first line that a process has in its log.
 
 
 class Children:
@@ -89,12 +91,14 @@ def _open_log(config):
   path = log_file(config)
   try:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    # What was there stays: an earlier part of this run, or another's mistake.
-    return open(path, "a", encoding="utf-8")
+    # What is there stays: it may be an earlier part of this run.
+    log = open(path, "a", encoding="utf-8")  # noqa: SIM115 The caller closes it.
   except OSError as error:
     raise errors.InvalidInputError(
       f"{path} cannot be written: {error.strerror}"
     ) from error
+  print(f"{_BEGIN}{time.strftime('%Y-%m-%d %H:%M:%S')}", file=log, flush=True)
+  return log
 
 
 def _wait(process, is_enough):
@@ -184,4 +188,5 @@ def last_line(config):
   """Returns the last line that a training has printed: str."""
   with open(log_file(config), encoding="utf-8", errors="replace") as file:
     lines = file.read().split("\n")
-  return next((line for line in reversed(lines) if line.strip()), "nothing")
+  line = next(line for line in reversed(lines) if line.strip())
+  return "nothing" if line.startswith(_BEGIN) else line

@@ -248,11 +248,13 @@ def on_dataset(cells, dataset):
 
   Args:
     cells: sequence of `Cell`, all of one dataset.
-    dataset: str, a value of `--dataset`.
+    dataset: str, a value of `--dataset`; None for where they are.
 
   Raises:
     InvalidInputError: if they are of several datasets.
   """
+  if dataset is None:
+    return cells
   names = {cell.flags["dataset"] for cell in cells}
   if len(names) > 1:
     raise errors.InvalidInputError(

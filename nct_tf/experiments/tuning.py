@@ -66,7 +66,7 @@ def resolve(config, methods=(), sweeps=()):
     )
   for value in candidates_lib.untried_values(config, found):
     _logger.info("--sweep: the usual value, %s, is not among them", value)
-  resolved = _resolve_one(found)
+  resolved = _with_enough_epochs(_resolve_one(found), config, found)
   common = {
     name: getattr(resolved, name)
     for name in fields.options_of(resolved)
@@ -92,6 +92,21 @@ def _resolve_one(candidates):
 
   config = max(candidates, key=priority).config
   return automatic.resolve(config, layout.Workdir(config.workdir))
+
+
+def _with_enough_epochs(resolved, config, candidates):
+  """Returns a `TrainConfig` with as many epochs as all candidates need.
+
+  Args:
+    resolved: the `TrainConfig` of `_resolve_one`.
+    config: the `TrainConfig` of which it is; a number that it has is kept.
+    candidates: list of `Candidate`.
+  """
+  fewest = max(automatic.fewest_epochs(each.config) for each in candidates)
+  if config.num_epochs is not None or resolved.num_epochs >= fewest:
+    return resolved
+  _logger.info("--num_epochs=%d, the fewest that all can do", fewest)
+  return resolved.replace(num_epochs=fewest)
 
 
 def _with_own_options(candidate, values):
@@ -129,8 +144,8 @@ def tune(candidates, is_halved=False, num_jobs=1):
     a `choice.Choice`. Trainings that failed are among it, behind the others.
 
   Raises:
-    InvalidInputError: if all trainings failed; or if a run that is to be
-      deleted is in use.
+    InvalidInputError: if a stage has none that did not fail; or if a run that
+      is to be deleted is in use, or cannot be deleted.
     TrainingInterrupted: if this process was asked to stop.
   """
   left = [_delete_run(each) for each in candidates]
@@ -142,7 +157,7 @@ def tune(candidates, is_halved=False, num_jobs=1):
       each.name: _trial(each, stage) for each in left if each not in failed
     }
     if not trials:
-      raise children.failure(failed, len(left))
+      raise children.failure(failed, len(candidates))
     scores = {name: trial.score for name, trial in trials.items()}
     first, behind = choice_lib.rank(scores, is_last=stage == num_epochs)
     if behind:

@@ -359,7 +359,7 @@ class _Fit:
 def _fit_into_budget(config, pictures, candidates):
   """Returns the `_Fit` of the best candidate for which there is time."""
   budget = 60 * config.time_budget_minutes
-  fewest = _fewest_epochs(config)
+  fewest = fewest_epochs(config)
   wanted = config.num_epochs or max(
     fewest, _wanted_epochs(pictures.num_in_epoch)
   )
@@ -418,10 +418,13 @@ def _shorten(config, candidate, fewest, wanted, epoch_seconds, candidates):
   )
 
 
-def _fewest_epochs(config):
+def fewest_epochs(config):
   """Returns the fewest epochs in which a method does all that it does: an int.
 
   If `_MAX_EPOCHS` are too few, it is 1, and the method says what it needs.
+
+  Args:
+    config: a `TrainConfig`.
   """
   model_class = methods.get_model(config.method)
   model = model_class.from_options(

@@ -232,12 +232,18 @@ class Workdir:
     """Deletes the files of a run, if there is one; other files stay.
 
     If that is interrupted, what is left is not taken for a finished run.
+
+    Raises:
+      InvalidInputError: if one cannot be deleted.
     """
-    for file in self.run_files:
-      if file.is_dir():
-        shutil.rmtree(file)
-      else:
-        file.unlink(missing_ok=True)
+    try:
+      for file in self.run_files:
+        if file.is_dir():
+          shutil.rmtree(file)
+        else:
+          file.unlink(missing_ok=True)
+    except OSError as error:
+      raise self._not_writable(error) from error
 
   def check_data(self, config, record, remedy):
     """Raises `InvalidInputError` unless data are those of the run.

@@ -450,7 +450,7 @@ class FoldsTest(parameterized.TestCase):
     self.assertEqual(result.num_folds, 0)
     self.assertIn(
       f"No folds: {method} holds a tenth of the training examples out, which "
-      "of the 80 of a fold would be fewer than the 10 classes",
+      "a tenth of the 80 that a fold trains on are fewer than the 10 classes",
       str(logs.output),
     )
 

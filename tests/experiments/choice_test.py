@@ -58,6 +58,12 @@ class FormatTest(parameterized.TestCase):
     self.assertRegex(text, r"Chosen: gce, .* No clear winner: .* it from elr")
     # Both cannot be told apart, so what they cost counts.
     self.assertIn("If cost counts, take elr.", text)
+    almost = dataclasses.replace(second, seconds=2.5)  # As times go, the same.
+    text = choice_lib.format_choice(
+      choice_lib.Choice((choice.trials[0], almost), 100)
+    )
+    self.assertNotIn("If cost counts", text)
+    text = " ".join(choice_lib.format_choice(choice).split())
     self.assertIn("-2.0 to +4.0", text)
     trials = (
       choice.trials[0],

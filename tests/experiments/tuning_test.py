@@ -114,6 +114,16 @@ class TuningTest(parameterized.TestCase):
       estimated.assert_called_once()
     for each in others:
       self.assertEmpty(each.config.automatic_options)
+
+    # All have as many epochs as the one that needs the most.
+    slow = mock.patch.object(
+      cost, "estimate", return_value={"epoch_seconds": 200.0}
+    )
+    with slow:
+      found = tuning.resolve(
+        config.replace(workdir=str(self.folder / "slow")), ["standard", "incv"]
+      )
+    self.assertEqual([each.config.num_epochs for each in found], [8, 8])
     self.assertEmpty(first.config.automatic_options)
     self.assertIn("--network=simple_cnn", first.config.to_flags())
     # Runs that have begun tell what was chosen for them.

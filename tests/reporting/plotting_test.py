@@ -59,6 +59,21 @@ class PlotMemorisationTest(parameterized.TestCase):
       for color in ("#0072B2", "#D55E00"):
         self.assertGreater(count_pixels(column, color), 500)
 
+  def test_many_runs_have_small_panels_of_the_accuracy(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    names = [f"run{number}" for number in range(11)]
+    runs = [write_run(folder / name, "nct", self.COLUMNS) for name in names]
+    plotting.plot_memorisation(runs, folder / "figure.png")
+    picture = image.imread(folder / "figure.png")
+    self.assertBetween(picture.shape[1], 1500, 2000)
+    # Below the title, three rows of five: of the last one there is one panel.
+    bounds = np.linspace(100, 880, 4).astype(int)
+    for row, num_panels in zip(range(3), (5, 5, 1), strict=True):
+      part = picture[bounds[row] : bounds[row + 1]]
+      columns = np.array_split(part[:, 100:], 5, axis=1)
+      drawn = [count_pixels(column, "#0072B2") > 100 for column in columns]
+      self.assertEqual(sum(drawn), num_panels)
+
   def test_a_run_without_the_monitor_has_empty_axes(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     run = write_run(folder / "run", "nct", ("loss",))

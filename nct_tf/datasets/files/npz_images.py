@@ -68,16 +68,22 @@ def examine(path, test_fraction, accepted=()):
   clean_labels = _read_clean(name, arrays, numbers)
   digests = digests_lib.of_images(arrays["images"])
   splits = _find_splits(arrays, labels, digests, test_fraction)
-  is_kept, repeated = repeated_pictures.find(
-    _name_examples(splits), labels, splits, digests
-  )
+  ids = _name_examples(splits)
+  is_kept, repeated = repeated_pictures.find(ids, labels, splits, digests)
   splits[~is_kept] = _NO_SPLIT
   findings += repeated
   findings += class_checks.find_few(labels, splits, class_names)
   if any(finding.is_refused for finding in findings):
     return None, findings
   dataset = _create(
-    name, arrays["images"], labels, clean_labels, splits, digests, class_names
+    name,
+    arrays["images"],
+    labels,
+    clean_labels,
+    ids,
+    splits,
+    digests,
+    class_names,
   )
   return dataclasses.replace(dataset, findings=tuple(findings)), findings
 
@@ -111,11 +117,12 @@ def _find_splits(arrays, labels, digests, test_fraction):
 
 
 def _name_examples(splits):
-  """Returns the id of each example: list of str."""
-  return [
-    str(number) if split == split_names.TRAIN else f"{split}/{number}"
-    for number, split in enumerate(splits.tolist())
-  ]
+  """Returns the id of each example: object array of str."""
+  ids = np.array(list(map(str, range(len(splits)))), object)
+  for split in (split_names.VALIDATION, split_names.TEST):
+    numbers = np.flatnonzero(splits == split)
+    ids[numbers] = image_dataset.names_of(split, numbers.tolist())
+  return ids
 
 
 def _find_flat(images):
@@ -126,7 +133,9 @@ def _find_flat(images):
   )
 
 
-def _create(name, images, labels, clean_labels, splits, digests, class_names):
+def _create(
+  name, images, labels, clean_labels, ids, splits, digests, class_names
+):
   """Returns the `ImageDataset`."""
   places = {
     split: np.flatnonzero(splits == split) for split in split_names.SPLITS
@@ -143,11 +152,9 @@ def _create(name, images, labels, clean_labels, splits, digests, class_names):
     test_labels=known[test],
     class_names=tuple(class_names),
     train_clean_labels=None if clean_labels is None else clean_labels[train],
-    train_ids=tuple(map(str, train.tolist())),
-    validation_ids=image_dataset.names_of("validation", validation.tolist())
-    if len(validation)
-    else None,
-    test_ids=image_dataset.names_of("test", test.tolist()),
+    train_ids=tuple(ids[train]),
+    validation_ids=tuple(ids[validation]) if len(validation) else None,
+    test_ids=tuple(ids[test]),
     **{
       f"{split}_digests": digests[place]
       for split, place in places.items()
