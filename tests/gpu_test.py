@@ -145,7 +145,7 @@ class RunsTest(absltest.TestCase):
   def test_a_killed_run_ends_as_if_nobody_had_disturbed_it(self):
     workdir = self.folder / "killed"
     process = interrupted_runs.start(workdir, *_FLAGS, _OFTEN)
-    is_within = interrupted_runs.has_checkpoint(workdir, "ckpt-1-3")
+    is_within = interrupted_runs.has_come_to(workdir, 1, 3)
     self.assertTrue(interrupted_runs.wait_for(process, is_within))
     process.kill()
     interrupted_runs.finish(process)

@@ -60,7 +60,7 @@ class ToyMethodTest(parameterized.TestCase):
         cwd=interrupted_runs.ROOT,
         stderr=subprocess.DEVNULL,
       )
-      is_within = interrupted_runs.has_checkpoint(workdir, f"ckpt-{epoch}-2")
+      is_within = interrupted_runs.has_come_to(workdir, epoch, 2)
       self.assertTrue(interrupted_runs.wait_for(process, is_within))
       process.kill()
       process.wait()

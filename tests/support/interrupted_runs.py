@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,23 @@ def has_checkpoint(workdir, name):
   """Returns a condition for `wait_for`."""
   path = pathlib.Path(workdir) / "checkpoints" / name
   return path.exists
+
+
+def has_come_to(workdir, epoch, step):
+  """Returns a condition for `wait_for`: a checkpoint of a step, or a later one.
+
+  One of many is deleted soon, so that a busy machine might never see it.
+  """
+  folder = pathlib.Path(workdir) / "checkpoints"
+
+  def is_there():
+    names = os.listdir(folder) if folder.exists() else ()
+    found = (re.fullmatch(r"ckpt-(\d+)-(\d+)", name) for name in names)
+    return any(
+      (int(each[1]), int(each[2])) >= (epoch, step) for each in found if each
+    )
+
+  return is_there
 
 
 class Killer:

@@ -119,7 +119,7 @@ class MethodKillTest(parameterized.TestCase):
     workdir = folder / "killed"
     for epoch in epochs:
       process = interrupted_runs.start(workdir, *flags, *_OFTEN)
-      is_within = interrupted_runs.has_checkpoint(workdir, f"ckpt-{epoch}-12")
+      is_within = interrupted_runs.has_come_to(workdir, epoch, 12)
       self.assertTrue(interrupted_runs.wait_for(process, is_within))
       process.kill()
       interrupted_runs.finish(process)
