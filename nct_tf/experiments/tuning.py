@@ -102,8 +102,11 @@ def _with_enough_epochs(resolved, config, candidates):
     config: the `TrainConfig` of which it is; a number that it has is kept.
     candidates: list of `Candidate`.
   """
+  if config.num_epochs is not None:
+    return resolved
+  # Each builds a model of its own, which takes a while.
   fewest = max(automatic.fewest_epochs(each.config) for each in candidates)
-  if config.num_epochs is not None or resolved.num_epochs >= fewest:
+  if resolved.num_epochs >= fewest:
     return resolved
   _logger.info("--num_epochs=%d, the fewest that all can do", fewest)
   return resolved.replace(num_epochs=fewest)
